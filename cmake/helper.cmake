@@ -1,0 +1,72 @@
+# styrolite-helper: one small, fully static executable, shared by every language and front door.
+# Made with a compiler of its own (musl-gcc; static glibc where that is missing), hence by custom commands, object by
+# object with dependency files. It is never instrumented: it is the first process of a sandbox.
+
+file(GLOB helper_sources CONFIGURE_DEPENDS core/helper/*.c)
+if(NOT helper_sources)
+  message(STATUS "styrolite-helper: no sources yet")
+  return()
+endif()
+file(GLOB wire_sources CONFIGURE_DEPENDS core/wire/*.c)
+
+set(helper_compiler "${STYROLITE_HELPER_CC}")
+if(NOT helper_compiler AND NOT CMAKE_CROSSCOMPILING)
+  find_program(STYROLITE_MUSL_GCC musl-gcc)
+  if(STYROLITE_MUSL_GCC)
+    set(helper_compiler ${STYROLITE_MUSL_GCC})
+  endif()
+endif()
+if(helper_compiler)
+  message(STATUS "styrolite-helper: static, by ${helper_compiler}")
+else()
+  set(helper_compiler ${CMAKE_C_COMPILER})
+  message(STATUS "styrolite-helper: static glibc, by ${helper_compiler} (no musl-gcc for this target): it starts more slowly")
+endif()
+
+# musl-gcc hides the system's include directories; the kernel's headers are lent to it, after its own.
+set(kernel_headers ${CMAKE_BINARY_DIR}/kernel-headers)
+set(kernel_asm ${CMAKE_SYSROOT}/usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE}/asm)
+if(NOT EXISTS ${kernel_asm})
+  set(kernel_asm ${CMAKE_SYSROOT}/usr/include/asm)
+endif()
+set(kernel_headers_option)
+if(helper_compiler MATCHES musl)
+  file(MAKE_DIRECTORY ${kernel_headers})
+  foreach(part linux asm-generic)
+    file(CREATE_LINK ${CMAKE_SYSROOT}/usr/include/${part} ${kernel_headers}/${part} SYMBOLIC)
+  endforeach()
+  file(CREATE_LINK ${kernel_asm} ${kernel_headers}/asm SYMBOLIC)
+  set(kernel_headers_option -idirafter ${kernel_headers})
+endif()
+
+set(helper_flags -std=gnu11 -D_GNU_SOURCE= -Os -static -fno-pie ${styrolite_warnings} ${kernel_headers_option}
+  -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
+  -I${PROJECT_SOURCE_DIR}/core/include)
+set(helper_link_flags -static -no-pie -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--gc-sections -Wl,--build-id=none)
+if(CMAKE_BUILD_TYPE STREQUAL Debug)
+  list(APPEND helper_flags -g)
+else()
+  list(APPEND helper_link_flags -s)
+endif()
+
+set(helper_objects)
+foreach(source ${helper_sources} ${wire_sources})
+  file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR}/core ${source})
+  string(REPLACE "/" "_" name ${name})
+  set(object ${CMAKE_BINARY_DIR}/helper/${name}.o)
+  add_custom_command(OUTPUT ${object} DEPENDS ${source} DEPFILE ${object}.d VERBATIM
+    COMMENT "Building helper object ${name}.o"
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/helper
+    COMMAND ${helper_compiler} ${helper_flags} -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object})
+  list(APPEND helper_objects ${object})
+endforeach()
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/styrolite-helper DEPENDS ${helper_objects} VERBATIM
+  COMMENT "Linking styrolite-helper"
+  COMMAND ${helper_compiler} ${helper_link_flags} ${helper_objects} -o ${CMAKE_BINARY_DIR}/styrolite-helper)
+add_custom_target(helper ALL DEPENDS ${CMAKE_BINARY_DIR}/styrolite-helper)
+install(PROGRAMS ${CMAKE_BINARY_DIR}/styrolite-helper DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/styrolite)
+
+# The same sources once more for the project's own compiler: never linked, but seen by clang-tidy, -fanalyzer and clang.
+add_library(styrolite_helper_check OBJECT EXCLUDE_FROM_ALL ${helper_sources})
+target_link_libraries(styrolite_helper_check PRIVATE styrolite_flags)
+target_include_directories(styrolite_helper_check PRIVATE core/include)

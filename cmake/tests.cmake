@@ -1,0 +1,82 @@
+# Test programs: whatever lies in tests/ is found and built by its place; no list is kept.
+#   tests/unit/test_*.c   one Check program each;  tests/unit/*.c and tests/unit/support/*.c: linked into all of them
+#   tests/drivers/*.c     one program each, run by the system tests
+#   tests/tools/*.c       one program each: generators
+#   tests/bench/*.c       one program each (not in sanitized builds)
+#   tests/fuzz/fuzz_*.c   one libFuzzer target each (only with STYROLITE_FUZZ)
+# A source whose opening comment has a line ` * build: FLAGS` is compiled and linked with these flags as well; with
+# -nostdlib among them it is linked with nothing else, with -static it is left out of sanitized builds.
+
+function(styro_build_flags source out)
+  file(STRINGS ${source} line LIMIT_COUNT 1 REGEX "^ \\* build: ")
+  string(REGEX REPLACE "^ \\* build: *" "" line "${line}")
+  separate_arguments(line)
+  set(${out} ${line} PARENT_SCOPE)
+endfunction()
+
+# styro_program(SOURCE DIRECTORY LIBRARY...): one program named after its source, in build/tests/DIRECTORY.
+function(styro_program source directory)
+  get_filename_component(name ${source} NAME_WE)
+  styro_build_flags(${source} flags)
+  if(STYROLITE_SANITIZE AND "-static" IN_LIST flags)
+    return()
+  endif()
+  set(target ${directory}_${name})
+  add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${directory})
+  target_compile_options(${target} PRIVATE ${flags})
+  target_link_options(${target} PRIVATE ${flags})
+  # "wire/plan.h" and "lib/plan.h" by path, the library's own headers also by name
+  target_include_directories(${target} PRIVATE core core/lib core/include)
+  if("-nostdlib" IN_LIST flags)
+    target_compile_options(${target} PRIVATE ${styrolite_warnings} ${styrolite_bare_options})
+  else()
+    target_link_libraries(${target} PRIVATE ${ARGN} styrolite_static)
+  endif()
+endfunction()
+
+if(STYROLITE_TESTS)
+  pkg_check_modules(CHECK REQUIRED check>=0.15)
+  file(GLOB unit_sources CONFIGURE_DEPENDS tests/unit/test_*.c)
+  file(GLOB support_sources CONFIGURE_DEPENDS tests/unit/*.c tests/unit/support/*.c)
+  list(REMOVE_ITEM support_sources ${unit_sources})
+  set(support)
+  if(support_sources)
+    set(support unit_support)
+    add_library(unit_support STATIC ${support_sources})
+    target_include_directories(unit_support PUBLIC tests/unit/support tests/unit PRIVATE core core/lib core/include)
+    target_link_libraries(unit_support PUBLIC styrolite_flags styrolite_dependencies)
+    target_compile_options(unit_support PRIVATE ${CHECK_CFLAGS})
+  endif()
+  foreach(source ${unit_sources})
+    get_filename_component(name ${source} NAME_WE)
+    styro_program(${source} unit ${support} ${CHECK_LDFLAGS})
+    if(NOT TARGET unit_${name})
+      continue()
+    endif()
+    add_test(NAME ${name} COMMAND unit_${name})
+    set_tests_properties(${name} PROPERTIES WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} TIMEOUT 120
+      ENVIRONMENT "STYROLITE_HELPER=${CMAKE_BINARY_DIR}/styrolite-helper;STYRO_BUILD=${CMAKE_BINARY_DIR}")
+  endforeach()
+
+  set(program_directories drivers tools)
+  if(NOT STYROLITE_SANITIZE)
+    list(APPEND program_directories bench)
+  endif()
+  foreach(directory ${program_directories})
+    file(GLOB sources CONFIGURE_DEPENDS tests/${directory}/*.c)
+    foreach(source ${sources})
+      styro_program(${source} ${directory})
+    endforeach()
+  endforeach()
+endif()
+
+if(STYROLITE_FUZZ)
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+  foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    styro_program(${source} fuzz)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()
