@@ -1,0 +1,327 @@
+/*
+ * The plan: what the library compiled and the helper carries out. Flat, little-endian, 8-byte aligned, every offset from
+ * the block's start, so that one sealed memfd serves all runs. Owns the format; knows no request and no policy.
+ */
+#ifndef STYRO_WIRE_PLAN_H
+#define STYRO_WIRE_PLAN_H
+
+#include <stdint.h>
+
+#define WIRE_PLAN_MAGIC 0x50595453u /* "STYP" */
+#define WIRE_PLAN_FORMAT 1u
+#define WIRE_ID_SIZE 16
+#define WIRE_PLAN_MAX (4u << 20)  /* bytes of one plan */
+#define WIRE_STEPS_MAX 8192u      /* steps of one plan */
+#define WIRE_SOURCES_MAX 4096u    /* host objects of one plan */
+
+enum wire_plan_flags {
+  WIRE_PLAN_INIT = 1u << 0,      /* an init stays as PID 1 and supervises */
+  WIRE_PLAN_FIXED = 1u << 1,     /* a run may vary stdio and name only */
+  WIRE_PLAN_PRESERVE_ANY = 1u << 2 /* preserve_fds "by_caller": a run may add descriptors */
+};
+
+struct wire_plan {
+  uint32_t magic;
+  uint16_t format;
+  uint16_t header_size;
+  uint8_t wire_id[WIRE_ID_SIZE];
+  uint32_t total;
+  uint32_t steps_off;
+  uint32_t steps_n;
+  uint32_t data_off;
+  uint32_t flags;
+  uint32_t crc32c; /* over the whole block with this word as 0; checked where bytes come from outside */
+};
+
+/* A text in the data area: length without the final NUL, then the bytes, then the NUL. Offset 0 means "none". */
+struct wire_text {
+  uint32_t len;
+  char bytes[];
+};
+
+/* A list in the data area: n offsets of texts. */
+struct wire_list {
+  uint32_t n;
+  uint32_t at[];
+};
+
+/*
+ * Codes in the order in which compile emits them. The helper runs steps strictly in the plan's order; steps up to
+ * WIRE_STEP_INIT run in the sandbox's first process, those after it in the payload's own.
+ */
+enum wire_step_code {
+  WIRE_STEP_NONE = 0,
+  WIRE_STEP_RUN = 1,         /* read by the library: what a run starts from */
+  WIRE_STEP_PROMISES = 2,    /* read by the library: the three masks */
+  WIRE_STEP_NOTE = 3,        /* read by the library: why one protection is not enforced or only approximated */
+  WIRE_STEP_NAMESPACES = 4,  /* carried out at the clone */
+  WIRE_STEP_MAP_IDS = 5,     /* carried out at the clone */
+  WIRE_STEP_HOSTNAME = 6,
+  WIRE_STEP_LOOPBACK = 7,
+  WIRE_STEP_OOM_SCORE = 8,
+  WIRE_STEP_IDENTITY = 9,    /* from here on no host path is resolved any more */
+  WIRE_STEP_ROOT = 10,
+  WIRE_STEP_DIR = 11,
+  WIRE_STEP_LINK = 12,
+  WIRE_STEP_FILE = 13,
+  WIRE_STEP_BIND = 14,
+  WIRE_STEP_TMPFS = 15,
+  WIRE_STEP_DEV = 16,
+  WIRE_STEP_PROC = 17,
+  WIRE_STEP_READ_ONLY = 18,
+  WIRE_STEP_MASK = 19,
+  WIRE_STEP_SEAL_ROOT = 20,
+  WIRE_STEP_PIVOT = 21,
+  WIRE_STEP_USERNS_LIMIT = 22,
+  WIRE_STEP_INIT = 23,
+  WIRE_STEP_SESSION = 24,
+  WIRE_STEP_KEYRING = 25,
+  WIRE_STEP_RESET = 26,
+  WIRE_STEP_NICE = 27,
+  WIRE_STEP_RLIMIT = 28,
+  WIRE_STEP_CAPABILITIES = 29,
+  WIRE_STEP_ACCESS = 30,
+  WIRE_STEP_WORKDIR = 31,
+  WIRE_STEP_SECCOMP = 32,
+  WIRE_STEP_EXEC = 33,
+  WIRE_STEP_SEAL = 34,       /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
+  WIRE_STEP_COUNT = 35
+};
+
+enum wire_step_flags {
+  WIRE_OPTIONAL = 1u << 0,          /* skip when the source is not there */
+  WIRE_IF_MISSING_IGNORE = 1u << 1, /* skip, and say so, when the target is not there and may not be made */
+  WIRE_CREATE = 1u << 2,            /* the target lies on the sandbox's own tmpfs: it may be made */
+  WIRE_DEFAULTED = 1u << 3,         /* not asked for by name: what is absent in a root directory is skipped */
+  WIRE_HAS_SOURCE = 1u << 4,        /* the body starts with a wire_source */
+  WIRE_HAS_TARGET = 1u << 5,        /* after the source, if any, the body goes on with a wire_target */
+  WIRE_ANY_TYPE = 1u << 6           /* WIRE_STEP_LINK: a directory at the source is bound instead */
+};
+
+struct wire_step {
+  uint16_t code;
+  uint16_t flags;
+  uint32_t size; /* of the whole step with this header, a multiple of 8 */
+  uint32_t field_id;
+  uint32_t best_effort; /* 0: a failure ends the set-up; else 1 + the protection that is then not enforced */
+};
+
+/*
+ * A host object, opened O_PATH in plan order before anything is mounted. base is 0 for the caller's own view, else
+ * 1 + the number of an earlier source below which `path` is resolved (openat2(2) RESOLVE_IN_ROOT), so that a link inside
+ * a tree that the payload could write never leads out of it.
+ */
+struct wire_source {
+  uint32_t path; /* text */
+  uint32_t base;
+};
+
+/* A place inside, absolute and normalised; resolved with RESOLVE_IN_ROOT below the new root. */
+struct wire_target {
+  uint32_t path; /* text */
+  uint32_t reserved;
+};
+
+/* Flagged WIRE_DEFAULTED when the working directory was not asked for. */
+struct wire_step_run {
+  struct wire_step head;
+  int64_t timeout; /* nanoseconds, 0 none */
+  int64_t grace;
+  uint64_t output_limit; /* 0: the request captures nothing by itself */
+  uint32_t output_keep;  /* enum wire_keep */
+  uint32_t output_kill;  /* 1: the limit kills */
+  uint32_t output_asked; /* 1: the request has `output` */
+  uint32_t argv;         /* list, 0 none */
+  uint32_t env;          /* list of NAME=value, complete but for inherit */
+  uint32_t inherit_env;  /* list of names */
+  uint32_t cwd;          /* text */
+  uint32_t preserve_fds; /* list of decimal texts */
+};
+
+enum wire_keep { WIRE_KEEP_HEAD = 0, WIRE_KEEP_TAIL = 1, WIRE_KEEP_BOTH = 2 };
+
+struct wire_step_promises {
+  struct wire_step head;
+  uint64_t enforced;
+  uint64_t not_enforced;
+  uint64_t approximated;
+};
+
+struct wire_step_note {
+  struct wire_step head;
+  uint32_t protection;
+  uint32_t approximated; /* 0: not enforced */
+  uint32_t field;        /* text: JSON pointer */
+  uint32_t why;          /* text */
+};
+
+struct wire_step_namespaces {
+  struct wire_step head;
+  uint64_t clone_flags; /* CLONE_NEW* */
+  uint32_t time_default; /* 1: the time namespace may be left out on kernels before 6.2 */
+  uint32_t reserved;
+};
+
+enum wire_map { WIRE_MAP_DEFAULT = 0, WIRE_MAP_SELF = 1 };
+
+struct wire_step_map_ids {
+  struct wire_step head;
+  uint32_t uid; /* inside */
+  uint32_t gid;
+  uint32_t uid_map; /* enum wire_map: DEFAULT is self for ordinary callers, exactly 65534 for root ones */
+  uint32_t gid_map;
+  uint32_t groups_needed; /* 1: supplementary groups must be gone, not only listed */
+  uint32_t reserved;
+};
+
+struct wire_step_hostname {
+  struct wire_step head;
+  uint32_t name;
+  uint32_t reserved;
+};
+
+struct wire_step_number { /* OOM_SCORE, NICE, USERNS_LIMIT */
+  struct wire_step head;
+  int64_t value;
+};
+
+struct wire_step_identity {
+  struct wire_step head;
+  uint32_t uid;
+  uint32_t gid;
+};
+
+enum wire_root { WIRE_ROOT_TMPFS = 0, WIRE_ROOT_DIRECTORY = 1 };
+
+struct wire_step_root {
+  struct wire_step head;
+  struct wire_source source; /* path 0 for a tmpfs */
+  uint32_t kind;             /* enum wire_root */
+  uint32_t mode;
+};
+
+struct wire_step_dir {
+  struct wire_step head;
+  struct wire_target target;
+  uint32_t mode;
+  uint32_t reserved;
+};
+
+/* A symbolic link like the host's at the source: same text inside. */
+struct wire_step_link {
+  struct wire_step head;
+  struct wire_source source;
+  struct wire_target target;
+};
+
+struct wire_step_file {
+  struct wire_step head;
+  struct wire_target target;
+  uint32_t data; /* text */
+  uint32_t mode;
+};
+
+struct wire_step_bind {
+  struct wire_step head;
+  struct wire_source source;
+  struct wire_target target;
+  uint64_t attr_set; /* MOUNT_ATTR_* */
+  uint64_t attr_clear;
+};
+
+struct wire_step_tmpfs {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t size; /* bytes, 0: the kernel's default */
+  uint64_t attr_set;
+  uint32_t mode;
+  uint32_t reserved;
+};
+
+/* DEV, PROC, READ_ONLY, MASK, SEAL: a target and nothing else. DEV and PROC: size of /dev/shm, unused. */
+struct wire_step_place {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t size;
+};
+
+struct wire_step_plain { /* LOOPBACK, SEAL_ROOT, PIVOT, INIT, SESSION, KEYRING, EXEC */
+  struct wire_step head;
+};
+
+struct wire_step_reset {
+  struct wire_step head;
+  uint32_t umask;
+  uint32_t reserved;
+};
+
+#define WIRE_RLIM_INFINITY UINT64_MAX
+struct wire_step_rlimit {
+  struct wire_step head;
+  uint32_t resource; /* RLIMIT_* of getrlimit(2) */
+  uint32_t reserved;
+  uint64_t soft;
+  uint64_t hard;
+};
+
+struct wire_step_capabilities {
+  struct wire_step head;
+  uint64_t bounding;
+  uint64_t effective;
+  uint64_t permitted;
+  uint64_t inheritable;
+  uint64_t ambient;
+  uint32_t securebits;
+  uint32_t no_new_privs;
+};
+
+/* The payload's final id must be able to write there. */
+struct wire_step_access {
+  struct wire_step head;
+  struct wire_target target;
+};
+
+struct wire_step_seccomp {
+  struct wire_step head;
+  uint32_t filter; /* offset of `n` struct sock_filter, 8 bytes each */
+  uint32_t n;
+  uint32_t log; /* 1: SECCOMP_FILTER_FLAG_LOG */
+  uint32_t reserved;
+};
+
+/*
+ * The checked reader, shared by library and helper: after wire_plan_check() answered 0, every step, text, list and filter
+ * of the block may be used without a further check.
+ */
+enum wire_fault {
+  WIRE_FAULT_NONE = 0,
+  WIRE_FAULT_SHORT,     /* smaller than its header or its total says otherwise */
+  WIRE_FAULT_MAGIC,
+  WIRE_FAULT_FORMAT,
+  WIRE_FAULT_ID,        /* another wire identity */
+  WIRE_FAULT_ALIGN,     /* an offset or size that is not a multiple of 8 (texts and lists: of 4) */
+  WIRE_FAULT_BOUNDS,    /* an offset or length beyond the block */
+  WIRE_FAULT_CODE,      /* an unknown step */
+  WIRE_FAULT_SIZE,      /* a step of another size than its code has */
+  WIRE_FAULT_TEXT,      /* a text without its NUL, or with one inside */
+  WIRE_FAULT_VALUE,     /* a number out of its range */
+  WIRE_FAULT_ORDER,     /* steps that may not follow each other: two of one kind, or none where one must be */
+  WIRE_FAULT_COUNT
+};
+
+/* Checks a whole plan; *step is the number of the step at fault. Returns an enum wire_fault. */
+int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_ID_SIZE], uint32_t *step);
+
+/* A sentence part for a fault ("a text without its final NUL"). Static text. */
+const char *wire_fault_text(int fault);
+
+/* Accessors for a checked plan. */
+const struct wire_step *wire_step_first(const struct wire_plan *plan);
+const struct wire_step *wire_step_next(const struct wire_step *step);
+const struct wire_text *wire_text_at(const void *block, uint32_t offset); /* NULL for offset 0 */
+const char *wire_str(const void *block, uint32_t offset);                 /* "" for offset 0 */
+const struct wire_list *wire_list_at(const void *block, uint32_t offset); /* NULL for offset 0 */
+const struct wire_source *wire_step_source(const struct wire_step *step); /* NULL where there is none */
+const struct wire_target *wire_step_target(const struct wire_step *step); /* NULL where there is none */
+
+#endif

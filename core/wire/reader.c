@@ -1,0 +1,474 @@
+/*
+ * The checked reader of plan and run block, shared by library and helper. Every offset that a later accessor follows is
+ * checked here once; it allocates nothing and trusts nothing but its own length.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "plan.h"
+#include "run.h"
+
+enum body_member { MEMBER_TEXT, MEMBER_TEXT_NEEDED, MEMBER_LIST, MEMBER_LIMIT };
+
+struct member {
+  uint16_t at;
+  uint16_t kind;
+  uint32_t limit; /* MEMBER_LIMIT: a u32 must be below */
+};
+
+/* What each step's body holds: its size, where its texts and lists stand, how often it may appear. */
+struct shape {
+  uint16_t size;
+  uint16_t flags;     /* WIRE_HAS_SOURCE, WIRE_HAS_TARGET that the code implies */
+  uint16_t source_at; /* offset of the wire_source */
+  uint16_t target_at;
+  uint8_t once;
+  uint8_t needed;
+  struct member members[6];
+  uint8_t members_n;
+};
+
+#define AT(type, member) (uint16_t) offsetof(struct type, member)
+#define PLAIN(once_, needed_) {.size = sizeof(struct wire_step_plain), .once = once_, .needed = needed_}
+#define PLACE                                                                                                          \
+  {.size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target)}
+
+static const struct shape shapes[WIRE_STEP_COUNT] = {
+    [WIRE_STEP_RUN] = {.size = sizeof(struct wire_step_run),
+                       .once = 1,
+                       .needed = 1,
+                       .members = {{AT(wire_step_run, argv), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, env), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, inherit_env), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, cwd), MEMBER_TEXT_NEEDED, 0},
+                                   {AT(wire_step_run, preserve_fds), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, output_keep), MEMBER_LIMIT, WIRE_KEEP_BOTH + 1}},
+                       .members_n = 6},
+    [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .once = 1, .needed = 1},
+    [WIRE_STEP_NOTE] = {.size = sizeof(struct wire_step_note),
+                        .members = {{AT(wire_step_note, field), MEMBER_TEXT_NEEDED, 0},
+                                    {AT(wire_step_note, why), MEMBER_TEXT_NEEDED, 0},
+                                    {AT(wire_step_note, protection), MEMBER_LIMIT, 64}},
+                        .members_n = 3},
+    [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .once = 1, .needed = 1},
+    [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
+                           .once = 1,
+                           .needed = 1,
+                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_SELF + 1},
+                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_SELF + 1}},
+                           .members_n = 2},
+    [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
+                            .once = 1,
+                            .members = {{AT(wire_step_hostname, name), MEMBER_TEXT_NEEDED, 0}},
+                            .members_n = 1},
+    [WIRE_STEP_LOOPBACK] = PLAIN(1, 0),
+    [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .once = 1},
+    [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity), .once = 1, .needed = 1},
+    [WIRE_STEP_ROOT] = {.size = sizeof(struct wire_step_root),
+                        .once = 1,
+                        .needed = 1,
+                        .source_at = AT(wire_step_root, source),
+                        .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_DIRECTORY + 1}},
+                        .members_n = 1},
+    [WIRE_STEP_DIR] = {.size = sizeof(struct wire_step_dir),
+                       .flags = WIRE_HAS_TARGET,
+                       .target_at = AT(wire_step_dir, target)},
+    [WIRE_STEP_LINK] = {.size = sizeof(struct wire_step_link),
+                        .flags = WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
+                        .source_at = AT(wire_step_link, source),
+                        .target_at = AT(wire_step_link, target)},
+    [WIRE_STEP_FILE] = {.size = sizeof(struct wire_step_file),
+                        .flags = WIRE_HAS_TARGET,
+                        .target_at = AT(wire_step_file, target),
+                        .members = {{AT(wire_step_file, data), MEMBER_TEXT_NEEDED, 0}},
+                        .members_n = 1},
+    [WIRE_STEP_BIND] = {.size = sizeof(struct wire_step_bind),
+                        .flags = WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
+                        .source_at = AT(wire_step_bind, source),
+                        .target_at = AT(wire_step_bind, target)},
+    [WIRE_STEP_TMPFS] = {.size = sizeof(struct wire_step_tmpfs),
+                         .flags = WIRE_HAS_TARGET,
+                         .target_at = AT(wire_step_tmpfs, target)},
+    [WIRE_STEP_DEV] = PLACE,
+    [WIRE_STEP_PROC] = PLACE,
+    [WIRE_STEP_READ_ONLY] = PLACE,
+    [WIRE_STEP_MASK] = PLACE,
+    [WIRE_STEP_SEAL_ROOT] = PLAIN(1, 1),
+    [WIRE_STEP_PIVOT] = PLAIN(1, 1),
+    [WIRE_STEP_USERNS_LIMIT] = {.size = sizeof(struct wire_step_number), .once = 1},
+    [WIRE_STEP_INIT] = PLAIN(1, 0),
+    [WIRE_STEP_SESSION] = PLAIN(1, 0),
+    [WIRE_STEP_KEYRING] = PLAIN(1, 0),
+    [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .once = 1, .needed = 1},
+    [WIRE_STEP_NICE] = {.size = sizeof(struct wire_step_number), .once = 1},
+    [WIRE_STEP_RLIMIT] = {.size = sizeof(struct wire_step_rlimit),
+                          .members = {{AT(wire_step_rlimit, resource), MEMBER_LIMIT, 16}},
+                          .members_n = 1},
+    [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .once = 1, .needed = 1},
+    [WIRE_STEP_ACCESS] = {.size = sizeof(struct wire_step_access),
+                          .flags = WIRE_HAS_TARGET,
+                          .target_at = AT(wire_step_access, target)},
+    [WIRE_STEP_WORKDIR] = PLAIN(1, 1),
+    [WIRE_STEP_SECCOMP] = {.size = sizeof(struct wire_step_seccomp)},
+    [WIRE_STEP_EXEC] = PLAIN(1, 1),
+    [WIRE_STEP_SEAL] = PLACE,
+};
+
+static const char *const fault_texts[WIRE_FAULT_COUNT] = {
+    [WIRE_FAULT_NONE] = "nothing",
+    [WIRE_FAULT_SHORT] = "a length that does not fit",
+    [WIRE_FAULT_MAGIC] = "a wrong magic number",
+    [WIRE_FAULT_FORMAT] = "another format version",
+    [WIRE_FAULT_ID] = "another wire identity",
+    [WIRE_FAULT_ALIGN] = "a misaligned offset",
+    [WIRE_FAULT_BOUNDS] = "an offset beyond the end",
+    [WIRE_FAULT_CODE] = "an unknown step",
+    [WIRE_FAULT_SIZE] = "a step of the wrong size",
+    [WIRE_FAULT_TEXT] = "a text that is not terminated where it ends",
+    [WIRE_FAULT_VALUE] = "a number out of its range",
+    [WIRE_FAULT_ORDER] = "steps that may not stand so",
+};
+
+const char *wire_fault_text(int fault)
+{
+  return fault >= 0 && fault < WIRE_FAULT_COUNT ? fault_texts[fault] : "an unknown fault";
+}
+
+const struct wire_step *wire_step_first(const struct wire_plan *plan)
+{
+  return (const struct wire_step *)((const char *)plan + plan->steps_off);
+}
+
+const struct wire_step *wire_step_next(const struct wire_step *step)
+{
+  return (const struct wire_step *)((const char *)step + step->size);
+}
+
+const struct wire_text *wire_text_at(const void *block, uint32_t offset)
+{
+  return offset ? (const struct wire_text *)((const char *)block + offset) : NULL;
+}
+
+const char *wire_str(const void *block, uint32_t offset)
+{
+  return offset ? wire_text_at(block, offset)->bytes : "";
+}
+
+const struct wire_list *wire_list_at(const void *block, uint32_t offset)
+{
+  return offset ? (const struct wire_list *)((const char *)block + offset) : NULL;
+}
+
+const struct wire_source *wire_step_source(const struct wire_step *step)
+{
+  return step->flags & WIRE_HAS_SOURCE ? (const void *)((const char *)step + shapes[step->code].source_at) : NULL;
+}
+
+const struct wire_target *wire_step_target(const struct wire_step *step)
+{
+  return step->flags & WIRE_HAS_TARGET ? (const void *)((const char *)step + shapes[step->code].target_at) : NULL;
+}
+
+static uint32_t word_at(const void *base, size_t at)
+{
+  uint32_t word;
+  memcpy(&word, (const char *)base + at, sizeof word);
+  return word;
+}
+
+static int check_text(const struct wire_plan *plan, uint32_t at)
+{
+  if (at % 4) {
+    return WIRE_FAULT_ALIGN;
+  }
+  if (at < plan->data_off || at > plan->total - 5) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  const struct wire_text *text = wire_text_at(plan, at);
+  if (text->len > plan->total - at - 5) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  return memchr(text->bytes, 0, (size_t)text->len + 1) == text->bytes + text->len ? WIRE_FAULT_NONE : WIRE_FAULT_TEXT;
+}
+
+static int check_list(const struct wire_plan *plan, uint32_t at)
+{
+  if (at % 4) {
+    return WIRE_FAULT_ALIGN;
+  }
+  if (at < plan->data_off || at > plan->total - 4) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  const struct wire_list *list = wire_list_at(plan, at);
+  if (list->n > (plan->total - at - 4) / 4) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  for (uint32_t i = 0; i < list->n; i++) {
+    int fault = check_text(plan, list->at[i]);
+    if (fault) {
+      return fault;
+    }
+  }
+  return WIRE_FAULT_NONE;
+}
+
+static int check_member(const struct wire_plan *plan, const struct wire_step *step, const struct member *member)
+{
+  uint32_t value = word_at(step, member->at);
+  switch (member->kind) {
+  case MEMBER_TEXT:
+    return value ? check_text(plan, value) : WIRE_FAULT_NONE;
+  case MEMBER_TEXT_NEEDED:
+    return check_text(plan, value);
+  case MEMBER_LIST:
+    return value ? check_list(plan, value) : WIRE_FAULT_NONE;
+  default:
+    return value < member->limit ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  }
+}
+
+/* Inside paths are absolute and normalised: the helper splits them at slashes and must never meet "..". */
+static int check_target_path(const char *path)
+{
+  if (path[0] != '/') {
+    return WIRE_FAULT_VALUE;
+  }
+  for (const char *p = path; *p; p++) {
+    if (p[0] == '/' && (p[1] == '/' || (p[1] == 0 && p != path) || (p[1] == '.' && (p[2] == '/' || p[2] == 0)) ||
+                        (p[1] == '.' && p[2] == '.' && (p[3] == '/' || p[3] == 0)))) {
+      return WIRE_FAULT_VALUE;
+    }
+  }
+  return WIRE_FAULT_NONE;
+}
+
+/* sources counts those seen so far: a base must be an earlier one. */
+static int check_places(const struct wire_plan *plan, const struct wire_step *step, uint32_t *sources)
+{
+  const struct wire_source *source = wire_step_source(step);
+  const struct wire_target *target = wire_step_target(step);
+  int fault = WIRE_FAULT_NONE;
+  if (source) {
+    fault = check_text(plan, source->path);
+    if (!fault && (source->base > *sources || (source->base == 0 && wire_str(plan, source->path)[0] != '/'))) {
+      fault = WIRE_FAULT_VALUE;
+    }
+    *sources += 1;
+    if (!fault && *sources > WIRE_SOURCES_MAX) {
+      fault = WIRE_FAULT_VALUE;
+    }
+  }
+  if (!fault && target) {
+    fault = check_text(plan, target->path);
+    if (!fault) {
+      fault = check_target_path(wire_str(plan, target->path));
+    }
+  }
+  return fault;
+}
+
+static int check_filter(const struct wire_plan *plan, const struct wire_step *step)
+{
+  const struct wire_step_seccomp *seccomp = (const struct wire_step_seccomp *)step;
+  if (seccomp->n == 0 || seccomp->n > 4096) {
+    return WIRE_FAULT_VALUE;
+  }
+  if (seccomp->filter % 8) {
+    return WIRE_FAULT_ALIGN;
+  }
+  return seccomp->filter >= plan->data_off && seccomp->filter <= plan->total &&
+                 seccomp->n <= (plan->total - seccomp->filter) / 8
+             ? WIRE_FAULT_NONE
+             : WIRE_FAULT_BOUNDS;
+}
+
+static int check_step_flags(const struct wire_step *step, const struct shape *shape)
+{
+  uint16_t implied = step->flags & (WIRE_HAS_SOURCE | WIRE_HAS_TARGET);
+  uint16_t wanted = shape->flags;
+  if (step->code == WIRE_STEP_ROOT && ((const struct wire_step_root *)step)->kind == WIRE_ROOT_DIRECTORY) {
+    wanted = WIRE_HAS_SOURCE;
+  }
+  return implied == wanted && step->best_effort <= 64 && step->flags < 1u << 7 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+}
+
+static int check_step(const struct wire_plan *plan, const struct wire_step *step, uint32_t *sources)
+{
+  const struct shape *shape = &shapes[step->code];
+  int fault = check_step_flags(step, shape);
+  if (!fault) {
+    fault = check_places(plan, step, sources);
+  }
+  for (unsigned i = 0; !fault && i < shape->members_n; i++) {
+    fault = check_member(plan, step, &shape->members[i]);
+  }
+  if (!fault && step->code == WIRE_STEP_SECCOMP) {
+    fault = check_filter(plan, step);
+  }
+  return fault;
+}
+
+static int check_header(const struct wire_plan *plan, uint64_t len, const uint8_t wire_id[WIRE_ID_SIZE])
+{
+  if (len < sizeof *plan || len > WIRE_PLAN_MAX) {
+    return WIRE_FAULT_SHORT;
+  }
+  if (plan->magic != WIRE_PLAN_MAGIC) {
+    return WIRE_FAULT_MAGIC;
+  }
+  if (plan->format != WIRE_PLAN_FORMAT || plan->header_size != sizeof *plan) {
+    return WIRE_FAULT_FORMAT;
+  }
+  if (memcmp(plan->wire_id, wire_id, WIRE_ID_SIZE) != 0) {
+    return WIRE_FAULT_ID;
+  }
+  if (plan->total != len) {
+    return WIRE_FAULT_SHORT;
+  }
+  if (plan->steps_off % 8 || plan->data_off % 8) {
+    return WIRE_FAULT_ALIGN;
+  }
+  if (plan->steps_off < sizeof *plan || plan->steps_off > plan->data_off || plan->data_off > plan->total) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  return plan->steps_n <= WIRE_STEPS_MAX && plan->flags < 1u << 3 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+}
+
+/* Header of the step at offset `at`: it must lie wholly in the step area and have its code's size. */
+static int check_step_head(const struct wire_plan *plan, uint32_t at)
+{
+  if (plan->data_off - at < sizeof(struct wire_step)) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  const struct wire_step *step = (const struct wire_step *)((const char *)plan + at);
+  if (step->code >= WIRE_STEP_COUNT || shapes[step->code].size == 0) {
+    return WIRE_FAULT_CODE;
+  }
+  if (step->size != shapes[step->code].size) {
+    return WIRE_FAULT_SIZE;
+  }
+  return step->size <= plan->data_off - at ? WIRE_FAULT_NONE : WIRE_FAULT_BOUNDS;
+}
+
+/*
+ * What must stand before what: nothing is mounted before the root, nothing resolved on the host after the identity
+ * switch, and INIT stands exactly where WIRE_PLAN_INIT says.
+ */
+static int check_order(const struct wire_plan *plan, const uint32_t position[WIRE_STEP_COUNT])
+{
+  static const uint8_t chain[] = {WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,
+                                  WIRE_STEP_SEAL_ROOT,  WIRE_STEP_PIVOT,   WIRE_STEP_RESET,        WIRE_STEP_CAPABILITIES,
+                                  WIRE_STEP_WORKDIR,    WIRE_STEP_EXEC};
+  for (unsigned code = 1; code < WIRE_STEP_COUNT; code++) {
+    if (shapes[code].needed && !position[code]) {
+      return WIRE_FAULT_ORDER;
+    }
+  }
+  for (unsigned i = 1; i < sizeof chain; i++) {
+    if (position[chain[i - 1]] >= position[chain[i]]) {
+      return WIRE_FAULT_ORDER;
+    }
+  }
+  if (position[WIRE_STEP_EXEC] != plan->steps_n || !(plan->flags & WIRE_PLAN_INIT) != !position[WIRE_STEP_INIT]) {
+    return WIRE_FAULT_ORDER;
+  }
+  uint32_t init = position[WIRE_STEP_INIT];
+  return !init || (init > position[WIRE_STEP_PIVOT] && init < position[WIRE_STEP_RESET]) ? WIRE_FAULT_NONE
+                                                                                         : WIRE_FAULT_ORDER;
+}
+
+int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_ID_SIZE], uint32_t *step)
+{
+  const struct wire_plan *plan = block;
+  uint32_t position[WIRE_STEP_COUNT] = {0};
+  uint32_t sources = 0;
+  *step = 0;
+  int fault = check_header(plan, len, wire_id);
+  uint32_t at = fault ? 0 : plan->steps_off;
+  for (uint32_t i = 0; !fault && i < plan->steps_n; i++) {
+    *step = i;
+    fault = check_step_head(plan, at);
+    const struct wire_step *one = (const struct wire_step *)((const char *)plan + at);
+    if (!fault) {
+      fault = check_step(plan, one, &sources);
+    }
+    if (!fault && shapes[one->code].once && position[one->code]) {
+      fault = WIRE_FAULT_ORDER;
+    }
+    if (!fault) {
+      position[one->code] = i + 1;
+      at += one->size;
+    }
+  }
+  return fault ? fault : check_order(plan, position);
+}
+
+/* A NUL-terminated byte string somewhere after the header. */
+static int check_bytes(const struct wire_run *run, uint64_t at)
+{
+  if (at < sizeof *run || at >= run->total) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  return memchr((const char *)run + at, 0, run->total - at) ? WIRE_FAULT_NONE : WIRE_FAULT_TEXT;
+}
+
+static int check_vector(const struct wire_run *run, uint32_t at, uint32_t n)
+{
+  if (at % 8) {
+    return WIRE_FAULT_ALIGN;
+  }
+  if (at < sizeof *run || at > run->total || n >= (run->total - at) / 8) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  const uint64_t *words = (const uint64_t *)(const void *)((const char *)run + at);
+  for (uint32_t i = 0; i < n; i++) {
+    int fault = check_bytes(run, words[i]);
+    if (fault) {
+      return fault;
+    }
+  }
+  return words[n] == 0 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+}
+
+static int check_fd_table(const struct wire_run *run)
+{
+  if (run->fds_n == 0) {
+    return WIRE_FAULT_NONE;
+  }
+  if (run->fds_off % 8 || run->fds_off < sizeof *run || run->fds_off > run->total ||
+      run->fds_n > (run->total - run->fds_off) / sizeof(struct wire_fd_entry)) {
+    return WIRE_FAULT_BOUNDS;
+  }
+  const struct wire_fd_entry *entries = (const void *)((const char *)run + run->fds_off);
+  for (uint32_t i = 0; i < run->fds_n; i++) {
+    if (entries[i].at != WIRE_FD_FIRST_FREE + (int32_t)i || entries[i].target < 3) {
+      return WIRE_FAULT_VALUE;
+    }
+  }
+  return WIRE_FAULT_NONE;
+}
+
+int wire_run_check(const void *block, uint64_t len)
+{
+  const struct wire_run *run = block;
+  if (len < sizeof *run || len > WIRE_RUN_MAX || run->total != len) {
+    return WIRE_FAULT_SHORT;
+  }
+  if (run->magic != WIRE_RUN_MAGIC) {
+    return WIRE_FAULT_MAGIC;
+  }
+  if (run->format != WIRE_RUN_FORMAT || run->header_size != sizeof *run) {
+    return WIRE_FAULT_FORMAT;
+  }
+  if (run->argc == 0) {
+    return WIRE_FAULT_VALUE;
+  }
+  int fault = check_vector(run, run->argv_off, run->argc);
+  if (!fault) {
+    fault = check_vector(run, run->env_off, run->envc);
+  }
+  if (!fault) {
+    fault = check_bytes(run, run->cwd_off);
+  }
+  return fault ? fault : check_fd_table(run);
+}

@@ -1,0 +1,84 @@
+/*
+ * The run block: what varies from run to run, in a memfd of its own. The helper maps it shared: it turns the offsets of
+ * argv and env into pointers in place, and leaves its verdict there with plain stores, which no filter can forbid.
+ */
+#ifndef STYRO_WIRE_RUN_H
+#define STYRO_WIRE_RUN_H
+
+#include <stdint.h>
+
+#define WIRE_RUN_MAGIC 0x52595453u /* "STYR" */
+#define WIRE_RUN_FORMAT 1u
+#define WIRE_RUN_MAX (16u << 20)
+#define WIRE_COMPONENT 256
+#define WIRE_DENIED_PATHS 2 /* enum styro_protection's number, for `skipped` */
+
+/* Descriptors of the helper. */
+enum wire_fd { WIRE_FD_PLAN = 3, WIRE_FD_RUN = 4, WIRE_FD_STATUS = 5, WIRE_FD_CALLER = 6, WIRE_FD_FIRST_FREE = 7 };
+
+/* What the running kernel can do, as the runner found it. */
+enum wire_kernel {
+  WIRE_KERNEL_DETACHED = 1u << 0, /* >= 6.15: mounts attach to a detached tree */
+  WIRE_KERNEL_TIME_VM = 1u << 1   /* >= 6.2: CLONE_NEWTIME together with CLONE_VM */
+};
+
+enum wire_run_flags {
+  WIRE_RUN_HELPER_MODE = 1u << 0,  /* the helper makes the clone itself */
+  WIRE_RUN_TWO_STEP = 1u << 1,     /* the map names an id other than the caller's: source phase and ids differ */
+  WIRE_RUN_NO_TIME_NS = 1u << 2,   /* leave CLONE_NEWTIME out */
+  WIRE_RUN_WATCH_CALLER = 1u << 3, /* fd 6 is the caller's pidfd */
+  WIRE_RUN_DEFAULT_CWD = 1u << 4   /* the working directory was not asked for: "/" where it is absent */
+};
+
+enum wire_stamp {
+  WIRE_STAMP_HELPER = 0, /* first instructions of the helper */
+  WIRE_STAMP_SOURCES,    /* all host objects are open */
+  WIRE_STAMP_TREE,       /* the old root is gone */
+  WIRE_STAMP_IDENTITY,   /* just before exec */
+  WIRE_STAMP_COUNT
+};
+
+/* How far it came. state is a status type (status.h) or 0; written last. */
+struct wire_verdict {
+  uint32_t state;
+  uint32_t step;
+  int32_t err;
+  uint32_t what; /* enum wire_what */
+  int64_t stamps[WIRE_STAMP_COUNT]; /* CLOCK_MONOTONIC nanoseconds, 0: not reached */
+  uint64_t skipped;                 /* bits of enum styro_protection that a skipped step leaves unenforced */
+  char component[WIRE_COMPONENT];
+};
+
+struct wire_fd_entry {
+  int32_t at;     /* number at the helper */
+  int32_t target; /* number at the payload */
+};
+
+struct wire_run {
+  uint32_t magic;
+  uint16_t format;
+  uint16_t header_size;
+  uint32_t total;
+  uint32_t flags;
+  uint32_t kernel;
+  uint32_t caller_uid;
+  uint32_t caller_gid;
+  uint32_t map_uid; /* the id outside that the map names */
+  uint32_t map_gid;
+  uint32_t argc;
+  uint32_t argv_off; /* argc + 1 words of 8 bytes: offsets of NUL-terminated bytes, last 0 */
+  uint32_t envc;
+  uint32_t env_off;
+  uint32_t cwd_off; /* NUL-terminated bytes */
+  uint32_t fds_off;
+  uint32_t fds_n;
+  int64_t timeout; /* nanoseconds from `spawned`, 0 none */
+  int64_t grace;
+  int64_t spawned; /* CLOCK_MONOTONIC */
+  struct wire_verdict verdict;
+};
+
+/* Checks a run block of len bytes. Returns an enum wire_fault. */
+int wire_run_check(const void *block, uint64_t len);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * The thin system call layer: every call answers its result or -errno, touches no errno and no TLS, and may therefore run
+ * between clone and exec in memory that is shared with the caller. One place, so that a test can make any call fail.
+ */
+#ifndef STYRO_WIRE_SYS_H
+#define STYRO_WIRE_SYS_H
+
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "uapi.h"
+
+/* Numbers that a C library's headers may lack; the same on every architecture since Linux 5.1. */
+enum sys_number {
+  SYS_NR_open_tree = 428,
+  SYS_NR_move_mount = 429,
+  SYS_NR_fsopen = 430,
+  SYS_NR_fsconfig = 431,
+  SYS_NR_fsmount = 432,
+  SYS_NR_pidfd_open = 434,
+  SYS_NR_clone3 = 435,
+  SYS_NR_close_range = 436,
+  SYS_NR_openat2 = 437,
+  SYS_NR_faccessat2 = 439,
+  SYS_NR_mount_setattr = 442
+};
+
+#if defined(__x86_64__)
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+}
+#else
+#error "styrolite is written for x86_64 and aarch64"
+#endif
+
+static inline long sys_arg(const void *pointer)
+{
+  return (long)(uintptr_t)pointer;
+}
+
+static inline int sys_close(int fd)
+{
+  return (int)sys_call(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+static inline int sys_openat(int dir, const char *path, int flags, unsigned mode)
+{
+  return (int)sys_call(SYS_openat, dir, sys_arg(path), flags, (long)mode, 0, 0);
+}
+
+/* openat2(2) with how.resolve; flags should hold O_CLOEXEC. */
+static inline int sys_openat2(int dir, const char *path, uint64_t flags, uint64_t resolve)
+{
+  struct wire_open_how how = {flags, 0, resolve};
+  return (int)sys_call(SYS_NR_openat2, dir, sys_arg(path), sys_arg(&how), sizeof how, 0, 0);
+}
+
+static inline long sys_read(int fd, void *data, unsigned long len)
+{
+  return sys_call(SYS_read, fd, sys_arg(data), (long)len, 0, 0, 0);
+}
+
+static inline long sys_write(int fd, const void *data, unsigned long len)
+{
+  return sys_call(SYS_write, fd, sys_arg(data), (long)len, 0, 0, 0);
+}
+
+static inline int sys_dup3(int from, int to, int flags)
+{
+  return (int)sys_call(SYS_dup3, from, to, flags, 0, 0, 0);
+}
+
+static inline int sys_fcntl(int fd, int command, long argument)
+{
+  return (int)sys_call(SYS_fcntl, fd, command, argument, 0, 0, 0);
+}
+
+static inline int sys_close_range(unsigned first, unsigned last)
+{
+  return (int)sys_call(SYS_NR_close_range, first, last, 0, 0, 0, 0);
+}
+
+static inline int sys_mkdirat(int dir, const char *path, unsigned mode)
+{
+  return (int)sys_call(SYS_mkdirat, dir, sys_arg(path), (long)mode, 0, 0, 0);
+}
+
+static inline int sys_symlinkat(const char *text, int dir, const char *path)
+{
+  return (int)sys_call(SYS_symlinkat, sys_arg(text), dir, sys_arg(path), 0, 0, 0);
+}
+
+static inline long sys_readlinkat(int dir, const char *path, char *out, unsigned long size)
+{
+  return sys_call(SYS_readlinkat, dir, sys_arg(path), sys_arg(out), (long)size, 0, 0);
+}
+
+static inline int sys_open_tree(int dir, const char *path, unsigned flags)
+{
+  return (int)sys_call(SYS_NR_open_tree, dir, sys_arg(path), (long)flags, 0, 0, 0);
+}
+
+static inline int sys_move_mount(int mount, int dir, const char *path, unsigned flags)
+{
+  return (int)sys_call(SYS_NR_move_mount, mount, sys_arg(""), dir, sys_arg(path), (long)flags, 0);
+}
+
+static inline int sys_fsopen(const char *type)
+{
+  return (int)sys_call(SYS_NR_fsopen, sys_arg(type), WIRE_FSOPEN_CLOEXEC, 0, 0, 0, 0);
+}
+
+static inline int sys_fsconfig(int fd, unsigned command, const char *key, const char *value)
+{
+  return (int)sys_call(SYS_NR_fsconfig, fd, (long)command, sys_arg(key), sys_arg(value), 0, 0);
+}
+
+static inline int sys_fsmount(int fd, uint64_t attributes)
+{
+  return (int)sys_call(SYS_NR_fsmount, fd, WIRE_FSMOUNT_CLOEXEC, (long)attributes, 0, 0, 0);
+}
+
+static inline int sys_mount_setattr(int dir, const char *path, unsigned flags, const struct wire_mount_attr *attr)
+{
+  return (int)sys_call(SYS_NR_mount_setattr, dir, sys_arg(path), (long)flags, sys_arg(attr), sizeof *attr, 0);
+}
+
+static inline int sys_prctl(int option, unsigned long a, unsigned long b)
+{
+  return (int)sys_call(SYS_prctl, option, (long)a, (long)b, 0, 0, 0);
+}
+
+static inline int sys_pidfd_open(int pid, unsigned flags)
+{
+  return (int)sys_call(SYS_NR_pidfd_open, pid, (long)flags, 0, 0, 0, 0);
+}
+
+static inline long sys_getpid(void)
+{
+  return sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline _Noreturn void sys_exit(int code)
+{
+  for (;;) {
+    sys_call(SYS_exit_group, code, 0, 0, 0, 0, 0);
+  }
+}
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+static inline int64_t sys_now(void)
+{
+  struct {
+    int64_t seconds;
+    int64_t nanoseconds;
+  } now = {0, 0};
+  sys_call(SYS_clock_gettime, 1, sys_arg(&now), 0, 0, 0, 0);
+  return now.seconds * 1000000000 + now.nanoseconds;
+}
+
+/*
+ * clone3(2) with a stack of the child's own: the child runs entry(argument) and exits with what that returns. The frame
+ * pointer is cleared so that a backtrace ends there.
+ */
+#if defined(__x86_64__)
+static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(void *), void *argument)
+{
+  register int (*r12)(void *) __asm__("r12") = entry;
+  register void *r13 __asm__("r13") = argument;
+  long result;
+  __asm__ volatile("syscall\n\t"
+                   "test %%rax, %%rax\n\t"
+                   "jnz 1f\n\t"
+                   "xor %%ebp, %%ebp\n\t"
+                   "mov %%r13, %%rdi\n\t"
+                   "call *%%r12\n\t"
+                   "mov %%eax, %%edi\n\t"
+                   "mov %[exit], %%eax\n\t"
+                   "syscall\n\t"
+                   "hlt\n"
+                   "1:"
+                   : "=a"(result)
+                   : "a"((long)SYS_NR_clone3), "D"(args), "S"(sizeof *args), "r"(r12), "r"(r13),
+                     [exit] "i"(SYS_exit_group)
+                   : "rcx", "r11", "memory", "rdx", "r8", "r9", "r10");
+  return result;
+}
+#else
+static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(void *), void *argument)
+{
+  register int (*x19)(void *) __asm__("x19") = entry;
+  register void *x20 __asm__("x20") = argument;
+  register long x8 __asm__("x8") = SYS_NR_clone3;
+  register long x0 __asm__("x0") = sys_arg(args);
+  register long x1 __asm__("x1") = sizeof *args;
+  __asm__ volatile("svc 0\n\t"
+                   "cbnz x0, 1f\n\t"
+                   "mov x29, xzr\n\t"
+                   "mov x0, x20\n\t"
+                   "blr x19\n\t"
+                   "mov x8, %[exit]\n\t"
+                   "svc 0\n\t"
+                   "brk 1\n"
+                   "1:"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x19), "r"(x20), [exit] "i"(SYS_exit_group)
+                   : "memory", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
+                     "x17", "x18", "x30", "cc");
+  return x0;
+}
+#endif
+
+#endif
