@@ -1,0 +1,134 @@
+/*
+ * Helper mode: the helper makes the clone itself, as the caller's sibling process would, for callers whose own child may
+ * not (AppArmor's profile is attached to the helper's path; a non-dumpable caller cannot write its child's maps).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <signal.h>
+
+#include "helper.h"
+
+static int write_text(const char *path, const char *text)
+{
+  int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+  if (fd < 0) {
+    return fd;
+  }
+  long n = sys_write(fd, text, strlen(text));
+  sys_close(fd);
+  return n < 0 ? (int)n : 0;
+}
+
+/* "<inside> <outside> 1" */
+static void map_text(char *out, uint32_t inside, uint32_t outside)
+{
+  out += text_number(out, inside);
+  *out++ = ' ';
+  out += text_number(out, outside);
+  strcpy(out, " 1");
+}
+
+/* Path of a map file of a process, "/proc/PID/uid_map"; pid 0 means oneself. */
+static void map_path(char *out, int pid, const char *file)
+{
+  strcpy(out, "/proc/");
+  if (pid) {
+    text_number(out + 6, (uint64_t)pid);
+  } else {
+    strcat(out, "self");
+  }
+  strcat(out, file);
+}
+
+static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int pid)
+{
+  char path[64];
+  char text[64];
+  int result = 0;
+  if (!(h->run->flags & WIRE_RUN_TWO_STEP)) {
+    h->what = WIRE_WHAT_MAP_SETGROUPS;
+    map_path(path, pid, "/setgroups");
+    result = write_text(path, "deny");
+  }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_MAP_GID;
+    map_path(path, pid, "/gid_map");
+    map_text(text, ids->gid, h->run->map_gid);
+    result = write_text(path, text);
+  }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_MAP_UID;
+    map_path(path, pid, "/uid_map");
+    map_text(text, ids->uid, h->run->map_uid);
+    result = write_text(path, text);
+  }
+  return result;
+}
+
+static const struct wire_step *find_step(struct helper *h, int code)
+{
+  const struct wire_step *step = wire_step_first(h->plan);
+  h->number = 0;
+  while (step->code != code) {
+    step = wire_step_next(step);
+    h->number++;
+  }
+  return h->step = step;
+}
+
+/* The first process: waits for its maps where the outer process writes them, else writes them itself. */
+static int child_side(struct helper *h, const struct wire_step_map_ids *ids, const int wake[2])
+{
+  char byte;
+  int result = 0;
+  sys_close(wake[1]);
+  if (h->run->flags & WIRE_RUN_TWO_STEP) {
+    h->what = WIRE_WHAT_FORK;
+    result = sys_read(wake[0], &byte, 1) == 1 ? 0 : -EPIPE;
+  } else {
+    result = write_maps(h, ids, 0);
+  }
+  sys_close(wake[0]);
+  return result;
+}
+
+static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_ids *ids, int pid, int pidfd,
+                                  const int wake[2])
+{
+  int result = h->run->flags & WIRE_RUN_TWO_STEP ? write_maps(h, ids, pid) : 0;
+  if (result < 0) {
+    status_verdict(h, WIRE_STATUS_SETUP_FAILED, -result);
+    sys_call(SYS_kill, pid, SIGKILL, 0, 0, 0, 0);
+    status_pidfd(h, pidfd, pid);
+    status_die(h, WIRE_STATUS_SETUP_FAILED, -result);
+  }
+  status_pidfd(h, pidfd, pid);
+  sys_write(wake[1], "", 1);
+  sys_exit(0);
+}
+
+int helper_clone(struct helper *h)
+{
+  const struct wire_step_namespaces *spaces = (const void *)find_step(h, WIRE_STEP_NAMESPACES);
+  const struct wire_step_map_ids *ids = (const void *)find_step(h, WIRE_STEP_MAP_IDS);
+  int wake[2];
+  int pidfd = -1;
+  struct wire_clone_args args;
+  memset(&args, 0, sizeof args);
+  args.flags = spaces->clone_flags | WIRE_CLONE_PIDFD | WIRE_CLONE_PARENT;
+  if (h->run->flags & WIRE_RUN_NO_TIME_NS) {
+    args.flags &= ~WIRE_CLONE_NEWTIME;
+  }
+  args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+  h->what = WIRE_WHAT_FORK;
+  int result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
+  if (result >= 0) {
+    result = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
+  }
+  if (result > 0) {
+    parent_side(h, ids, result, pidfd, wake);
+  }
+  return result < 0 ? result : child_side(h, ids, wake);
+}

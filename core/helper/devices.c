@@ -1,0 +1,200 @@
+/* /dev and /proc: the minimal device set, the new proc, and the last word on nested user namespaces. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+
+#include "helper.h"
+
+static const char *const device_names[DEVICE_COUNT] = {
+    [DEVICE_NULL] = "null",     [DEVICE_ZERO] = "zero",       [DEVICE_FULL] = "full",
+    [DEVICE_RANDOM] = "random", [DEVICE_URANDOM] = "urandom", [DEVICE_TTY] = "tty",
+};
+
+static const struct {
+  const char *name;
+  const char *text;
+} device_links[] = {
+    {"fd", "/proc/self/fd"},           {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
+};
+
+/* Devices cannot be made in a user namespace: the host's own nodes are bound, one by one. */
+static int bind_device(struct helper *h, int dev, int index)
+{
+  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC,
+                                              .propagation = WIRE_MS_PRIVATE};
+  const char *name = device_names[index];
+  h->component = name;
+  h->what = WIRE_WHAT_CREATE;
+  int file = sys_openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+  if (file < 0) {
+    return file;
+  }
+  sys_close(file);
+  h->what = WIRE_WHAT_CLONE_TREE;
+  int mount = sys_open_tree(h->devices[index], "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  if (mount < 0) {
+    return mount;
+  }
+  h->what = WIRE_WHAT_FLAGS;
+  int result = sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &attr);
+  if (result >= 0) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(mount, dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
+  sys_close(mount);
+  sys_close(h->devices[index]);
+  return result;
+}
+
+static int attach_below(struct helper *h, int dev, const char *name, int mount)
+{
+  if (mount < 0) {
+    return mount;
+  }
+  h->what = WIRE_WHAT_CREATE;
+  int result = sys_mkdirat(dev, name, 0755);
+  if (result >= 0) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(mount, dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
+  sys_close(mount);
+  return result;
+}
+
+/* A new instance of its own by devpts' rules since Linux 4.7; no gid= because only mapped ids may be named. */
+static int mount_devpts(void)
+{
+  int context = sys_fsopen("devpts");
+  if (context < 0) {
+    return context;
+  }
+  int result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "ptmxmode", "0666");
+  if (result >= 0) {
+    result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "mode", "0620");
+  }
+  if (result >= 0) {
+    result = sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
+  }
+  if (result >= 0) {
+    result = sys_fsmount(context, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC);
+  }
+  sys_close(context);
+  return result;
+}
+
+static int fill_dev(struct helper *h, int dev, uint64_t shm_size)
+{
+  int result = 0;
+  for (int i = 0; result >= 0 && i < DEVICE_COUNT; i++) {
+    result = bind_device(h, dev, i);
+  }
+  for (unsigned i = 0; result >= 0 && i < sizeof device_links / sizeof device_links[0]; i++) {
+    h->component = device_links[i].name;
+    h->what = WIRE_WHAT_CREATE;
+    result = sys_symlinkat(device_links[i].text, dev, device_links[i].name);
+  }
+  if (result >= 0) {
+    h->component = "pts";
+    h->what = WIRE_WHAT_STEP;
+    result = attach_below(h, dev, "pts", mount_devpts());
+  }
+  if (result >= 0) {
+    h->component = "shm";
+    h->what = WIRE_WHAT_STEP;
+    result = attach_below(h, dev, "shm",
+                          tree_tmpfs(shm_size, 01777,
+                                     WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC));
+  }
+  return result;
+}
+
+/* mount_setattr(2) takes a mount that is detached or attached for good, none inside a detached tree. */
+static int seal_dev(struct helper *h, int dev)
+{
+  static const struct wire_mount_attr sealed = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};
+  h->component = NULL;
+  h->what = WIRE_WHAT_FLAGS;
+  return sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH, &sealed);
+}
+
+/* Filled and sealed while detached where the kernel can attach to that, else in its place (Linux before 6.15). */
+static int build_dev(struct helper *h, int dev, int place, uint64_t shm_size)
+{
+  bool detached = h->run->kernel & WIRE_KERNEL_DETACHED;
+  int result = detached ? 0 : tree_attach(h, dev, place);
+  if (result >= 0) {
+    result = fill_dev(h, dev, shm_size);
+  }
+  if (result >= 0) {
+    result = seal_dev(h, dev);
+  }
+  return result >= 0 && detached ? tree_attach(h, dev, place) : result;
+}
+
+int step_dev(struct helper *h, const struct wire_step *step)
+{
+  int place = tree_place(h, step, true);
+  if (place < 0) {
+    return place;
+  }
+  h->what = WIRE_WHAT_STEP;
+  int dev = tree_tmpfs(65536, 0755, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
+  int result = dev < 0 ? dev : build_dev(h, dev, place, ((const struct wire_step_place *)(const void *)step)->size);
+  sys_close(place);
+  if (dev >= 0) {
+    sys_close(dev);
+  }
+  return result;
+}
+
+static int mount_proc(void)
+{
+  int context = sys_fsopen("proc");
+  if (context < 0) {
+    return context;
+  }
+  int result = sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
+  if (result >= 0) {
+    result = sys_fsmount(context, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
+  }
+  sys_close(context);
+  return result;
+}
+
+/* While the host's proc is still in view: the kernel grants a new one only where an unmasked one is visible. */
+int step_proc(struct helper *h, const struct wire_step *step)
+{
+  int place = tree_place(h, step, true);
+  if (place < 0) {
+    return place;
+  }
+  h->what = WIRE_WHAT_STEP;
+  h->proc = mount_proc();
+  int result = h->proc < 0 ? h->proc : tree_attach(h, h->proc, place);
+  sys_close(place);
+  if (result >= 0) {
+    h->userns_limit = sys_openat(h->proc, "sys/user/max_user_namespaces", O_RDWR | O_CLOEXEC, 0);
+  }
+  return result;
+}
+
+/* Holds even if a payload's filter is replaced by a weaker one: no user namespace can be made inside at all. */
+int step_userns_limit(struct helper *h, const struct wire_step *step)
+{
+  char seen[4] = {0};
+  (void)step;
+  if (h->userns_limit < 0) {
+    return h->userns_limit;
+  }
+  long n = sys_write(h->userns_limit, "0", 1);
+  if (n == 1) {
+    h->what = WIRE_WHAT_READ_BACK;
+    n = sys_call(SYS_pread64, h->userns_limit, sys_arg(seen), sizeof seen, 0, 0, 0);
+  }
+  sys_close(h->userns_limit);
+  if (n < 0) {
+    return (int)n;
+  }
+  return seen[0] == '0' && seen[1] == '\n' ? 0 : -EINVAL;
+}

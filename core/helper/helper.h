@@ -1,0 +1,101 @@
+/*
+ * The helper's one state and its verbs. No allocator, no stdio, no locale, no locks anywhere in core/helper: it runs as
+ * first process of new namespaces, partly in memory that two processes share. Knows plans, not requests.
+ */
+#ifndef STYRO_HELPER_H
+#define STYRO_HELPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../wire/plan.h"
+#include "../wire/run.h"
+#include "../wire/status.h"
+#include "../wire/sys.h"
+
+enum device { DEVICE_NULL, DEVICE_ZERO, DEVICE_FULL, DEVICE_RANDOM, DEVICE_URANDOM, DEVICE_TTY, DEVICE_COUNT };
+
+struct helper {
+  const struct wire_plan *plan;
+  struct wire_run *run;
+  const struct wire_step *step; /* the step that runs now */
+  uint32_t number;              /* its number */
+  uint32_t what;                /* enum wire_what of the call at hand */
+  const char *component;        /* path component at fault, NULL: the step's own object */
+  bool payload;                 /* in the payload's own process: failures go to the verdict only */
+  uint32_t source;              /* next source's number */
+  int fd;                       /* the running step's source, -1: absent and optional, or none */
+  int root;                     /* the new root's mount */
+  int mask;                     /* tmpfs with the two mask objects, -1 until needed */
+  int proc;                     /* mount of the new proc, -1 until there */
+  int userns_limit;             /* /proc/sys/user/max_user_namespaces, opened while it could be written */
+  int payload_pid;              /* in init: the payload */
+  uint64_t nofile_soft;         /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
+  int devices[DEVICE_COUNT];
+  int sources[WIRE_SOURCES_MAX];
+};
+
+/* main.c */
+int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t number);
+
+/* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
+int helper_clone(struct helper *h);
+
+/* sources.c */
+int sources_open(struct helper *h);
+
+/* status.c */
+_Noreturn void status_die(struct helper *h, uint16_t type, int error);
+void status_verdict(struct helper *h, uint32_t type, int error);
+void status_running(struct helper *h);
+void status_pidfd(struct helper *h, int pidfd, int pid);
+int status_failed_from_verdict(struct helper *h);
+
+/* tree.c: places below the new root */
+int tree_open(struct helper *h, const char *path, bool directory);           /* O_PATH fd or -errno */
+int tree_make(struct helper *h, const char *path, bool directory);           /* the same, made where absent */
+int tree_place(struct helper *h, const struct wire_step *step, bool directory); /* by the step's target and flags */
+int tree_attach(struct helper *h, int mount, int place);
+int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);           /* a detached tmpfs, or -errno */
+int tree_is_directory(int fd);                                              /* 1, 0 or -errno */
+#define TREE_SKIP 1 /* tree_place(): absent, and the step says that this is fine */
+
+/* the steps, one verb each */
+int step_hostname(struct helper *h, const struct wire_step *step);
+int step_loopback(struct helper *h, const struct wire_step *step);
+int step_oom_score(struct helper *h, const struct wire_step *step);
+int step_identity(struct helper *h, const struct wire_step *step);
+int step_root(struct helper *h, const struct wire_step *step);
+int step_seal_root(struct helper *h, const struct wire_step *step);
+int step_pivot(struct helper *h, const struct wire_step *step);
+int step_dir(struct helper *h, const struct wire_step *step);
+int step_link(struct helper *h, const struct wire_step *step);
+int step_file(struct helper *h, const struct wire_step *step);
+int step_bind(struct helper *h, const struct wire_step *step);
+int step_tmpfs(struct helper *h, const struct wire_step *step);
+int step_dev(struct helper *h, const struct wire_step *step);
+int step_proc(struct helper *h, const struct wire_step *step);
+int step_read_only(struct helper *h, const struct wire_step *step);
+int step_mask(struct helper *h, const struct wire_step *step);
+int step_userns_limit(struct helper *h, const struct wire_step *step);
+int step_init(struct helper *h, const struct wire_step *step);
+int step_session(struct helper *h, const struct wire_step *step);
+int step_keyring(struct helper *h, const struct wire_step *step);
+int step_reset(struct helper *h, const struct wire_step *step);
+int step_nice(struct helper *h, const struct wire_step *step);
+int step_rlimit(struct helper *h, const struct wire_step *step);
+int step_capabilities(struct helper *h, const struct wire_step *step);
+int step_access(struct helper *h, const struct wire_step *step);
+int step_workdir(struct helper *h, const struct wire_step *step);
+int step_seccomp(struct helper *h, const struct wire_step *step);
+int step_seal(struct helper *h, const struct wire_step *step);
+int step_exec(struct helper *h, const struct wire_step *step);
+
+int mask_prepare(struct helper *h);
+void signals_reset(void);
+int supervise(struct helper *h);
+
+/* Small text work without a C library's locale or allocator. */
+unsigned text_number(char *out, uint64_t value); /* decimal, NUL-terminated; out holds 21 bytes; returns the length */
+
+#endif

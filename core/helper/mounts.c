@@ -1,0 +1,344 @@
+/* Steps that put something at a place: directories, links, files, binds, tmpfs. Flags are set before anything is attached. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "helper.h"
+
+#define NOT_THERE (-TREE_SKIP)
+
+int step_dir(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_dir *body = (const void *)step;
+  int place = tree_place(h, step, true);
+  if (place < 0) {
+    return place == NOT_THERE ? 0 : place;
+  }
+  h->what = WIRE_WHAT_CREATE;
+  int fd = sys_openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  int result = fd < 0 ? fd : (int)sys_call(SYS_fchmod, fd, body->mode, 0, 0, 0, 0);
+  if (fd >= 0) {
+    sys_close(fd);
+  }
+  sys_close(place);
+  return result;
+}
+
+/* Splits the target into its opened parent and its last name. */
+static int open_parent(struct helper *h, const char *path, const char **name)
+{
+  char parent[4096];
+  const char *slash = strrchr(path, '/');
+  size_t len = (size_t)(slash - path);
+  *name = slash + 1;
+  if (len >= sizeof parent) {
+    return -ENAMETOOLONG;
+  }
+  memcpy(parent, path, len);
+  parent[len] = 0;
+  return tree_make(h, len ? parent : "/", true);
+}
+
+static int make_link(struct helper *h, const char *path)
+{
+  char text[4096];
+  const char *name;
+  h->what = WIRE_WHAT_SOURCE;
+  long n = sys_readlinkat(h->fd, "", text, sizeof text - 1);
+  if (n < 0) {
+    return (int)n;
+  }
+  text[n] = 0;
+  int parent = open_parent(h, path, &name);
+  if (parent < 0) {
+    return parent;
+  }
+  h->what = WIRE_WHAT_CREATE;
+  int result = sys_symlinkat(text, parent, name);
+  sys_close(parent);
+  return result;
+}
+
+static int attributes_hold(int mount, uint64_t attributes)
+{
+  static const struct {
+    uint64_t attribute;
+    unsigned flag;
+  } rows[] = {{WIRE_MOUNT_ATTR_RDONLY, WIRE_ST_RDONLY},
+              {WIRE_MOUNT_ATTR_NOSUID, WIRE_ST_NOSUID},
+              {WIRE_MOUNT_ATTR_NODEV, WIRE_ST_NODEV},
+              {WIRE_MOUNT_ATTR_NOEXEC, WIRE_ST_NOEXEC}};
+  struct statfs st;
+  if (fstatfs(mount, &st) != 0) {
+    return 0;
+  }
+  for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    if (attributes & rows[i].attribute && !((unsigned)st.f_flags & rows[i].flag)) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+static int is_read_only(int mount)
+{
+  struct statfs st;
+  return fstatfs(mount, &st) == 0 && st.f_flags & WIRE_ST_RDONLY;
+}
+
+/* A private copy of the source's tree with its flags set and read back; -errno where they do not hold. */
+static int clone_with(struct helper *h, int source, uint64_t attributes)
+{
+  struct wire_mount_attr attr = {.attr_set = attributes, .propagation = WIRE_MS_PRIVATE};
+  h->what = WIRE_WHAT_CLONE_TREE;
+  int mount = sys_open_tree(source, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  if (mount < 0) {
+    return mount;
+  }
+  h->what = WIRE_WHAT_FLAGS;
+  int result = sys_mount_setattr(mount, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
+  if (result >= 0 && !attributes_hold(mount, attributes)) {
+    h->what = WIRE_WHAT_READ_BACK;
+    result = -EPERM;
+  }
+  if (result >= 0 && !(attributes & WIRE_MOUNT_ATTR_RDONLY) && is_read_only(mount)) {
+    h->what = WIRE_WHAT_READ_ONLY;
+    result = -EROFS;
+  }
+  if (result < 0) {
+    sys_close(mount);
+  }
+  return result < 0 ? result : mount;
+}
+
+static int put(struct helper *h, int mount, int place)
+{
+  int result = tree_attach(h, mount, place);
+  sys_close(place);
+  sys_close(mount);
+  return result;
+}
+
+static int bind_source(struct helper *h, const struct wire_step *step, uint64_t attributes)
+{
+  struct stat st;
+  h->what = WIRE_WHAT_SOURCE_TYPE;
+  if (fstat(h->fd, &st) != 0 || S_ISLNK(st.st_mode)) {
+    return -ELOOP;
+  }
+  int mount = clone_with(h, h->fd, attributes);
+  if (mount < 0) {
+    return mount;
+  }
+  int place = tree_place(h, step, S_ISDIR(st.st_mode));
+  if (place < 0) {
+    sys_close(mount);
+    return place == NOT_THERE ? 0 : place;
+  }
+  return put(h, mount, place);
+}
+
+int step_bind(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_bind *body = (const void *)step;
+  return h->fd < 0 ? 0 : bind_source(h, step, body->attr_set);
+}
+
+/* Part of the system base: a link on the host is a link inside, a directory (no merged /usr) is bound read-only. */
+int step_link(struct helper *h, const struct wire_step *step)
+{
+  struct stat st;
+  h->what = WIRE_WHAT_SOURCE;
+  if (h->fd < 0) {
+    return 0;
+  }
+  if (fstat(h->fd, &st) != 0) {
+    return -EBADF;
+  }
+  if (S_ISLNK(st.st_mode)) {
+    return make_link(h, wire_str(h->plan, wire_step_target(step)->path));
+  }
+  return bind_source(h, step, WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+}
+
+int step_file(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_file *body = (const void *)step;
+  const struct wire_text *data = wire_text_at(h->plan, body->data);
+  const char *name;
+  int parent = open_parent(h, wire_str(h->plan, body->target.path), &name);
+  if (parent < 0) {
+    return parent;
+  }
+  h->what = WIRE_WHAT_CREATE;
+  int fd = sys_openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, body->mode);
+  sys_close(parent);
+  if (fd < 0) {
+    return fd;
+  }
+  long n = sys_write(fd, data->bytes, data->len);
+  sys_close(fd);
+  return n == (long)data->len ? 0 : n < 0 ? (int)n : -ENOSPC;
+}
+
+int step_tmpfs(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_tmpfs *body = (const void *)step;
+  int place = tree_place(h, step, true);
+  if (place < 0) {
+    return place == NOT_THERE ? 0 : place;
+  }
+  h->what = WIRE_WHAT_STEP;
+  int mount = tree_tmpfs(body->size, body->mode, body->attr_set);
+  if (mount < 0) {
+    sys_close(place);
+    return mount;
+  }
+  return put(h, mount, place);
+}
+
+#define MASK_FILE "file"
+#define MASK_DIRECTORY "directory"
+
+/* One read-only tmpfs with an unreadable file and an unreadable directory; each mask is a copy of one of them. */
+int mask_prepare(struct helper *h)
+{
+  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                          WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC};
+  if (h->mask >= 0) {
+    return 0;
+  }
+  h->what = WIRE_WHAT_STEP;
+  int mount = tree_tmpfs(65536, 0755, 0);
+  if (mount < 0) {
+    return mount;
+  }
+  int file = sys_openat(mount, MASK_FILE, O_CREAT | O_WRONLY | O_CLOEXEC, 0);
+  int result = file < 0 ? file : sys_mkdirat(mount, MASK_DIRECTORY, 0);
+  if (file >= 0) {
+    sys_close(file);
+  }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_FLAGS;
+    result = sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &attr);
+  }
+  h->mask = result < 0 ? -1 : mount;
+  return result;
+}
+
+/* Absent: made on the sandbox's own tmpfs, skipped where nothing can appear, skipped and said, or refused. */
+static int mask_absent(struct helper *h, const struct wire_step *step)
+{
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  if (step->flags & WIRE_CREATE) {
+    return tree_make(h, path, true);
+  }
+  if (step->flags & WIRE_IF_MISSING_IGNORE) {
+    h->run->verdict.skipped |= 1ull << WIRE_DENIED_PATHS;
+    return -TREE_SKIP;
+  }
+  if (step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED)) {
+    return -TREE_SKIP;
+  }
+  h->what = WIRE_WHAT_TARGET_MISSING;
+  return -ENOENT;
+}
+
+/* Opens the place once more: what is there now must be the mask object itself. */
+static int mask_holds(struct helper *h, const struct wire_step *step, int mount)
+{
+  struct stat wanted;
+  struct stat seen;
+  int fd = sys_openat2(h->root, wire_str(h->plan, wire_step_target(step)->path) + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                       WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  if (fd < 0) {
+    return fd;
+  }
+  int same = fstat(mount, &wanted) == 0 && fstat(fd, &seen) == 0 && wanted.st_dev == seen.st_dev &&
+             wanted.st_ino == seen.st_ino;
+  sys_close(fd);
+  h->what = WIRE_WHAT_READ_BACK;
+  return same ? 0 : -EBUSY;
+}
+
+static int mask_place(struct helper *h, const struct wire_step *step, int place)
+{
+  int directory = tree_is_directory(place);
+  int result = directory < 0 ? directory : mask_prepare(h);
+  if (result < 0) {
+    return result;
+  }
+  h->what = WIRE_WHAT_CLONE_TREE;
+  int mount = sys_open_tree(h->mask, directory ? MASK_DIRECTORY : MASK_FILE, WIRE_OPEN_TREE_CLONE | O_CLOEXEC);
+  if (mount < 0) {
+    return mount;
+  }
+  result = tree_attach(h, mount, place);
+  if (result >= 0) {
+    result = mask_holds(h, step, mount);
+  }
+  sys_close(mount);
+  return result;
+}
+
+int step_mask(struct helper *h, const struct wire_step *step)
+{
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  struct stat st;
+  h->what = WIRE_WHAT_TARGET;
+  int place = sys_openat2(h->root, path + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                          WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  if (place == -ENOENT) {
+    place = mask_absent(h, step);
+  }
+  if (place < 0) {
+    return place == NOT_THERE ? 0 : place;
+  }
+  int result = fstat(place, &st) != 0 ? -EBADF : 0;
+  if (!result && S_ISLNK(st.st_mode)) {
+    h->what = WIRE_WHAT_TARGET_LINK;
+    result = -ELOOP;
+  }
+  if (!result) {
+    result = mask_place(h, step, place);
+  }
+  sys_close(place);
+  return result;
+}
+
+/* A place bound onto itself, read-only with all below (proc's sys). */
+int step_read_only(struct helper *h, const struct wire_step *step)
+{
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  h->what = WIRE_WHAT_TARGET;
+  int place = sys_openat2(h->root, path + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                          WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  if (place == -ENOENT && step->flags & WIRE_DEFAULTED) {
+    return 0;
+  }
+  if (place < 0) {
+    return place;
+  }
+  int mount = clone_with(h, place, WIRE_MOUNT_ATTR_RDONLY);
+  if (mount < 0) {
+    sys_close(place);
+    return mount;
+  }
+  return put(h, mount, place);
+}
+
+int step_seal(struct helper *h, const struct wire_step *step)
+{
+  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};
+  int place = tree_place(h, step, true);
+  if (place < 0) {
+    return place;
+  }
+  h->what = WIRE_WHAT_FLAGS;
+  int result = sys_mount_setattr(place, "", WIRE_AT_EMPTY_PATH, &attr);
+  sys_close(place);
+  return result;
+}

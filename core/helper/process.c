@@ -1,0 +1,168 @@
+/* Steps that set what a process is: names, network, ids, session, keyring, resets, limits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "helper.h"
+
+#define KEYCTL_JOIN_SESSION_KEYRING_ 1
+#define DEFAULT_TIMER_SLACK 50000 /* nanoseconds, the kernel's own default */
+
+/* Exec resets caught signals only; ignored ones (Python ignores SIGPIPE) would stay so in the payload. */
+void signals_reset(void)
+{
+  struct {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+  } plain;
+  uint64_t all = ~0ull;
+  memset(&plain, 0, sizeof plain);
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, sys_arg(&all), 0, sizeof all, 0, 0);
+  for (int sig = 1; sig <= 64; sig++) {
+    sys_call(SYS_rt_sigaction, sig, sys_arg(&plain), 0, sizeof plain.mask, 0, 0);
+  }
+}
+
+int step_hostname(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_text *name = wire_text_at(h->plan, ((const struct wire_step_hostname *)(const void *)step)->name);
+  int result = (int)sys_call(SYS_sethostname, sys_arg(name->bytes), name->len, 0, 0, 0, 0);
+  return result < 0 ? result : (int)sys_call(SYS_setdomainname, sys_arg("(none)"), 6, 0, 0, 0, 0);
+}
+
+int step_loopback(struct helper *h, const struct wire_step *step)
+{
+  struct ifreq request;
+  (void)step;
+  (void)h;
+  memset(&request, 0, sizeof request);
+  strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  int fd = (int)sys_call(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0, 0);
+  if (fd < 0) {
+    return fd == -EAFNOSUPPORT ? 0 : fd; /* a kernel without IPv4 has no loopback to bring up */
+  }
+  int result = (int)sys_call(SYS_ioctl, fd, SIOCSIFFLAGS, sys_arg(&request), 0, 0, 0);
+  sys_close(fd);
+  return result;
+}
+
+/* Early, while /proc/self still belongs to the caller's own dumpable image; children inherit it. */
+int step_oom_score(struct helper *h, const struct wire_step *step)
+{
+  int64_t value = ((const struct wire_step_number *)(const void *)step)->value;
+  char text[24] = "-";
+  (void)h;
+  text_number(text + (value < 0), (uint64_t)(value < 0 ? -value : value));
+  int fd = sys_openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+  if (fd < 0) {
+    return fd;
+  }
+  long n = sys_write(fd, text, strlen(text));
+  sys_close(fd);
+  return n < 0 ? (int)n : 0;
+}
+
+/*
+ * Under a self map the kernel allows no setgroups(2) (the outcome lists supplementary groups then); under a map that
+ * names another id the groups go first, while the right to drop them is there.
+ */
+int step_identity(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_identity *ids = (const void *)step;
+  int result = 0;
+  if (h->run->flags & WIRE_RUN_TWO_STEP) {
+    h->what = WIRE_WHAT_SETGROUPS;
+    result = (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0);
+  }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_SETGID;
+    result = (int)sys_call(SYS_setresgid, ids->gid, ids->gid, ids->gid, 0, 0, 0);
+  }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_SETUID;
+    result = (int)sys_call(SYS_setresuid, ids->uid, ids->uid, ids->uid, 0, 0, 0);
+  }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_READ_BACK;
+    bool same = sys_call(SYS_getuid, 0, 0, 0, 0, 0, 0) == (long)ids->uid &&
+                sys_call(SYS_geteuid, 0, 0, 0, 0, 0, 0) == (long)ids->uid &&
+                sys_call(SYS_getgid, 0, 0, 0, 0, 0, 0) == (long)ids->gid &&
+                sys_call(SYS_getegid, 0, 0, 0, 0, 0, 0) == (long)ids->gid;
+    result = same ? 0 : -EPERM;
+  }
+  return result;
+}
+
+int step_session(struct helper *h, const struct wire_step *step)
+{
+  (void)step;
+  int result = (int)sys_call(SYS_setsid, 0, 0, 0, 0, 0, 0);
+  /* PID 1 of a new namespace may already lead its own session (setsid(2): EPERM for a group leader). */
+  if (result == -EPERM && sys_call(SYS_getsid, 0, 0, 0, 0, 0, 0) == sys_getpid()) {
+    result = 0;
+  }
+  (void)h;
+  return result;
+}
+
+int step_keyring(struct helper *h, const struct wire_step *step)
+{
+  (void)h;
+  (void)step;
+  int result = (int)sys_call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING_, 0, 0, 0, 0, 0);
+  return result == -ENOSYS ? 0 : result; /* a kernel without keyrings has nothing to hide */
+}
+
+static void restore_nofile(struct helper *h)
+{
+  struct rlimit limit;
+  if (h->nofile_soft && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = h->nofile_soft;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+/* What crosses exec and was not asked for goes back to the kernel's defaults; nice and affinity stay the caller's. */
+int step_reset(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_reset *body = (const void *)step;
+  int priority = 0;
+  restore_nofile(h);
+  sys_call(SYS_umask, body->umask, 0, 0, 0, 0, 0);
+  int result = sys_prctl(PR_SET_TIMERSLACK, DEFAULT_TIMER_SLACK, 0);
+  if (result >= 0) {
+    result = (int)sys_call(SYS_personality, 0, 0, 0, 0, 0, 0);
+  }
+  if (result >= 0) {
+    result = (int)sys_call(SYS_sched_setscheduler, 0, 0, sys_arg(&priority), 0, 0, 0);
+  }
+  return result;
+}
+
+int step_nice(struct helper *h, const struct wire_step *step)
+{
+  (void)h;
+  return (int)sys_call(SYS_setpriority, PRIO_PROCESS, 0, (long)((const struct wire_step_number *)(const void *)step)->value,
+                       0, 0, 0);
+}
+
+int step_rlimit(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_rlimit *body = (const void *)step;
+  struct {
+    uint64_t soft;
+    uint64_t hard;
+  } limit = {body->soft, body->hard};
+  (void)h;
+  return (int)sys_call(SYS_prlimit64, 0, body->resource, sys_arg(&limit), 0, 0, 0);
+}

@@ -1,0 +1,77 @@
+/*
+ * The source phase: as the caller, every host object that the plan names is opened O_PATH in plan order. From the
+ * identity step on nothing on the host is resolved any more.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "helper.h"
+
+static const char *const device_paths[DEVICE_COUNT] = {
+    [DEVICE_NULL] = "/dev/null",     [DEVICE_ZERO] = "/dev/zero",       [DEVICE_FULL] = "/dev/full",
+    [DEVICE_RANDOM] = "/dev/random", [DEVICE_URANDOM] = "/dev/urandom", [DEVICE_TTY] = "/dev/tty",
+};
+
+/* A link's own text is wanted (WIRE_STEP_LINK), or what stands at the end of the path. */
+static uint64_t open_flags(const struct wire_step *step)
+{
+  return O_PATH | O_CLOEXEC | (step->code == WIRE_STEP_LINK ? O_NOFOLLOW : 0);
+}
+
+static int open_source(struct helper *h, const struct wire_step *step, const struct wire_source *source)
+{
+  const char *path = wire_str(h->plan, source->path);
+  int fd = -ENOENT;
+  h->what = WIRE_WHAT_SOURCE;
+  if (source->base == 0) {
+    fd = sys_openat2(AT_FDCWD, path, open_flags(step), WIRE_RESOLVE_NO_MAGICLINKS);
+  } else if (h->sources[source->base - 1] >= 0) {
+    fd = sys_openat2(h->sources[source->base - 1], path, open_flags(step) | O_NOFOLLOW,
+                     WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  }
+  if ((fd == -ENOENT || fd == -ENOTDIR) && step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED)) {
+    fd = -1;
+    h->sources[h->source++] = fd;
+    return 0;
+  }
+  if (fd >= 0) {
+    h->sources[h->source++] = fd;
+  }
+  return fd;
+}
+
+static int open_devices(struct helper *h)
+{
+  h->what = WIRE_WHAT_SOURCE;
+  for (int i = 0; i < DEVICE_COUNT; i++) {
+    h->component = device_paths[i];
+    h->devices[i] = sys_openat(AT_FDCWD, device_paths[i], O_PATH | O_CLOEXEC, 0);
+    if (h->devices[i] < 0) {
+      return h->devices[i];
+    }
+  }
+  h->component = NULL;
+  return 0;
+}
+
+int sources_open(struct helper *h)
+{
+  const struct wire_step *step = wire_step_first(h->plan);
+  int result = 0;
+  for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
+    const struct wire_source *source = wire_step_source(step);
+    h->step = step;
+    if (source) {
+      result = open_source(h, step, source);
+    } else if (step->code == WIRE_STEP_DEV) {
+      result = open_devices(h);
+    }
+    if (result < 0) {
+      return result;
+    }
+  }
+  h->source = 0;
+  return 0;
+}

@@ -1,0 +1,274 @@
+/*
+ * Places below the new root: resolving, making, attaching. Everything is resolved with RESOLVE_IN_ROOT from the new root's
+ * own descriptor, so that no link in a hostile root leads out, and a last component that is a link is refused.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "helper.h"
+
+#define PATH_SIZE 4096
+
+unsigned text_number(char *out, uint64_t value)
+{
+  char digits[20];
+  unsigned n = 0;
+  do {
+    digits[n++] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value);
+  for (unsigned i = 0; i < n; i++) {
+    out[i] = digits[n - 1 - i];
+  }
+  out[n] = 0;
+  return n;
+}
+
+int tree_is_directory(int fd)
+{
+  struct stat st;
+  if (fstat(fd, &st) != 0) {
+    return -EBADF;
+  }
+  return S_ISDIR(st.st_mode);
+}
+
+/* Resolves a place as it will be inside; links that the sandbox's own base placed (/bin) are followed on the way. */
+static int open_below(struct helper *h, const char *path, uint64_t flags)
+{
+  return sys_openat2(h->root, path[1] ? path + 1 : ".", O_PATH | O_CLOEXEC | flags,
+                     WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+}
+
+/* Why a place is not what was wanted: gone, a link at its end, or of the other type. */
+static int wrong_type(struct helper *h, const char *path, bool directory)
+{
+  struct stat st;
+  int fd = open_below(h, path, O_NOFOLLOW);
+  if (fd < 0) {
+    return fd;
+  }
+  int found = fstat(fd, &st);
+  sys_close(fd);
+  if (found == 0 && S_ISLNK(st.st_mode)) {
+    h->what = WIRE_WHAT_TARGET_LINK;
+    return -ELOOP;
+  }
+  h->what = WIRE_WHAT_TARGET_TYPE;
+  return directory ? -ENOTDIR : -EISDIR;
+}
+
+/* Opens what is there; a link at the end or the wrong type is an error of its own. */
+int tree_open(struct helper *h, const char *path, bool directory)
+{
+  struct stat st;
+  h->what = WIRE_WHAT_TARGET;
+  int fd = open_below(h, path, O_NOFOLLOW | (directory ? O_DIRECTORY : 0));
+  if (fd == -ENOTDIR && directory) {
+    return wrong_type(h, path, directory);
+  }
+  if (fd < 0 || directory) {
+    return fd;
+  }
+  if (fstat(fd, &st) != 0 || S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode)) {
+    sys_close(fd);
+    return wrong_type(h, path, directory);
+  }
+  return fd;
+}
+
+/* Makes one component in an opened parent; one that is there already is fine. */
+static int make_one(int parent, const char *name, bool directory)
+{
+  int fd = 0;
+  if (directory) {
+    fd = sys_mkdirat(parent, name, 0755);
+  } else {
+    fd = sys_openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
+  }
+  if (fd > 0) {
+    sys_close(fd);
+  }
+  return fd < 0 && fd != -EEXIST ? fd : 0;
+}
+
+/* Makes the last component of path, a writable copy, in its parent; -ENOENT when that is not there either. */
+static int make_last(struct helper *h, char *path, bool directory)
+{
+  char *slash = strrchr(path, '/');
+  if (slash == path) {
+    return make_one(h->root, path + 1, directory);
+  }
+  *slash = 0;
+  int parent = open_below(h, path, O_DIRECTORY);
+  *slash = '/';
+  int result = parent < 0 ? parent : make_one(parent, slash + 1, directory);
+  if (parent >= 0) {
+    sys_close(parent);
+  }
+  return result;
+}
+
+/* The whole way from the root, each missing component in turn. */
+static int make_parents(struct helper *h, char *path, bool directory)
+{
+  int result = 0;
+  for (char *end = path; result >= 0 && *end;) {
+    end = strchr(end + 1, '/');
+    end = end ? end : path + strlen(path);
+    char saved = *end;
+    *end = 0;
+    result = make_last(h, path, saved || directory);
+    *end = saved;
+  }
+  return result;
+}
+
+int tree_make(struct helper *h, const char *path, bool directory)
+{
+  char copy[PATH_SIZE];
+  if (strlen(path) >= sizeof copy) {
+    return -ENAMETOOLONG;
+  }
+  strcpy(copy, path);
+  int result = path[1] ? make_last(h, copy, directory) : 0;
+  if (result == -ENOENT) {
+    result = make_parents(h, copy, directory);
+  }
+  if (result < 0) {
+    h->what = WIRE_WHAT_CREATE;
+    return result;
+  }
+  return tree_open(h, path, directory);
+}
+
+/* The step's target as an O_PATH descriptor, by the step's flags: made, skipped (TREE_SKIP), or an error. */
+int tree_place(struct helper *h, const struct wire_step *step, bool directory)
+{
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  int fd = step->flags & WIRE_CREATE ? tree_make(h, path, directory) : tree_open(h, path, directory);
+  if ((fd == -ENOENT || fd == -EROFS) && step->flags & WIRE_DEFAULTED) {
+    return -TREE_SKIP;
+  }
+  if (fd == -ENOENT) {
+    h->what = WIRE_WHAT_TARGET_MISSING;
+  }
+  return fd;
+}
+
+int tree_attach(struct helper *h, int mount, int place)
+{
+  h->what = WIRE_WHAT_ATTACH;
+  return sys_move_mount(mount, place, "", WIRE_MOVE_MOUNT_F_EMPTY_PATH | WIRE_MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static int configure_tmpfs(int context, uint64_t size, uint32_t mode)
+{
+  char text[24] = "0";
+  char octal[5] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)), (char)('0' + (mode >> 3 & 7)),
+                   (char)('0' + (mode & 7)), 0};
+  int result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "mode", octal);
+  if (result >= 0 && size) {
+    text_number(text, size);
+    result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "size", text);
+  }
+  return result < 0 ? result : sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
+}
+
+int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes)
+{
+  int context = sys_fsopen("tmpfs");
+  if (context < 0) {
+    return context;
+  }
+  int result = configure_tmpfs(context, size, mode);
+  if (result >= 0) {
+    result = sys_fsmount(context, attributes);
+  }
+  sys_close(context);
+  return result;
+}
+
+/*
+ * Before Linux 6.15 nothing can be attached to a detached tree: the root goes over "/" of this private namespace first,
+ * and the mask objects over the old /dev (whose devices are open by now); both orders resolve from the same descriptor.
+ */
+static int attach_early(struct helper *h)
+{
+  int result = mask_prepare(h);
+  if (result >= 0) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(h->mask, AT_FDCWD, "/dev", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
+  return result < 0 ? result : sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/* A directory of the host as root: read-only with all its sub-mounts before anything is attached to it. */
+static int clone_root(struct helper *h)
+{
+  static const struct wire_mount_attr attr = {
+      .attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV, .propagation = WIRE_MS_PRIVATE};
+  h->what = WIRE_WHAT_SOURCE_TYPE;
+  if (tree_is_directory(h->fd) != 1) {
+    return -ENOTDIR;
+  }
+  h->what = WIRE_WHAT_CLONE_TREE;
+  int root = sys_open_tree(h->fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  if (root < 0) {
+    return root;
+  }
+  h->what = WIRE_WHAT_FLAGS;
+  int result = sys_mount_setattr(root, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
+  return result < 0 ? result : root;
+}
+
+int step_root(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_root *body = (const void *)step;
+  if (body->kind == WIRE_ROOT_DIRECTORY) {
+    h->root = clone_root(h);
+  } else {
+    h->what = WIRE_WHAT_STEP;
+    h->root = tree_tmpfs(1 << 20, body->mode, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+  }
+  if (h->root < 0) {
+    return h->root;
+  }
+  return h->run->kernel & WIRE_KERNEL_DETACHED ? 0 : attach_early(h);
+}
+
+/* The sandbox's own tmpfs root turns read-only once all places in it are made. */
+int step_seal_root(struct helper *h, const struct wire_step *step)
+{
+  static const struct wire_mount_attr attr = {
+      .attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV};
+  (void)step;
+  h->what = WIRE_WHAT_FLAGS;
+  return sys_mount_setattr(h->root, "", WIRE_AT_EMPTY_PATH, &attr);
+}
+
+/* pivot_root(2), notes: pivot_root(".", ".") stacks the old root on the new one, from where it is taken off. */
+int step_pivot(struct helper *h, const struct wire_step *step)
+{
+  int result = 0;
+  (void)step;
+  if (h->run->kernel & WIRE_KERNEL_DETACHED) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
+  h->what = WIRE_WHAT_STEP;
+  if (result >= 0) {
+    result = (int)sys_call(SYS_fchdir, h->root, 0, 0, 0, 0, 0);
+  }
+  if (result >= 0) {
+    result = (int)sys_call(SYS_pivot_root, sys_arg("."), sys_arg("."), 0, 0, 0, 0);
+  }
+  if (result >= 0) {
+    result = (int)sys_call(SYS_umount2, sys_arg("."), WIRE_MNT_DETACH, 0, 0, 0, 0);
+  }
+  h->run->verdict.stamps[WIRE_STAMP_TREE] = sys_now();
+  return result;
+}
