@@ -324,4 +324,12 @@ const struct wire_list *wire_list_at(const void *block, uint32_t offset); /* NUL
 const struct wire_source *wire_step_source(const struct wire_step *step); /* NULL where there is none */
 const struct wire_target *wire_step_target(const struct wire_step *step); /* NULL where there is none */
 
+/* Where a step of this code and kind holds offsets into the data area: what writing a plan has to move. */
+#define WIRE_REFERENCES_MAX 8
+struct wire_reference {
+  uint16_t at;   /* offset of the word within the step */
+  uint16_t list; /* 1: it leads to a list, whose words are offsets again */
+};
+unsigned wire_step_references(const struct wire_step *step, struct wire_reference out[WIRE_REFERENCES_MAX]);
+
 #endif

@@ -169,6 +169,28 @@ const struct wire_target *wire_step_target(const struct wire_step *step)
   return step->flags & WIRE_HAS_TARGET ? (const void *)((const char *)step + shapes[step->code].target_at) : NULL;
 }
 
+unsigned wire_step_references(const struct wire_step *step, struct wire_reference out[WIRE_REFERENCES_MAX])
+{
+  const struct shape *shape = &shapes[step->code];
+  unsigned n = 0;
+  if (shape->source_at) {
+    out[n++] = (struct wire_reference){.at = (uint16_t)(shape->source_at + offsetof(struct wire_source, path))};
+  }
+  if (shape->target_at) {
+    out[n++] = (struct wire_reference){.at = (uint16_t)(shape->target_at + offsetof(struct wire_target, path))};
+  }
+  for (unsigned i = 0; i < shape->members_n; i++) {
+    const struct member *member = &shape->members[i];
+    if (member->kind != MEMBER_LIMIT) {
+      out[n++] = (struct wire_reference){.at = member->at, .list = member->kind == MEMBER_LIST};
+    }
+  }
+  if (step->code == WIRE_STEP_SECCOMP) {
+    out[n++] = (struct wire_reference){.at = AT(wire_step_seccomp, filter)};
+  }
+  return n;
+}
+
 static uint32_t word_at(const void *base, size_t at)
 {
   uint32_t word;

@@ -1,0 +1,193 @@
+/*
+ * The lists, maps and path rules that fields hold. Arrays are exactly as long as they are full, so that their size is
+ * known when they are freed: they are short, and built once. Knows no field and no JSON.
+ */
+#include "collection.h"
+
+#include <string.h>
+
+/* Makes the array one element longer. NULL: out of memory, and the array is as it was. */
+static void *grown(const styro_allocator *alloc, void *items, size_t n, size_t size)
+{
+  return styro_realloc(alloc, items, items == NULL ? 0 : n * size, (n + 1) * size);
+}
+
+int styro_list_append(const styro_allocator *alloc, struct styro_list *list, const char *text)
+{
+  char *copy = styro_strdup(alloc, text);
+  if (copy == NULL) {
+    return STYRO_ENOMEM;
+  }
+  char **items = grown(alloc, list->items, list->n, sizeof *items);
+  if (items == NULL) {
+    styro_strfree(alloc, copy);
+    return STYRO_ENOMEM;
+  }
+  items[list->n] = copy;
+  list->items = items;
+  list->n++;
+  return 0;
+}
+
+int styro_list_copy(const styro_allocator *alloc, struct styro_list *to, const struct styro_list *from)
+{
+  struct styro_list copy = {0};
+  for (size_t i = 0; i < from->n; i++) {
+    if (styro_list_append(alloc, &copy, from->items[i]) != 0) {
+      styro_list_free(alloc, &copy);
+      return STYRO_ENOMEM;
+    }
+  }
+  styro_list_free(alloc, to);
+  *to = copy;
+  return 0;
+}
+
+void styro_list_free(const styro_allocator *alloc, struct styro_list *list)
+{
+  for (size_t i = 0; i < list->n; i++) {
+    styro_strfree(alloc, list->items[i]);
+  }
+  styro_dealloc(alloc, list->items, list->n * sizeof *list->items);
+  *list = (struct styro_list){0};
+}
+
+static size_t map_index(const struct styro_map *map, const char *key)
+{
+  size_t i = 0;
+  while (i < map->n && strcmp(map->keys[i], key) != 0) {
+    i++;
+  }
+  return i;
+}
+
+const char *styro_map_find(const struct styro_map *map, const char *key)
+{
+  size_t i = map_index(map, key);
+  return i < map->n ? map->values[i] : NULL;
+}
+
+/* A new last entry. Both arrays are made anew, so that a failure half-way leaves no array of an unknown size. */
+static int map_append(const styro_allocator *alloc, struct styro_map *map, const char *key, const char *value)
+{
+  struct styro_map longer = {.n = map->n + 1};
+  char *key_copy = styro_strdup(alloc, key);
+  char *value_copy = styro_strdup(alloc, value);
+  longer.keys = styro_alloc_array(alloc, longer.n, sizeof *longer.keys);
+  longer.values = styro_alloc_array(alloc, longer.n, sizeof *longer.values);
+  if (key_copy == NULL || value_copy == NULL || longer.keys == NULL || longer.values == NULL) {
+    styro_strfree(alloc, key_copy);
+    styro_strfree(alloc, value_copy);
+    styro_dealloc(alloc, longer.keys, longer.n * sizeof *longer.keys);
+    styro_dealloc(alloc, longer.values, longer.n * sizeof *longer.values);
+    return STYRO_ENOMEM;
+  }
+  for (size_t i = 0; i < map->n; i++) {
+    longer.keys[i] = map->keys[i];
+    longer.values[i] = map->values[i];
+  }
+  longer.keys[map->n] = key_copy;
+  longer.values[map->n] = value_copy;
+  styro_dealloc(alloc, map->keys, map->n * sizeof *map->keys);
+  styro_dealloc(alloc, map->values, map->n * sizeof *map->values);
+  *map = longer;
+  return 0;
+}
+
+int styro_map_set(const styro_allocator *alloc, struct styro_map *map, const char *key, const char *value)
+{
+  size_t i = map_index(map, key);
+  return i < map->n ? styro_text_replace(alloc, &map->values[i], value) : map_append(alloc, map, key, value);
+}
+
+void styro_map_free(const styro_allocator *alloc, struct styro_map *map)
+{
+  for (size_t i = 0; i < map->n; i++) {
+    styro_strfree(alloc, map->keys[i]);
+    styro_strfree(alloc, map->values[i]);
+  }
+  styro_dealloc(alloc, map->keys, map->n * sizeof *map->keys);
+  styro_dealloc(alloc, map->values, map->n * sizeof *map->values);
+  *map = (struct styro_map){0};
+}
+
+struct styro_path_rule *styro_rules_find(const struct styro_fields *fields, const char *path)
+{
+  for (size_t i = 0; i < fields->rules_n; i++) {
+    if (strcmp(fields->rules[i].path, path) == 0) {
+      return &fields->rules[i];
+    }
+  }
+  return NULL;
+}
+
+int styro_rules_put(const styro_allocator *alloc, struct styro_fields *fields, struct styro_path_rule *rule)
+{
+  struct styro_path_rule *place = styro_rules_find(fields, rule->path);
+  if (place != NULL) {
+    styro_rule_free(alloc, place);
+  } else {
+    struct styro_path_rule *rules = grown(alloc, fields->rules, fields->rules_n, sizeof *rules);
+    if (rules == NULL) {
+      styro_rule_free(alloc, rule);
+      return STYRO_ENOMEM;
+    }
+    fields->rules = rules;
+    place = &rules[fields->rules_n++];
+  }
+  *place = *rule;
+  *rule = (struct styro_path_rule){0};
+  return 0;
+}
+
+int styro_rule_copy(const styro_allocator *alloc, struct styro_path_rule *to, const struct styro_path_rule *from)
+{
+  struct styro_path_rule copy = *from;
+  copy.path = styro_strdup(alloc, from->path);
+  copy.from = styro_strdup(alloc, from->from);
+  if (copy.path == NULL || (copy.from == NULL && from->from != NULL)) {
+    styro_rule_free(alloc, &copy);
+    return STYRO_ENOMEM;
+  }
+  *to = copy;
+  return 0;
+}
+
+void styro_rule_free(const styro_allocator *alloc, struct styro_path_rule *rule)
+{
+  styro_strfree(alloc, rule->path);
+  styro_strfree(alloc, rule->from);
+  *rule = (struct styro_path_rule){0};
+}
+
+void styro_rules_free(const styro_allocator *alloc, struct styro_fields *fields)
+{
+  for (size_t i = 0; i < fields->rules_n; i++) {
+    styro_rule_free(alloc, &fields->rules[i]);
+  }
+  styro_dealloc(alloc, fields->rules, fields->rules_n * sizeof *fields->rules);
+  fields->rules = NULL;
+  fields->rules_n = 0;
+}
+
+int styro_ints_append(const styro_allocator *alloc, int **items, size_t *n, int number)
+{
+  int *longer = grown(alloc, *items, *n, sizeof *longer);
+  if (longer == NULL) {
+    return STYRO_ENOMEM;
+  }
+  longer[(*n)++] = number;
+  *items = longer;
+  return 0;
+}
+
+int styro_text_replace(const styro_allocator *alloc, char **place, const char *text)
+{
+  char *copy = styro_strdup(alloc, text);
+  if (copy == NULL && text != NULL) {
+    return STYRO_ENOMEM;
+  }
+  styro_strfree(alloc, *place);
+  *place = copy;
+  return 0;
+}

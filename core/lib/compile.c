@@ -1,0 +1,105 @@
+/*
+ * The order of things, in one place: what must happen before what, and why, stands in the table of plan_steps.c. A pure
+ * function of the effective request.
+ */
+#include "compile.h"
+
+#include <string.h>
+
+#include "plan.h"
+
+int styro_compile_best_effort(const struct styro_compile *c, int protection)
+{
+  return c->fields->best_effort >> protection & 1 ? protection : STYRO_FATAL;
+}
+
+static void plain_step(struct styro_compile *c, uint16_t code, const char *field, int best_effort)
+{
+  struct wire_step_plain body;
+  memset(&body, 0, sizeof body);
+  styro_builder_step(&c->builder, code, 0, field, best_effort, &body, sizeof body);
+}
+
+/* What runs in the payload's own process. Without no_new_privs the filter needs a capability to load, so it goes first. */
+static void compile_payload(struct styro_compile *c)
+{
+  styro_compile_process(c);
+  if (!c->fields->no_new_privs) {
+    styro_compile_filter(c);
+  }
+  styro_compile_security(c);
+  styro_compile_access(c);
+  plain_step(c, WIRE_STEP_WORKDIR, "/cwd", STYRO_FATAL);
+  if (c->fields->no_new_privs) {
+    styro_compile_filter(c);
+  }
+  plain_step(c, WIRE_STEP_EXEC, "/command", STYRO_FATAL);
+}
+
+static int compile_steps(struct styro_compile *c)
+{
+  int result = styro_compile_run(c);
+  if (result == 0) {
+    styro_compile_promises(c);
+    styro_compile_namespaces(c);
+    styro_compile_identity(c);
+    result = styro_compile_tree(c);
+  }
+  if (result != 0) {
+    return result;
+  }
+  plain_step(c, WIRE_STEP_PIVOT, "/root", STYRO_FATAL);
+  styro_compile_seals(c);
+  if (c->fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW && c->fields->namespaces[STYRO_NS_PID] == STYRO_NS_NEW) {
+    struct wire_step_number limit = {.value = 0};
+    styro_builder_step(&c->builder, WIRE_STEP_USERNS_LIMIT, 0, "/namespaces/user",
+                       styro_compile_best_effort(c, STYRO_NESTED_USER_NAMESPACES), &limit, sizeof limit);
+  }
+  if (c->fields->init) {
+    plain_step(c, WIRE_STEP_INIT, "/init", STYRO_FATAL);
+  }
+  compile_payload(c);
+  return 0;
+}
+
+static uint32_t plan_flags(const struct styro_fields *fields)
+{
+  return (fields->init ? WIRE_PLAN_INIT : 0u) | (fields->fixed ? WIRE_PLAN_FIXED : 0u) |
+         (fields->preserve_by_caller ? WIRE_PLAN_PRESERVE_ANY : 0u);
+}
+
+static int compile_effective(const struct styro_effective *effective, styro_plan **out, styro_error *err)
+{
+  struct styro_compile c = {.effective = effective, .fields = &effective->fields, .err = err};
+  size_t len = 0;
+  styro_builder_init(&c.builder, &effective->alloc);
+  int result = compile_steps(&c);
+  if (result == 0 && (c.builder.steps_n > WIRE_STEPS_MAX || c.builder.sources_n > WIRE_SOURCES_MAX)) {
+    result = styro_fail(err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0, "the request needs %u steps, %u is the most",
+                        (unsigned)c.builder.steps_n, WIRE_STEPS_MAX);
+    styro_error_field(err, "/paths");
+    styro_error_hint(err, "name the directories that hold the entries of `paths`");
+  }
+  void *block = result == 0 ? styro_builder_finish(&c.builder, plan_flags(c.fields), &len) : NULL;
+  styro_builder_free(&c.builder);
+  if (result != 0) {
+    return result;
+  }
+  return block ? styro_plan_adopt(&effective->alloc, block, len, out, err)
+               : styro_fail_memory(err, STYRO_STAGE_COMPILE);
+}
+
+int styro_plan_compile(const styro_request *request, styro_plan **out, styro_error *err)
+{
+  struct styro_effective effective;
+  if (!request || !out) {
+    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0, "styro_plan_compile needs a request and a place");
+  }
+  int result = styro_request_effective(request, &effective, err);
+  if (result != 0) {
+    return result;
+  }
+  result = compile_effective(&effective, out, err);
+  styro_effective_free(&effective);
+  return result;
+}

@@ -1,0 +1,32 @@
+/* Compiling: from the effective request to the ordered steps. One file per kind of step; compile.c knows the order. */
+#ifndef STYRO_LIB_COMPILE_H
+#define STYRO_LIB_COMPILE_H
+
+#include "builder.h"
+#include "request.h"
+
+struct styro_compile {
+  const struct styro_effective *effective;
+  const struct styro_fields *fields;
+  struct styro_builder builder;
+  uint64_t enforced;
+  uint64_t not_enforced;
+  styro_error *err;
+};
+
+/* The field's protection for a best-effort step: the number when the caller listed it, else STYRO_FATAL. */
+int styro_compile_best_effort(const struct styro_compile *c, int protection);
+
+/* Each appends its steps; 0 or a negative code with the error filled. Memory failures show at the end only. */
+int styro_compile_run(struct styro_compile *c);        /* compile_run.c: what a run starts from */
+void styro_compile_promises(struct styro_compile *c);  /* compile_run.c: masks and notes */
+void styro_compile_namespaces(struct styro_compile *c); /* compile_identity.c */
+void styro_compile_identity(struct styro_compile *c);
+int styro_compile_tree(struct styro_compile *c);       /* compile_mounts.c: root, base, paths */
+void styro_compile_seals(struct styro_compile *c);      /* compile_mounts.c: denied places with something inside */
+void styro_compile_access(struct styro_compile *c);    /* compile_mounts.c: rw places the payload must be able to write */
+void styro_compile_process(struct styro_compile *c);   /* compile_process.c */
+void styro_compile_security(struct styro_compile *c);  /* compile_security.c */
+void styro_compile_filter(struct styro_compile *c);
+
+#endif

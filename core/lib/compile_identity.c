@@ -1,0 +1,68 @@
+/* Namespaces and ids: what the clone makes, which map it gets, and who the payload is. */
+#include <string.h>
+
+#include "base.h"
+#include "compile.h"
+
+static const struct {
+  int space;
+  uint64_t flag;
+} spaces[] = {
+    {STYRO_NS_MOUNT, WIRE_CLONE_NEWNS},   {STYRO_NS_PID, WIRE_CLONE_NEWPID},       {STYRO_NS_IPC, WIRE_CLONE_NEWIPC},
+    {STYRO_NS_UTS, WIRE_CLONE_NEWUTS},    {STYRO_NS_CGROUP, WIRE_CLONE_NEWCGROUP}, {STYRO_NS_TIME, WIRE_CLONE_NEWTIME},
+    {STYRO_NS_USER, WIRE_CLONE_NEWUSER},
+};
+
+static uint64_t clone_flags(const struct styro_fields *fields)
+{
+  uint64_t flags = fields->network == STYRO_NETWORK_NONE ? WIRE_CLONE_NEWNET : 0;
+  for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
+    flags |= fields->namespaces[spaces[i].space] == STYRO_NS_NEW ? spaces[i].flag : 0;
+  }
+  return flags;
+}
+
+void styro_compile_namespaces(struct styro_compile *c)
+{
+  const struct styro_fields *fields = c->fields;
+  struct wire_step_namespaces made;
+  struct wire_step_map_ids ids;
+  memset(&made, 0, sizeof made);
+  made.clone_flags = clone_flags(fields);
+  made.time_default = !fields->time_explicit;
+  styro_builder_step(&c->builder, WIRE_STEP_NAMESPACES, 0, "/namespaces", STYRO_FATAL, &made, sizeof made);
+  memset(&ids, 0, sizeof ids);
+  ids.uid = (uint32_t)fields->uid;
+  ids.gid = (uint32_t)fields->gid;
+  ids.uid_map = fields->uid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
+  ids.gid_map = fields->gid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
+  ids.groups_needed = fields->groups_empty;
+  styro_builder_step(&c->builder, WIRE_STEP_MAP_IDS, 0, "/user/uid_map", STYRO_FATAL, &ids, sizeof ids);
+}
+
+void styro_compile_identity(struct styro_compile *c)
+{
+  const struct styro_fields *fields = c->fields;
+  struct styro_builder *builder = &c->builder;
+  if (fields->namespaces[STYRO_NS_UTS] == STYRO_NS_NEW) {
+    struct wire_step_hostname body;
+    memset(&body, 0, sizeof body);
+    body.name = styro_builder_text(builder, fields->hostname ? fields->hostname : STYRO_HOSTNAME_DEFAULT);
+    styro_builder_step(builder, WIRE_STEP_HOSTNAME, 0, "/namespaces/uts/hostname",
+                       styro_compile_best_effort(c, STYRO_HOSTNAME), &body, sizeof body);
+  }
+  if (fields->network == STYRO_NETWORK_NONE) {
+    struct wire_step_plain body;
+    memset(&body, 0, sizeof body);
+    styro_builder_step(builder, WIRE_STEP_LOOPBACK, 0, "/network", STYRO_FATAL, &body, sizeof body);
+  }
+  if (styro_effective_is_set(c->effective, "/oom_score_adj")) {
+    struct wire_step_number body = {.value = fields->oom_score_adj};
+    styro_builder_step(builder, WIRE_STEP_OOM_SCORE, 0, "/oom_score_adj", STYRO_FATAL, &body, sizeof body);
+  }
+  struct wire_step_identity ids;
+  memset(&ids, 0, sizeof ids);
+  ids.uid = (uint32_t)fields->uid;
+  ids.gid = (uint32_t)fields->gid;
+  styro_builder_step(builder, WIRE_STEP_IDENTITY, 0, "/user/uid", STYRO_FATAL, &ids, sizeof ids);
+}

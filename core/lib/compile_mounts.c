@@ -1,0 +1,422 @@
+/*
+ * The mount tree: the root, the base, then `paths` sorted so that what encloses comes first. Only lexical paths decide;
+ * what depends on the host is a flag of the step. Its twin in the helper is mounts.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base.h"
+#include "compile.h"
+
+#define SAFE (WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV)
+#define READ_ONLY (SAFE | WIRE_MOUNT_ATTR_RDONLY)
+
+/* A rule in sorted order with what its neighbours mean for it. */
+struct place {
+  const struct styro_path_rule *rule;
+  int parent;       /* index of the rule that encloses it, -1: none */
+  bool has_inner;   /* another rule lies below */
+  uint32_t source;  /* 1 + number of its source, 0: none */
+};
+
+struct tree {
+  struct styro_compile *c;
+  struct place *places;
+  size_t n;
+};
+
+static struct wire_target target(struct styro_compile *c, const char *path)
+{
+  return (struct wire_target){.path = styro_builder_text(&c->builder, path)};
+}
+
+static struct wire_source source(struct styro_compile *c, const char *path, uint32_t base)
+{
+  return (struct wire_source){.path = styro_builder_text(&c->builder, path), .base = base};
+}
+
+static void add_bind(struct styro_compile *c, const char *from, uint32_t base, const char *to, uint64_t attributes,
+                     unsigned flags)
+{
+  struct wire_step_bind body;
+  memset(&body, 0, sizeof body);
+  body.source = source(c, from, base);
+  body.target = target(c, to);
+  body.attr_set = attributes;
+  styro_builder_step(&c->builder, WIRE_STEP_BIND, (uint16_t)(flags | WIRE_HAS_SOURCE | WIRE_HAS_TARGET), "/paths",
+                     STYRO_FATAL, &body, sizeof body);
+}
+
+static void add_tmpfs(struct styro_compile *c, const char *path, uint64_t size, uint32_t mode, uint64_t attributes,
+                      unsigned flags)
+{
+  struct wire_step_tmpfs body;
+  memset(&body, 0, sizeof body);
+  body.target = target(c, path);
+  body.size = size;
+  body.mode = mode;
+  body.attr_set = attributes;
+  styro_builder_step(&c->builder, WIRE_STEP_TMPFS, (uint16_t)(flags | WIRE_HAS_TARGET), "/paths", STYRO_FATAL, &body,
+                     sizeof body);
+}
+
+static void add_place(struct styro_compile *c, uint16_t code, const char *path, uint64_t size, unsigned flags,
+                      const char *field, int best_effort)
+{
+  struct wire_step_place body;
+  memset(&body, 0, sizeof body);
+  body.target = target(c, path);
+  body.size = size;
+  styro_builder_step(&c->builder, code, (uint16_t)(flags | WIRE_HAS_TARGET), field, best_effort, &body, sizeof body);
+}
+
+static void add_file(struct styro_compile *c, const char *path, const char *text)
+{
+  struct wire_step_file body;
+  memset(&body, 0, sizeof body);
+  body.target = target(c, path);
+  body.data = styro_builder_text(&c->builder, text);
+  body.mode = 0444;
+  styro_builder_step(&c->builder, WIRE_STEP_FILE, WIRE_CREATE | WIRE_HAS_TARGET, "/user", STYRO_FATAL, &body,
+                     sizeof body);
+}
+
+/* Is `outer` the same path as `inner` or above it? */
+static bool encloses(const char *outer, const char *inner)
+{
+  size_t len = strlen(outer);
+  return strncmp(outer, inner, len) == 0 && (inner[len] == '/' || inner[len] == 0);
+}
+
+/* A rule that says something about the whole of a base entry replaces it. */
+static bool ruled(const struct styro_compile *c, const char *path)
+{
+  for (size_t i = 0; i < c->fields->rules_n; i++) {
+    if (encloses(c->fields->rules[i].path, path)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void add_root(struct styro_compile *c)
+{
+  struct wire_step_root body;
+  bool directory = c->fields->root_kind == STYRO_ROOT_DIRECTORY;
+  memset(&body, 0, sizeof body);
+  body.kind = directory ? WIRE_ROOT_DIRECTORY : WIRE_ROOT_TMPFS;
+  body.mode = 0755;
+  if (directory) {
+    body.source = source(c, c->fields->root_directory, 0);
+  }
+  styro_builder_step(&c->builder, WIRE_STEP_ROOT, directory ? WIRE_HAS_SOURCE : 0,
+                     directory ? "/root/directory" : "/root", STYRO_FATAL, &body, sizeof body);
+}
+
+static void add_link(struct styro_compile *c, const char *path)
+{
+  struct wire_step_link body;
+  memset(&body, 0, sizeof body);
+  body.source = source(c, path, 0);
+  body.target = target(c, path);
+  styro_builder_step(&c->builder, WIRE_STEP_LINK, WIRE_OPTIONAL | WIRE_CREATE | WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
+                     "/root", STYRO_FATAL, &body, sizeof body);
+}
+
+static void add_system(struct styro_compile *c)
+{
+  for (size_t i = 0; i < styro_base_n; i++) {
+    const struct styro_base_entry *entry = &styro_base[i];
+    if ((entry->when == STYRO_BASE_WITH_NETWORK && c->fields->network == STYRO_NETWORK_NONE) || ruled(c, entry->path)) {
+      continue;
+    }
+    if (entry->step == WIRE_STEP_LINK) {
+      add_link(c, entry->path);
+    } else {
+      add_bind(c, entry->path, 0, entry->path, READ_ONLY, WIRE_OPTIONAL | WIRE_CREATE);
+    }
+  }
+}
+
+/* Users and groups that the payload can look up: root, itself, and who owns what no map names. */
+static void add_names(struct styro_compile *c)
+{
+  char text[512];
+  long long uid = c->fields->uid;
+  long long gid = c->fields->gid;
+  const char *shell = ":" STYRO_HOME ":/bin/sh\n";
+  const char *root = uid == 0 ? "" : "root:x:0:0:root:/root:/usr/sbin/nologin\n";
+  const char *nobody = uid == 65534 ? "" : "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+  if (!ruled(c, "/etc/passwd")) {
+    snprintf(text, sizeof text, "%s%s:x:%lld:%lld:%s%s%s", root, uid == 0 ? "root" : STYRO_USER_NAME, uid, gid,
+             STYRO_USER_NAME, shell, nobody);
+    add_file(c, "/etc/passwd", text);
+  }
+  if (!ruled(c, "/etc/group")) {
+    snprintf(text, sizeof text, "%s%s:x:%lld:\n%s", gid == 0 ? "" : "root:x:0:\n", gid == 0 ? "root" : STYRO_USER_NAME,
+             gid, gid == 65534 ? "" : "nogroup:x:65534:\n");
+    add_file(c, "/etc/group", text);
+  }
+}
+
+static void add_proc(struct styro_compile *c, unsigned flags)
+{
+  if (c->fields->namespaces[STYRO_NS_PID] == STYRO_NS_NEW) {
+    add_place(c, WIRE_STEP_PROC, "/proc", 0, flags, "/namespaces/pid", STYRO_FATAL);
+  } else {
+    /* proc shows the pid namespace it was mounted in, and only that one's owner may mount it (proc(5)). */
+    add_bind(c, "/proc", 0, "/proc", SAFE | WIRE_MOUNT_ATTR_NOEXEC, flags);
+  }
+  for (size_t i = 0; i < styro_proc_entries_n; i++) {
+    const struct styro_proc_entry *entry = &styro_proc_entries[i];
+    add_place(c, entry->read_only ? WIRE_STEP_READ_ONLY : WIRE_STEP_MASK, entry->path, 0, WIRE_DEFAULTED, "/security",
+              styro_compile_best_effort(c, STYRO_MASKED_PATHS));
+  }
+}
+
+/*
+ * A root directory is never written: its own places must be there (dev, proc), or are left out (tmp, home). A home is made
+ * on a tmpfs over its /home, since /home/sandbox itself will hardly be there.
+ */
+static void add_private(struct styro_compile *c)
+{
+  bool own = c->fields->root_kind != STYRO_ROOT_DIRECTORY;
+  unsigned flags = own ? WIRE_CREATE : WIRE_DEFAULTED;
+  if (!ruled(c, "/tmp")) {
+    add_tmpfs(c, "/tmp", STYRO_TMP_SIZE, 01777, SAFE, flags);
+  }
+  if (!ruled(c, STYRO_HOME) && own) {
+    add_tmpfs(c, STYRO_HOME, STYRO_HOME_SIZE, 0700, SAFE, flags);
+  } else if (!ruled(c, STYRO_HOME)) {
+    struct wire_step_dir body;
+    add_tmpfs(c, "/home", STYRO_HOME_SIZE, 0755, SAFE, flags);
+    memset(&body, 0, sizeof body);
+    body.target = target(c, STYRO_HOME);
+    body.mode = 0700;
+    styro_builder_step(&c->builder, WIRE_STEP_DIR, WIRE_CREATE | WIRE_DEFAULTED | WIRE_HAS_TARGET, "/root", STYRO_FATAL,
+                       &body, sizeof body);
+  }
+}
+
+/* ---- paths ---- */
+
+/* Component order: '/' sorts before every other byte, so that what lies below a path follows it directly. */
+static int compare_paths(const char *a, const char *b)
+{
+  while (*a && *a == *b) {
+    a++;
+    b++;
+  }
+  int left = *a == '/' ? 1 : (unsigned char)*a * 2;
+  int right = *b == '/' ? 1 : (unsigned char)*b * 2;
+  return left - right;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+  return compare_paths(((const struct place *)a)->rule->path, ((const struct place *)b)->rule->path);
+}
+
+/* Sorted: the encloser of i is i-1, or one of the enclosers of i-1. */
+static void find_parents(struct tree *tree)
+{
+  for (size_t i = 0; i < tree->n; i++) {
+    int parent = (int)i - 1;
+    while (parent >= 0 && !encloses(tree->places[parent].rule->path, tree->places[i].rule->path)) {
+      parent = tree->places[parent].parent;
+    }
+    tree->places[i].parent = parent;
+    if (parent >= 0) {
+      tree->places[parent].has_inner = true;
+    }
+  }
+}
+
+/* Does the base show something of the host there, where nothing can be made? */
+static bool on_host_base(const struct styro_compile *c, const char *path)
+{
+  if (encloses("/proc", path) || encloses("/dev", path)) {
+    return true;
+  }
+  if (encloses("/tmp", path) || encloses(STYRO_HOME, path)) {
+    return false;
+  }
+  if (c->fields->root_kind == STYRO_ROOT_DIRECTORY) {
+    return true;
+  }
+  for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
+    if (encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* May the place be made: does it lie on a tmpfs of the sandbox's own? */
+static unsigned create_flag(const struct tree *tree, const struct place *place)
+{
+  if (place->parent < 0) {
+    return on_host_base(tree->c, place->rule->path) ? 0 : WIRE_CREATE;
+  }
+  int access = tree->places[place->parent].rule->access;
+  return access == STYRO_ACCESS_TMPFS || access == STYRO_ACCESS_DENY ? WIRE_CREATE : 0;
+}
+
+/*
+ * Where a rule without `from` takes its object: what its nearest enclosing rule with a source shows there (resolved below
+ * that source, so that a link planted inside cannot lead out), below a root directory the directory's own, else the same
+ * path on the host.
+ */
+static struct wire_source inherited_source(const struct tree *tree, const struct place *place)
+{
+  const char *path = place->rule->path;
+  for (int i = place->parent; i >= 0; i = tree->places[i].parent) {
+    const struct place *outer = &tree->places[i];
+    if (outer->source) {
+      return source(tree->c, path + strlen(outer->rule->path) + 1, outer->source);
+    }
+    if (outer->rule->access == STYRO_ACCESS_TMPFS) {
+      return source(tree->c, path, 0);
+    }
+  }
+  bool directory = tree->c->fields->root_kind == STYRO_ROOT_DIRECTORY;
+  return directory ? source(tree->c, path + 1, 1) : source(tree->c, path, 0);
+}
+
+static void add_rule_bind(struct tree *tree, struct place *place)
+{
+  const struct styro_path_rule *rule = place->rule;
+  struct wire_step_bind body;
+  memset(&body, 0, sizeof body);
+  body.source = rule->from ? source(tree->c, rule->from, 0) : inherited_source(tree, place);
+  body.target = target(tree->c, rule->path);
+  body.attr_set = (rule->access == STYRO_ACCESS_RO ? READ_ONLY : SAFE) | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
+  unsigned flags = create_flag(tree, place) | (rule->optional ? WIRE_OPTIONAL : 0u) | WIRE_HAS_SOURCE | WIRE_HAS_TARGET;
+  styro_builder_step(&tree->c->builder, WIRE_STEP_BIND, (uint16_t)flags, "/paths", STYRO_FATAL, &body, sizeof body);
+  place->source = tree->c->builder.sources_n;
+}
+
+/* Absent under what nobody inside can write: nothing to deny. Absent under a writable place: an error, or a stated gap. */
+static unsigned deny_flags(const struct tree *tree, const struct place *place)
+{
+  unsigned create = create_flag(tree, place);
+  if (create) {
+    return create;
+  }
+  bool writable = place->parent >= 0 && tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
+  if (!writable) {
+    return WIRE_OPTIONAL;
+  }
+  return place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0;
+}
+
+static void add_rule(struct tree *tree, struct place *place)
+{
+  const struct styro_path_rule *rule = place->rule;
+  if (rule->access == STYRO_ACCESS_RO || rule->access == STYRO_ACCESS_RW) {
+    add_rule_bind(tree, place);
+  } else if (rule->access == STYRO_ACCESS_TMPFS) {
+    add_tmpfs(tree->c, rule->path, rule->size ? rule->size : STYRO_TMP_SIZE, rule->mode ? rule->mode : 0755,
+              SAFE | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0), create_flag(tree, place));
+  } else if (place->has_inner) {
+    /* Something inside stays visible: an own directory that can be passed through but neither listed nor written. */
+    add_tmpfs(tree->c, rule->path, 65536, 0111, SAFE | WIRE_MOUNT_ATTR_NOEXEC, create_flag(tree, place));
+  } else {
+    add_place(tree->c, WIRE_STEP_MASK, rule->path, 0, deny_flags(tree, place), "/paths", STYRO_FATAL);
+  }
+}
+
+static int check_rule(const struct styro_compile *c, const struct styro_path_rule *rule)
+{
+  if (strcmp(rule->path, "/proc") != 0 && strcmp(rule->path, "/dev") != 0) {
+    return 0;
+  }
+  int code = styro_fail(c->err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0, "`%s` is always the sandbox's own", rule->path);
+  styro_error_field(c->err, "/paths/~1%s", rule->path + 1);
+  styro_error_object(c->err, "%s", rule->path);
+  styro_error_hint(c->err, "name the entries below it that should be denied or shown");
+  return code;
+}
+
+static int add_rules(struct styro_compile *c)
+{
+  struct tree tree = {.c = c, .n = c->fields->rules_n};
+  for (size_t i = 0; i < tree.n; i++) {
+    int result = check_rule(c, &c->fields->rules[i]);
+    if (result != 0) {
+      return result;
+    }
+  }
+  tree.places = styro_alloc_array(&c->builder.alloc, tree.n + 1, sizeof *tree.places);
+  if (!tree.places) {
+    return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+  }
+  for (size_t i = 0; i < tree.n; i++) {
+    tree.places[i].rule = &c->fields->rules[i];
+  }
+  qsort(tree.places, tree.n, sizeof *tree.places, compare_places);
+  find_parents(&tree);
+  for (size_t i = 0; i < tree.n; i++) {
+    add_rule(&tree, &tree.places[i]);
+  }
+  styro_dealloc(&c->builder.alloc, tree.places, (tree.n + 1) * sizeof *tree.places);
+  return 0;
+}
+
+int styro_compile_tree(struct styro_compile *c)
+{
+  unsigned flags = c->fields->root_kind == STYRO_ROOT_DIRECTORY ? 0 : WIRE_CREATE;
+  struct wire_step_plain seal;
+  add_root(c);
+  if (c->fields->root_kind == STYRO_ROOT_SYSTEM) {
+    add_system(c);
+  }
+  if (c->fields->root_kind != STYRO_ROOT_DIRECTORY) {
+    add_names(c);
+  }
+  add_place(c, WIRE_STEP_DEV, "/dev", STYRO_SHM_SIZE, flags, "/root", STYRO_FATAL);
+  add_proc(c, flags);
+  add_private(c);
+  int result = add_rules(c);
+  memset(&seal, 0, sizeof seal);
+  styro_builder_step(&c->builder, WIRE_STEP_SEAL_ROOT, 0, "/root", STYRO_FATAL, &seal, sizeof seal);
+  return result;
+}
+
+/* Is there a rule below this one? */
+static bool has_inner(const struct styro_fields *fields, const struct styro_path_rule *rule)
+{
+  for (size_t i = 0; i < fields->rules_n; i++) {
+    if (&fields->rules[i] != rule && encloses(rule->path, fields->rules[i].path)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* After the pivot: the flags of a mount inside a detached tree cannot be changed. */
+void styro_compile_seals(struct styro_compile *c)
+{
+  for (size_t i = 0; i < c->fields->rules_n; i++) {
+    const struct styro_path_rule *rule = &c->fields->rules[i];
+    if (rule->access == STYRO_ACCESS_DENY && has_inner(c->fields, rule)) {
+      add_place(c, WIRE_STEP_SEAL, rule->path, 0, 0, "/paths", STYRO_FATAL);
+    }
+  }
+}
+
+void styro_compile_access(struct styro_compile *c)
+{
+  for (size_t i = 0; i < c->fields->rules_n; i++) {
+    const struct styro_path_rule *rule = &c->fields->rules[i];
+    if (rule->access == STYRO_ACCESS_RW) {
+      struct wire_step_access body;
+      memset(&body, 0, sizeof body);
+      body.target = target(c, rule->path);
+      styro_builder_step(&c->builder, WIRE_STEP_ACCESS,
+                         (uint16_t)((rule->optional ? WIRE_OPTIONAL : 0u) | WIRE_HAS_TARGET), "/paths", STYRO_FATAL,
+                         &body, sizeof body);
+    }
+  }
+}

@@ -1,0 +1,181 @@
+/* What a run starts from (command, environment, cwd, output, timeout), and the promises that the outcome repeats. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base.h"
+#include "compile.h"
+
+#define BIT(protection) (1ull << (protection))
+
+static const char *const constant_env[] = {"PATH=" STYRO_PATH, "HOME=" STYRO_HOME, "LANG=" STYRO_LANG};
+#define CONSTANT_ENV_N (sizeof constant_env / sizeof constant_env[0])
+
+static bool overrides(const struct styro_map *env, const char *constant)
+{
+  size_t len = strcspn(constant, "=");
+  for (size_t i = 0; i < env->n; i++) {
+    if (strlen(env->keys[i]) == len && strncmp(env->keys[i], constant, len) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void free_list(const styro_allocator *alloc, char **items, size_t n)
+{
+  for (size_t i = 0; items && i < n; i++) {
+    styro_strfree(alloc, items[i]);
+  }
+  styro_dealloc(alloc, items, (n + 1) * sizeof *items);
+}
+
+/* NAME=value texts: the constant environment where it is not overridden, then the request's. 0 on success. */
+static int compile_env(struct styro_compile *c, uint32_t *list)
+{
+  const struct styro_map *env = &c->fields->env;
+  const styro_allocator *alloc = &c->builder.alloc;
+  size_t most = CONSTANT_ENV_N + env->n;
+  size_t n = 0;
+  char **items = styro_alloc(alloc, (most + 1) * sizeof *items);
+  bool failed = !items;
+  for (size_t i = 0; !failed && i < CONSTANT_ENV_N; i++) {
+    if (!overrides(env, constant_env[i])) {
+      failed = !(items[n++] = styro_strdup(alloc, constant_env[i]));
+    }
+  }
+  for (size_t i = 0; !failed && i < env->n; i++) {
+    struct styro_buffer text;
+    styro_buffer_init(&text, alloc);
+    styro_buffer_text(&text, env->keys[i]);
+    styro_buffer_text(&text, "=");
+    styro_buffer_text(&text, env->values[i]);
+    failed = !(items[n++] = styro_buffer_steal(&text));
+  }
+  if (!failed) {
+    *list = styro_builder_list(&c->builder, items, n);
+  }
+  free_list(alloc, items, most);
+  return failed ? styro_fail_memory(c->err, STYRO_STAGE_COMPILE) : 0;
+}
+
+static int compile_preserved(struct styro_compile *c, uint32_t *list)
+{
+  const struct styro_fields *fields = c->fields;
+  const styro_allocator *alloc = &c->builder.alloc;
+  char text[16];
+  if (fields->preserve_fds_n == 0) {
+    return 0;
+  }
+  char **items = styro_alloc(alloc, (fields->preserve_fds_n + 1) * sizeof *items);
+  bool failed = !items;
+  for (size_t i = 0; !failed && i < fields->preserve_fds_n; i++) {
+    snprintf(text, sizeof text, "%d", fields->preserve_fds[i]);
+    failed = !(items[i] = styro_strdup(alloc, text));
+  }
+  if (!failed) {
+    *list = styro_builder_list(&c->builder, items, fields->preserve_fds_n);
+  }
+  free_list(alloc, items, fields->preserve_fds_n);
+  return failed ? styro_fail_memory(c->err, STYRO_STAGE_COMPILE) : 0;
+}
+
+int styro_compile_run(struct styro_compile *c)
+{
+  const struct styro_fields *fields = c->fields;
+  struct wire_step_run body;
+  memset(&body, 0, sizeof body);
+  body.timeout = fields->timeout_wall;
+  body.grace = fields->timeout_grace;
+  body.output_limit = fields->output_limit;
+  body.output_keep = (uint32_t)fields->output_keep;
+  body.output_kill = fields->output_on_limit == STYRO_ON_LIMIT_KILL;
+  body.output_asked = fields->output_asked;
+  body.argv = fields->command.n ? styro_builder_list(&c->builder, fields->command.items, fields->command.n) : 0;
+  body.cwd = styro_builder_text(&c->builder, fields->cwd ? fields->cwd : STYRO_HOME);
+  if (fields->inherit_env.n) {
+    body.inherit_env = styro_builder_list(&c->builder, fields->inherit_env.items, fields->inherit_env.n);
+  }
+  int result = compile_env(c, &body.env);
+  if (result == 0) {
+    result = compile_preserved(c, &body.preserve_fds);
+  }
+  if (result == 0) {
+    uint16_t flags = styro_effective_is_set(c->effective, "/cwd") ? 0 : WIRE_DEFAULTED;
+    styro_builder_step(&c->builder, WIRE_STEP_RUN, flags, "/command", STYRO_FATAL, &body, sizeof body);
+  }
+  return result;
+}
+
+static void note(struct styro_compile *c, int protection, const char *field, const char *why)
+{
+  struct wire_step_note body;
+  memset(&body, 0, sizeof body);
+  body.protection = (uint32_t)protection;
+  body.field = styro_builder_text(&c->builder, field);
+  body.why = styro_builder_text(&c->builder, why);
+  c->not_enforced |= BIT(protection);
+  c->enforced &= ~BIT(protection);
+  styro_builder_step(&c->builder, WIRE_STEP_NOTE, 0, field, STYRO_FATAL, &body, sizeof body);
+}
+
+/* One row a protection that a word of the request switches. */
+struct switched {
+  uint64_t bits;
+  bool on;
+};
+
+static uint64_t promised(const struct styro_fields *fields)
+{
+  const int *spaces = fields->namespaces;
+  bool rlimits = false;
+  for (int i = 0; i < STYRO_RLIMIT_COUNT; i++) {
+    rlimits = rlimits || fields->rlimits[i].set;
+  }
+  const struct switched rows[] = {
+      {BIT(STYRO_PATH_VIEW) | BIT(STYRO_READ_ONLY_PATHS) | BIT(STYRO_DENIED_PATHS) | BIT(STYRO_MASKED_PATHS) |
+           BIT(STYRO_PRIVATE_TMP) | BIT(STYRO_DEVICE_ALLOWLIST) | BIT(STYRO_USER_IDS) | BIT(STYRO_CAPABILITIES) |
+           BIT(STYRO_SECCOMP) | BIT(STYRO_SESSION_KEYRING) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) |
+           BIT(STYRO_DISK_SIZE) | BIT(STYRO_SUPPLEMENTARY_GROUPS),
+       true},
+      {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL) | BIT(STYRO_NESTED_USER_NAMESPACES),
+       spaces[STYRO_NS_PID] == STYRO_NS_NEW},
+      {BIT(STYRO_IPC_ISOLATION), spaces[STYRO_NS_IPC] == STYRO_NS_NEW},
+      {BIT(STYRO_HOSTNAME), spaces[STYRO_NS_UTS] == STYRO_NS_NEW},
+      {BIT(STYRO_CGROUP_VIEW), spaces[STYRO_NS_CGROUP] == STYRO_NS_NEW},
+      {BIT(STYRO_NETWORK_ISOLATION) | BIT(STYRO_ABSTRACT_SOCKETS), fields->network == STYRO_NETWORK_NONE},
+      {BIT(STYRO_NO_NEW_PRIVS), fields->no_new_privs},
+      {BIT(STYRO_NEW_SESSION), fields->new_session},
+      {BIT(STYRO_CALLER_DEATH), fields->init && fields->die_with_parent},
+      {BIT(STYRO_RLIMITS), rlimits},
+      {BIT(STYRO_OUTPUT_LIMIT), fields->output_asked},
+      {BIT(STYRO_TIMEOUT_WALL), fields->timeout_wall > 0},
+  };
+  uint64_t mask = 0;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    mask |= rows[i].on ? rows[i].bits : 0;
+  }
+  return mask;
+}
+
+void styro_compile_promises(struct styro_compile *c)
+{
+  const struct styro_fields *fields = c->fields;
+  struct wire_step_promises body;
+  c->enforced = promised(fields);
+  for (int p = STYRO_LIMIT_MEMORY; p <= STYRO_LIMIT_IO; p++) {
+    if (fields->limits_mask & BIT(p)) {
+      note(c, p, "/limits", "this version sets no cgroup limits");
+    }
+  }
+  if (!fields->init) {
+    note(c, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
+  }
+  if (fields->namespaces[STYRO_NS_PID] == STYRO_NS_HOST) {
+    note(c, STYRO_TREE_KILL, "/namespaces/pid", "processes of the host's pid namespace do not end with the payload");
+    note(c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/pid", "without a proc of its own the limit cannot be written");
+  }
+  memset(&body, 0, sizeof body);
+  body.enforced = c->enforced;
+  body.not_enforced = c->not_enforced;
+  styro_builder_step(&c->builder, WIRE_STEP_PROMISES, 0, "/best_effort", STYRO_FATAL, &body, sizeof body);
+}

@@ -1,0 +1,163 @@
+/*
+ * The effective request: presets and files below the request's own values, defaults where nobody said anything, and what
+ * follows from the fields for those who compile them. Rules are in validate.c.
+ */
+#include <string.h>
+
+#include "collection.h"
+#include "extends.h"
+#include "handle.h"
+#include "protections.h"
+#include "read.h"
+#include "validate.h"
+#include "variables.h"
+
+static int fill_defaults(struct styro_layer *layer, styro_error *err)
+{
+  struct styro_reading in = {.layer = layer, .err = err, .origin = STYRO_FROM_TEXT};
+  for (size_t i = 0; i < styro_field_count(); i++) {
+    const struct styro_field *field = styro_field_at(i);
+    bool in_rule = strncmp(field->pointer, "/paths/", 7) == 0;
+    if (field->fallback == NULL || layer->set[i] || in_rule) {
+      continue;
+    }
+    int code = styro_read_fallback(&in, field);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+static bool has(const struct styro_layer *layer, const char *pointer)
+{
+  return styro_layer_has(layer, styro_field_exact(pointer));
+}
+
+static uint64_t limits_asked(const struct styro_layer *layer)
+{
+  const struct styro_field *limits = styro_field_exact("/limits");
+  const struct styro_field *child = NULL;
+  uint64_t mask = 0;
+  while ((child = styro_field_child(limits, child)) != NULL) {
+    bool single = child->promises != STYRO_GROUP_LIMITS;
+    mask |= single && styro_layer_has(layer, child) ? child->promises : 0;
+  }
+  for (size_t i = 0; i < layer->fields.limits.cgroup.n; i++) {
+    mask |= styro_protection_of_cgroup_key(layer->fields.limits.cgroup.keys[i]);
+  }
+  return mask;
+}
+
+static void derive(struct styro_layer *layer)
+{
+  struct styro_fields *fields = &layer->fields;
+  if (has(layer, "/root/directory")) {
+    fields->root_kind = STYRO_ROOT_DIRECTORY;
+  }
+  if (has(layer, "/security/seccomp/bpf")) {
+    fields->seccomp_kind = STYRO_SECCOMP_BPF;
+  }
+  if (!fields->init && !has(layer, "/die_with_parent")) {
+    fields->die_with_parent = false; /* nobody would be there to see the caller die */
+  }
+  const struct styro_field *rlimits = styro_field_exact("/rlimits");
+  const struct styro_field *child = NULL;
+  while ((child = styro_field_child(rlimits, child)) != NULL) {
+    struct styro_rlimit *rlimit = styro_field_place(child, fields);
+    rlimit->set = styro_layer_has(layer, child);
+  }
+  fields->capabilities_named = has(layer, "/security/capabilities");
+  fields->time_explicit = has(layer, "/namespaces/time");
+  fields->output_asked = has(layer, "/output");
+  fields->limits_mask = limits_asked(layer);
+  fields->limits_asked = fields->limits_mask != 0;
+}
+
+int styro_request_resolve(const struct styro_request *request, struct styro_layer *out, styro_error *err)
+{
+  struct styro_layer layer;
+  int code = styro_layer_init(&layer, &request->alloc) == 0 ? 0 : styro_fail_memory(err, STYRO_STAGE_COMPILE);
+  if (code == 0) {
+    code = styro_extends_merge(&request->own, &request->variables, &layer, err);
+  }
+  if (code == 0) {
+    code = fill_defaults(&layer, err);
+  }
+  if (code != 0) {
+    styro_layer_free(&layer);
+    return code;
+  }
+  derive(&layer);
+  *out = layer;
+  return 0;
+}
+
+int styro_request_effective(const styro_request *request, struct styro_effective *out, styro_error *err)
+{
+  struct styro_layer layer;
+  int code = styro_request_resolve(request, &layer, err);
+  if (code != 0) {
+    return code;
+  }
+  struct styro_effective effective = {.alloc = layer.alloc, .fields = layer.fields, .set = layer.set};
+  code = styro_validate(&effective, err);
+  if (code != 0) {
+    styro_layer_free(&layer);
+    return code;
+  }
+  *out = effective;
+  return 0;
+}
+
+/* An effective request is a layer whose owner may not change what was given. */
+static struct styro_layer layer_of(const struct styro_effective *effective)
+{
+  return (struct styro_layer){
+      .alloc = effective->alloc, .fields = effective->fields, .set = (uint8_t *)(uintptr_t)effective->set};
+}
+
+void styro_effective_free(struct styro_effective *effective)
+{
+  if (effective != NULL) {
+    struct styro_layer layer = layer_of(effective);
+    styro_layer_free(&layer);
+    *effective = (struct styro_effective){0};
+  }
+}
+
+bool styro_effective_is_set(const struct styro_effective *effective, const char *pointer)
+{
+  const struct styro_field *field = styro_field_exact(pointer);
+  if (field == NULL) {
+    return false;
+  }
+  struct styro_layer layer = layer_of(effective);
+  return styro_layer_has(&layer, field);
+}
+
+int styro_request_validate(const styro_request *request, styro_error *err)
+{
+  if (request == NULL) {
+    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_NONE, 0, "no request to validate");
+  }
+  struct styro_effective effective = {0};
+  int code = styro_request_effective(request, &effective, err);
+  styro_effective_free(&effective);
+  return code;
+}
+
+int styro_request_set_variable(styro_request *request, const char *name, const char *value, styro_error *err)
+{
+  if (request == NULL || name == NULL || value == NULL) {
+    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_NONE, 0, "a request, a name and a value are needed");
+  }
+  if (!styro_variable_name_is_valid(name, strlen(name))) {
+    styro_fail(err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%.200s` is not the name of a variable", name);
+    styro_error_object(err, "%s", name);
+    styro_error_hint(err, "letters, digits and `_` make a name, and no digit is its first");
+    return STYRO_EREQUEST;
+  }
+  int failed = styro_map_set(&request->alloc, &request->variables, name, value);
+  return failed ? styro_fail_memory(err, STYRO_STAGE_NONE) : 0;
+}

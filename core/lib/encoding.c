@@ -1,0 +1,69 @@
+/* Bytes as text: UTF-8 checked, base64 written. Knows no JSON. */
+#include "encoding.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* Well-formed sequences by their first byte: how long, and what the second byte may be. */
+static const struct {
+  uint8_t first_low, first_high, length, second_low, second_high;
+} forms[] = {
+    {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
+    {0xed, 0xed, 3, 0x80, 0x9f}, /* no surrogates */
+    {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf},
+    {0xf4, 0xf4, 4, 0x80, 0x8f}, /* none beyond U+10FFFF */
+};
+
+static size_t match_form(const uint8_t *bytes, size_t len, size_t form)
+{
+  if (bytes[0] < forms[form].first_low || bytes[0] > forms[form].first_high || len < forms[form].length ||
+      bytes[1] < forms[form].second_low || bytes[1] > forms[form].second_high) {
+    return 0;
+  }
+  for (size_t i = 2; i < forms[form].length; i++) {
+    if ((bytes[i] & 0xc0) != 0x80) {
+      return 0;
+    }
+  }
+  return forms[form].length;
+}
+
+size_t styro_utf8_length(const char *text, size_t len)
+{
+  const uint8_t *bytes = (const uint8_t *)text;
+  size_t found = len > 0 && bytes[0] < 0x80 ? 1 : 0;
+  for (size_t form = 0; len > 1 && !found && form < sizeof forms / sizeof *forms; form++) {
+    found = match_form(bytes, len, form);
+  }
+  return found;
+}
+
+bool styro_utf8_valid(const char *text, size_t len)
+{
+  size_t at = 0;
+  while (at < len) {
+    size_t step = styro_utf8_length(text + at, len - at);
+    if (step == 0) {
+      return false;
+    }
+    at += step;
+  }
+  return true;
+}
+
+void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len)
+{
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const uint8_t *in = bytes;
+  for (size_t at = 0; at < len; at += 3) {
+    size_t n = len - at < 3 ? len - at : 3;
+    uint32_t group = (uint32_t)in[at] << 16;
+    group |= n > 1 ? (uint32_t)in[at + 1] << 8 : 0;
+    group |= n > 2 ? in[at + 2] : 0;
+    char out[4];
+    for (size_t i = 0; i < 4; i++) {
+      out[i] = i <= n ? digits[group >> (18 - 6 * i) & 63] : '=';
+    }
+    styro_buffer_bytes(buffer, out, sizeof out);
+  }
+}

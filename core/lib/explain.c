@@ -1,0 +1,242 @@
+/* Printing a plan: each step in order, in plain words or as JSON. Reads the plan only. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "builder.h"
+#include "capability.h"
+#include "plan.h"
+#include "plan_steps.h"
+
+#define TEXT_SIZE 1024
+
+static const struct {
+  uint64_t attribute;
+  const char *name;
+} attributes[] = {
+    {WIRE_MOUNT_ATTR_RDONLY, "ro"},
+    {WIRE_MOUNT_ATTR_NOSUID, "nosuid"},
+    {WIRE_MOUNT_ATTR_NODEV, "nodev"},
+    {WIRE_MOUNT_ATTR_NOEXEC, "noexec"},
+};
+
+static size_t add_text(char *out, size_t size, size_t len, const char *format, const char *text)
+{
+  if (len >= size) {
+    return len;
+  }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  int n = snprintf(out + len, size - len, format, text);
+#pragma GCC diagnostic pop
+  return len + (n > 0 ? (size_t)n : 0);
+}
+
+static size_t add_attributes(char *out, size_t size, size_t len, uint64_t set)
+{
+  for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+    if (set & attributes[i].attribute) {
+      len = add_text(out, size, len, len ? ", %s" : "%s", attributes[i].name);
+    }
+  }
+  if (!(set & WIRE_MOUNT_ATTR_RDONLY)) {
+    len = add_text(out, size, len, len ? ", %s" : "%s", "rw");
+  }
+  return len;
+}
+
+static size_t add_flags(char *out, size_t size, size_t len, const struct wire_step *step)
+{
+  static const struct {
+    uint16_t flag;
+    const char *words;
+  } words[] = {{WIRE_OPTIONAL, "if it is there"},
+               {WIRE_DEFAULTED, "if it is there"},
+               {WIRE_IF_MISSING_IGNORE, "a missing one is accepted and listed as not enforced"}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (step->flags & words[i].flag && step->code != WIRE_STEP_RUN) {
+      len = add_text(out, size, len, len ? ", %s" : "%s", words[i].words);
+    }
+  }
+  return len;
+}
+
+static void bind_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_bind *body = (const void *)step;
+  const char *path = wire_str(plan->block, body->source.path);
+  size_t len = add_text(out, size, 0, body->source.base ? "from `%s` below the enclosing source" : "from `%s`", path);
+  len = add_attributes(out, size, len, body->attr_set);
+  add_flags(out, size, len, step);
+}
+
+static void capability_details(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_capabilities *body = (const void *)step;
+  char name[32];
+  size_t len = add_text(out, size, 0, "%s", body->no_new_privs ? "no_new_privs; " : "");
+  if (!(body->bounding | body->permitted | body->inheritable)) {
+    add_text(out, size, len, "%s", "all empty");
+    return;
+  }
+  for (int cap = 0; cap < 64; cap++) {
+    if (body->permitted >> cap & 1) {
+      len = add_text(out, size, len, "%s ", styro_capability_name(cap, name, sizeof name));
+    }
+  }
+}
+
+static void rlimit_details(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_rlimit *body = (const void *)step;
+  char soft[24];
+  char hard[24];
+  snprintf(soft, sizeof soft, "%" PRIu64, body->soft);
+  snprintf(hard, sizeof hard, "%" PRIu64, body->hard);
+  snprintf(out, size, "soft %s, hard %s", body->soft == UINT64_MAX ? "unlimited" : soft,
+           body->hard == UINT64_MAX ? "unlimited" : hard);
+}
+
+static void run_details(const styro_plan *plan, char *out, size_t size)
+{
+  const struct wire_step_run *run = plan->run;
+  const struct wire_list *argv = wire_list_at(plan->block, run->argv);
+  size_t len = add_text(out, size, 0, "%s", argv ? "" : "command given by each run");
+  for (uint32_t i = 0; argv && i < argv->n; i++) {
+    len = add_text(out, size, len, i ? " %s" : "%s", wire_str(plan->block, argv->at[i]));
+  }
+  len = add_text(out, size, len, ", in %s", wire_str(plan->block, run->cwd));
+  if (run->timeout && len < size) {
+    snprintf(out + len, size - len, ", at most %g s", (double)run->timeout / 1e9);
+  }
+}
+
+static void map_details(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_map_ids *body = (const void *)step;
+  snprintf(out, size, "%s",
+           body->uid_map == WIRE_MAP_SELF ? "outside: the caller's own id"
+                                          : "outside: the caller's own id, for a root caller exactly 65534");
+}
+
+static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_tmpfs *body = (const void *)step;
+  int n = snprintf(out, size, "%" PRIu64 " bytes, mode %04o", body->size, body->mode);
+  size_t len = add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set);
+  add_flags(out, size, len, step);
+}
+
+/* What else a step says about itself; "" for most. */
+static void details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  out[0] = 0;
+  switch (step->code) {
+  case WIRE_STEP_RUN:
+    run_details(plan, out, size);
+    break;
+  case WIRE_STEP_MAP_IDS:
+    map_details(step, out, size);
+    break;
+  case WIRE_STEP_BIND:
+    bind_details(plan, step, out, size);
+    break;
+  case WIRE_STEP_TMPFS:
+    tmpfs_details(step, out, size);
+    break;
+  case WIRE_STEP_RLIMIT:
+    rlimit_details(step, out, size);
+    break;
+  case WIRE_STEP_CAPABILITIES:
+    capability_details(step, out, size);
+    break;
+  case WIRE_STEP_NOTE:
+    snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_note *)(const void *)step)->why));
+    break;
+  default:
+    add_flags(out, size, 0, step);
+  }
+}
+
+static void text_step(struct styro_buffer *out, const styro_plan *plan, const struct wire_step *step, uint32_t number)
+{
+  char field[128];
+  char object[256];
+  char more[TEXT_SIZE];
+  const struct styro_step_row *row = &styro_step_rows[step->code];
+  styro_step_describe(plan, step, field, sizeof field, object, sizeof object);
+  details(plan, step, more, sizeof more);
+  styro_buffer_format(out, "%3u  %s", (unsigned)number + 1, row->does);
+  if (object[0]) {
+    styro_buffer_format(out, " %s", object);
+  }
+  if (more[0]) {
+    styro_buffer_format(out, " (%s)", more);
+  }
+  if (step->best_effort) {
+    styro_buffer_format(out, " [best effort: %s]", styro_step_protection(step->best_effort - 1));
+  }
+  styro_buffer_format(out, "\n       %s\n", row->why);
+}
+
+static void json_member(struct styro_buffer *out, const char *key, const char *value)
+{
+  styro_buffer_format(out, ",\"%s\":", key);
+  styro_buffer_json_string(out, value, strlen(value));
+}
+
+static void json_step(struct styro_buffer *out, const styro_plan *plan, const struct wire_step *step, uint32_t number)
+{
+  char field[128];
+  char object[256];
+  char more[TEXT_SIZE];
+  const struct styro_step_row *row = &styro_step_rows[step->code];
+  styro_step_describe(plan, step, field, sizeof field, object, sizeof object);
+  details(plan, step, more, sizeof more);
+  styro_buffer_format(out, "%s{\"number\":%u", number ? "," : "", (unsigned)number + 1);
+  json_member(out, "step", row->name);
+  json_member(out, "stage", styro_stage_name(styro_step_stage(step)));
+  json_member(out, "field", field);
+  json_member(out, "object", object);
+  if (wire_step_source(step) && wire_step_source(step)->base == 0) {
+    json_member(out, "source", wire_str(plan->block, wire_step_source(step)->path));
+  }
+  styro_buffer_format(out, ",\"optional\":%s", step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED) ? "true" : "false");
+  json_member(out, "details", more);
+  json_member(out, "does", row->does);
+  json_member(out, "why", row->why);
+  styro_buffer_text(out, "}");
+}
+
+int styro_plan_explain(const styro_plan *plan, int format, const styro_allocator *alloc, char **out, styro_error *err)
+{
+  if (!plan || !out || (format != STYRO_FORMAT_TEXT && format != STYRO_FORMAT_JSON)) {
+    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0, "styro_plan_explain needs a plan, a format and a place");
+  }
+  styro_allocator chosen = styro_allocator_or_malloc(alloc);
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  struct styro_buffer text;
+  styro_buffer_init(&text, &chosen);
+  styro_buffer_text(&text, format == STYRO_FORMAT_JSON ? "{\"version\":1,\"steps\":[" : "");
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    if (format == STYRO_FORMAT_JSON) {
+      json_step(&text, plan, step, i);
+    } else {
+      text_step(&text, plan, step, i);
+    }
+  }
+  styro_buffer_text(&text, format == STYRO_FORMAT_JSON ? "]}\n" : "");
+  char *taken = styro_buffer_steal(&text);
+  if (!taken) {
+    return styro_fail_memory(err, STYRO_STAGE_COMPILE);
+  }
+  *out = taken;
+  return 0;
+}
+
+void styro_text_free(const styro_allocator *alloc, char *text)
+{
+  styro_allocator chosen = styro_allocator_or_malloc(alloc);
+  styro_strfree(&chosen, text);
+}

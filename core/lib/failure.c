@@ -1,0 +1,187 @@
+/* What the helper reported, in words: step, call and errno become message, object and hint. Tables, and one place for them. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan.h"
+#include "plan_steps.h"
+
+struct what_row {
+  const char *words; /* what the helper was doing; "%s" is the object */
+  const char *hint;  /* NULL: none that is always right */
+};
+
+static const struct what_row rows[WIRE_WHAT_COUNT] = {
+    [WIRE_WHAT_STEP] = {NULL, NULL},
+    [WIRE_WHAT_SOURCE] = {"cannot open `%s` on the host", NULL},
+    [WIRE_WHAT_SOURCE_TYPE] = {"`%s` on the host is not of a type that can stand there",
+                               "name the directory or file itself, not a link to it"},
+    [WIRE_WHAT_TARGET] = {"cannot resolve `%s` inside the sandbox", NULL},
+    [WIRE_WHAT_TARGET_MISSING] = {"`%s` does not exist inside and is not made there, because nothing is ever made on the "
+                                  "host",
+                                  "make it in the directory that is shown there, or choose another place"},
+    [WIRE_WHAT_TARGET_LINK] = {"`%s` is a symbolic link inside the sandbox", "name the path that it points to"},
+    [WIRE_WHAT_TARGET_TYPE] = {"`%s` is not of the type that is to be placed there",
+                               "a directory goes over a directory, a file over a file"},
+    [WIRE_WHAT_CREATE] = {"cannot make `%s` inside the sandbox", NULL},
+    [WIRE_WHAT_CLONE_TREE] = {"cannot take a copy of the mount at `%s`", NULL},
+    [WIRE_WHAT_FLAGS] = {"cannot set the mount flags of `%s`", NULL},
+    [WIRE_WHAT_READ_BACK] = {"`%s` is not as it was set when read back", NULL},
+    [WIRE_WHAT_ATTACH] = {"cannot attach the mount at `%s`", NULL},
+    [WIRE_WHAT_READ_ONLY] = {"`%s` is asked for as rw, but is mounted read-only on the host",
+                             "ask for \"ro\", or name a directory on a writable mount"},
+    [WIRE_WHAT_SETGROUPS] = {"cannot drop the supplementary groups", NULL},
+    [WIRE_WHAT_SETGID] = {"cannot take the group id", "only ids of the gid map exist inside"},
+    [WIRE_WHAT_SETUID] = {"cannot take the user id", "only ids of the uid map exist inside"},
+    [WIRE_WHAT_CAP_BOUNDING] = {"cannot set the bounding set", "only capabilities that this kernel knows can be kept"},
+    [WIRE_WHAT_CAP_SET] = {"cannot set the capability sets", NULL},
+    [WIRE_WHAT_CAP_AMBIENT] = {"cannot set the ambient set", NULL},
+    [WIRE_WHAT_SECUREBITS] = {"cannot set the securebits", NULL},
+    [WIRE_WHAT_NO_NEW_PRIVS] = {"cannot set no_new_privs", NULL},
+    [WIRE_WHAT_DUMPABLE] = {"init cannot become undumpable", NULL},
+    [WIRE_WHAT_FORK] = {"cannot start the process", NULL},
+    [WIRE_WHAT_MAP_UID] = {"cannot write the uid map", NULL},
+    [WIRE_WHAT_MAP_GID] = {"cannot write the gid map", NULL},
+    [WIRE_WHAT_MAP_SETGROUPS] = {"cannot write /proc/self/setgroups", NULL},
+    [WIRE_WHAT_CHDIR] = {"cannot enter the working directory `%s`",
+                         "cwd is a path inside: show it with a rule in `paths`, or leave cwd out"},
+    [WIRE_WHAT_NOT_FOUND] = {"`%s` was not found inside the sandbox",
+                             "show it with a \"ro\" rule in `paths`, or give its path inside"},
+    [WIRE_WHAT_INTERPRETER] = {"the interpreter `%s` that the script's first line names is not visible inside",
+                               "show it with a \"ro\" rule in `paths`"},
+    [WIRE_WHAT_LOADER] = {"the loader `%s` that the program asks for is not visible inside",
+                          "show it and the program's libraries with \"ro\" rules in `paths`, or use a static program"},
+    [WIRE_WHAT_EXEC] = {"cannot execute `%s`", NULL},
+    [WIRE_WHAT_PLAN] = {"the helper refuses the plan", "library and helper must come from one build"},
+    [WIRE_WHAT_RUN] = {"the helper refuses the run block", "library and helper must come from one build"},
+    [WIRE_WHAT_FDS] = {"cannot place the descriptors", "raise RLIMIT_NOFILE, or pass fewer descriptors"},
+    [WIRE_WHAT_SIGNALS] = {"cannot reset the signals", NULL},
+    [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
+};
+
+/* Hints that depend on step, call and errno; the first row that fits speaks. what or errno 0 fit all. */
+static const struct {
+  int code;
+  uint32_t what;
+  int number;
+  const char *hint;
+} hints[] = {
+    {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "make the directory, or name one that exists"},
+    {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE_TYPE, 0, "root.directory must be a directory"},
+    {WIRE_STEP_DEV, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `dev` in the root directory"},
+    {WIRE_STEP_PROC, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `proc` in the root directory"},
+    {WIRE_STEP_DEV, WIRE_WHAT_TARGET_LINK, 0, "the root directory's `dev` must be a directory, not a link"},
+    {WIRE_STEP_PROC, WIRE_WHAT_TARGET_LINK, 0, "the root directory's `proc` must be a directory, not a link"},
+    {WIRE_STEP_DEV, WIRE_WHAT_TARGET_TYPE, 0, "the root directory's `dev` must be a directory"},
+    {WIRE_STEP_PROC, WIRE_WHAT_TARGET_TYPE, 0, "the root directory's `proc` must be a directory"},
+    {WIRE_STEP_PROC, WIRE_WHAT_STEP, EPERM,
+     "an outer container masks parts of /proc: start it with an unmasked proc (docker: --security-opt systempaths=unconfined)"},
+    {WIRE_STEP_MASK, WIRE_WHAT_TARGET_MISSING, 0,
+     "a denied path that does not exist could be made by the payload: create it, or say \"if_missing\": \"ignore\" and "
+     "accept the gap"},
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOENT, "create it, correct `from`, or mark the rule \"optional\""},
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "the caller itself may not reach it: check the directories above it"},
+    {WIRE_STEP_ACCESS, 0, EACCES,
+     "let the payload's id own it (root callers: chown 65534:65534 PATH), or keep the caller's own id with "
+     "\"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+    {WIRE_STEP_ACCESS, 0, EROFS, "it lies on a read-only mount: ask for \"ro\""},
+    {WIRE_STEP_RLIMIT, 0, EPERM, "a hard limit cannot be raised above the caller's own"},
+    {WIRE_STEP_NICE, 0, EACCES, "a nice value cannot go below the caller's own"},
+    {WIRE_STEP_OOM_SCORE, 0, EACCES, "oom_score_adj cannot go below the caller's own"},
+    {WIRE_STEP_KEYRING, 0, EPERM, "an outer container forbids keyctl: list \"session_keyring\" in best_effort"},
+    {WIRE_STEP_SECCOMP, 0, EINVAL, "the kernel does not accept the program"},
+    {WIRE_STEP_SECCOMP, 0, EACCES, "without no_new_privs loading a filter needs CAP_SYS_ADMIN inside"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, EACCES, "it is not executable, or lies on a mount with noexec"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, ENOEXEC, "it is of no format that the kernel runs: a script needs a first line #!"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, E2BIG, "arguments and environment are larger than the kernel accepts"},
+    {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, EPERM,
+     "this host refuses user namespaces: sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns "
+     "and user.max_user_namespaces decide"},
+    {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, ENOSPC,
+     "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"},
+    {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_UID, EPERM,
+     "the caller may not map this id: keep its own with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+    {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_GID, EPERM,
+     "the caller may not map this id: keep its own with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+};
+
+static const char *find_hint(int code, uint32_t what, int number)
+{
+  for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+    if (hints[i].code == code && (!hints[i].what || hints[i].what == what) &&
+        (!hints[i].number || hints[i].number == number)) {
+      return hints[i].hint;
+    }
+  }
+  return what < WIRE_WHAT_COUNT ? rows[what].hint : NULL;
+}
+
+/* The host object where opening it failed, else the place inside; a component that the helper named goes first. */
+static void find_object(const styro_plan *plan, const struct wire_step *step, uint32_t what, const char *component,
+                        char *field, size_t field_size, char *object, size_t size)
+{
+  const struct wire_source *from = step ? wire_step_source(step) : NULL;
+  field[0] = object[0] = 0;
+  if (step) {
+    styro_step_describe(plan, step, field, field_size, object, size);
+  }
+  bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE;
+  if (from && on_host) {
+    snprintf(object, size, "%s", wire_str(plan->block, from->path));
+  }
+  if (component && component[0]) {
+    if (step && step->code == WIRE_STEP_DEV && component[0] != '/') {
+      snprintf(object, size, "/dev/%s", component);
+    } else {
+      snprintf(object, size, "%s", component);
+    }
+  }
+}
+
+static void say(const struct wire_step *step, uint32_t what, const char *object, char *out, size_t size)
+{
+  const char *words = what < WIRE_WHAT_COUNT ? rows[what].words : NULL;
+  if (step && step->code == WIRE_STEP_ACCESS) {
+    snprintf(out, size, "`%s` is asked for as rw, but the payload's id cannot write it", object);
+  } else if (words) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+    snprintf(out, size, words, object);
+#pragma GCC diagnostic pop
+  } else {
+    snprintf(out, size, "cannot %s%s%s%s", step ? styro_step_rows[step->code].does : "set up the sandbox",
+             object[0] ? " `" : "", object, object[0] ? "`" : "");
+  }
+}
+
+void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_number, uint32_t what, int sys_errno,
+                                const char *component, styro_error *err)
+{
+  const struct wire_step *step = styro_plan_step(plan, step_number);
+  char field[128];
+  char object[256];
+  char words[384];
+  bool refused = what == WIRE_WHAT_PLAN || what == WIRE_WHAT_RUN;
+  find_object(plan, refused ? NULL : step, what, component, field, sizeof field, object, sizeof object);
+  say(refused ? NULL : step, what, object, words, sizeof words);
+  int stage = refused || !step ? STYRO_STAGE_HELPER : styro_step_stage(step);
+  if (!refused && what == WIRE_WHAT_SOURCE) {
+    stage = STYRO_STAGE_SOURCE;
+  }
+  if (step && step->code == WIRE_STEP_NAMESPACES && what >= WIRE_WHAT_MAP_UID && what <= WIRE_WHAT_MAP_SETGROUPS) {
+    stage = STYRO_STAGE_IDS;
+  }
+  if (refused) {
+    styro_fail(err, code, stage, 0, "%s: it holds %s", words, wire_fault_text(sys_errno));
+  } else {
+    styro_fail(err, code, stage, sys_errno, "%s: %s", words, strerrordesc_np(sys_errno));
+  }
+  styro_error_field(err, "%s", field);
+  styro_error_object(err, "%s", object);
+  const char *hint = find_hint(step && !refused ? step->code : 0, what, sys_errno);
+  if (hint) {
+    styro_error_hint(err, "%s", hint);
+  }
+}

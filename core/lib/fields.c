@@ -1,0 +1,332 @@
+/*
+ * THE table of request fields, in reading order, and the ways to look something up in it. Everything that a field is
+ * stands in its row; nothing here reads, writes or checks a value.
+ */
+#include "fields.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#include "complaints.h"
+#include "protections.h"
+
+#define ID_MAX 4294967294 /* (uid_t)-1 means "no change" to setresuid(2) */
+#define SECONDS(n) ((int64_t)(n) * 1000000000)
+#define YEAR SECONDS(365 * 24 * 3600)
+#define KIB(n) ((int64_t)(n) << 10)
+#define GIB(n) ((int64_t)(n) << 30)
+#define PATH_LIMIT 4095
+
+#define AT(member) .offset = offsetof(struct styro_fields, member), .size = sizeof(((struct styro_fields *)0)->member)
+#define RULE(member)                                                                                                   \
+  .offset = offsetof(struct styro_path_rule, member), .size = sizeof(((struct styro_path_rule *)0)->member)
+#define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
+
+#define LATER(path, text) {.pointer = (path), .type = STYRO_TYPE_LATER, .doc = (text)}
+
+/* "new", "host", or an object. */
+#define NAMESPACE(path, kind, text)                                                                                    \
+  {.pointer = (path), .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "mode", .doc = (text)},      \
+      {.pointer = path "/mode", .type = STYRO_TYPE_ENUM, AT(namespaces[kind]), .fallback = "new",                      \
+       .words = WORDS("new", "host")},                                                                                 \
+      LATER(path "/join", "a namespace to join, by path")
+
+/* One number for both, or an object. The kernel's resource numbers index struct styro_fields.rlimits. */
+#define RLIMIT(path, resource, text)                                                                                   \
+  {.pointer = (path), .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, AT(rlimits[resource]),                    \
+   .shorthand = STYRO_EVERY_CHILD, .doc = (text)},                                                                                                     \
+      {.pointer = path "/soft", .type = STYRO_TYPE_LIMIT, AT(rlimits[resource].soft)},                                 \
+      {.pointer = path "/hard", .type = STYRO_TYPE_LIMIT, AT(rlimits[resource].hard)}
+
+#define CAPS(path, member) {.pointer = (path), .type = STYRO_TYPE_CAPS, AT(member)}
+
+static const struct styro_field table[] = {
+    {.pointer = "", .type = STYRO_TYPE_OBJECT},
+    {.pointer = "/version", .type = STYRO_TYPE_INT, AT(version), .min = 1, .max = 1,
+     .doc = "version of the request's language; required in JSON", .hint = "write \"version\": 1"},
+    {.pointer = "/extends", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_ONE_OR_MORE | STYRO_FIELD_VARIABLES,
+     AT(extends), .max = 64, .later = WORDS("agent", "desktop"),
+     .doc = "presets (`python`, `build`) and request files (a text with `/` or ending in `.json`), merged in order; "
+            "maps merge by key, everything else is replaced by what comes later, and by the request's own values"},
+    {.pointer = "/isolation", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_ONE_OR_MORE, AT(isolation), .min = 1,
+     .max = 1, .fallback = "container", .words = WORDS("container"), .later = WORDS("process", "zone"),
+     .doc = "levels of isolation, in order of preference"},
+    {.pointer = "/best_effort", .type = STYRO_TYPE_PROTECTIONS, AT(best_effort),
+     .doc = "protections that may be missing; the outcome lists those that were. The words `limits` and `landlock` "
+            "stand for their groups"},
+
+    {.pointer = "/root", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "kind",
+     .doc = "what `/` is: the host's system base read-only, nothing, or a directory's tree"},
+    {.pointer = "/root/kind", .type = STYRO_TYPE_ENUM, .flags = STYRO_FIELD_HIDDEN, AT(root_kind), .fallback = "system",
+     .words = WORDS("system", "empty", ""), .hint = "a directory is written as {\"directory\": \"/srv/tree\"}"},
+    {.pointer = "/root/directory", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_directory),
+     .max = PATH_LIMIT, .doc = "host directory that becomes `/`"},
+    {.pointer = "/root/writable", .type = STYRO_TYPE_BOOL, AT(root_writable), .later = WORDS("true", "discard"),
+     .doc = "whether the directory can be written; only `false` for now"},
+    LATER("/root/overlay", "an overlay of several directories"),
+
+    {.pointer = "/paths", .type = STYRO_TYPE_RULES, AT(rules), .max = 4096,
+     .doc = "path inside to access or object; the longest prefix wins, order does not matter"},
+    {.pointer = "/paths/*", .type = STYRO_TYPE_OBJECT, .shorthand = "access", .flags = STYRO_FIELD_VARIABLES,
+     .doc = "one path inside, absolute"},
+    {.pointer = "/paths/*/access", .type = STYRO_TYPE_ENUM, RULE(access), .fallback = "ro",
+     .words = WORDS("ro", "rw", "deny", "tmpfs"), .doc = "what the payload may do there"},
+    {.pointer = "/paths/*/from", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, RULE(from), .max = PATH_LIMIT,
+     .doc = "host path shown there; without it the same path of the host"},
+    {.pointer = "/paths/*/optional", .type = STYRO_TYPE_BOOL, RULE(optional), .fallback = "false",
+     .doc = "leave the entry out where the host has no such path"},
+    {.pointer = "/paths/*/noexec", .type = STYRO_TYPE_BOOL, RULE(noexec), .fallback = "false",
+     .doc = "nothing there can be executed"},
+    {.pointer = "/paths/*/if_missing", .type = STYRO_TYPE_ENUM, RULE(if_missing), .fallback = "fail",
+     .words = WORDS("fail", "ignore"), .doc = "for `deny`: what to do where there is nothing to deny"},
+    {.pointer = "/paths/*/size", .type = STYRO_TYPE_SIZE, RULE(size), .min = KIB(4), .max = GIB(1 << 20),
+     .doc = "for `tmpfs`: bytes it can hold; 256M when not given"},
+    {.pointer = "/paths/*/mode", .type = STYRO_TYPE_MODE, RULE(mode), .min = 1, .max = 01777,
+     .doc = "for `tmpfs`: permission bits; 0755 when not given"},
+    LATER("/paths/*/idmap", "an id-mapped view"),
+    LATER("/mounts", "an ordered list of mount operations"),
+
+    {.pointer = "/command", .type = STYRO_TYPE_LIST, AT(command), .min = 1, .max = 65536,
+     .doc = "the payload's program and arguments; a name without `/` is searched in the PATH inside"},
+    {.pointer = "/cwd", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(cwd), .max = PATH_LIMIT,
+     .fallback = "/home/sandbox", .doc = "working directory inside"},
+    {.pointer = "/env", .type = STYRO_TYPE_MAP, .flags = STYRO_FIELD_VARIABLES, AT(env), .max = 4096,
+     .complaint = styro_complaint_env_name,
+     .doc = "environment, added to the constant one (PATH, HOME, LANG) or replacing it name by name"},
+    {.pointer = "/inherit_env", .type = STYRO_TYPE_LIST, AT(inherit_env), .max = 4096,
+     .complaint = styro_complaint_env_name, .doc = "names of the caller's variables that the payload gets as they are"},
+
+    {.pointer = "/user", .type = STYRO_TYPE_OBJECT, .doc = "who the payload is"},
+    {.pointer = "/user/uid", .type = STYRO_TYPE_INT, AT(uid), .max = ID_MAX, .fallback = "1000",
+     .doc = "user id inside"},
+    {.pointer = "/user/gid", .type = STYRO_TYPE_INT, AT(gid), .max = ID_MAX, .fallback = "1000",
+     .doc = "group id inside"},
+    {.pointer = "/user/groups", .type = STYRO_TYPE_EMPTY, AT(groups_empty), .later = WORDS("[...]"),
+     .doc = "supplementary groups; `[]` asks that there are none"},
+    {.pointer = "/user/uid_map", .type = STYRO_TYPE_ENUM, AT(uid_map), .words = WORDS("", "self"),
+     .later = WORDS("subuid", "[]", "[...]"),
+     .doc = "who that is outside: `self` is the caller. Default: the caller, and 65534 when the caller is root"},
+    {.pointer = "/user/gid_map", .type = STYRO_TYPE_ENUM, AT(gid_map), .words = WORDS("", "self"),
+     .later = WORDS("subuid", "subgid", "[]", "[...]"), .doc = "the same for the group id"},
+    LATER("/user/setgroups", "whether setgroups(2) is allowed inside"),
+
+    {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: `new` or `host`"},
+    NAMESPACE("/namespaces/mount", STYRO_NS_MOUNT, "mounts; always the sandbox's own"),
+    NAMESPACE("/namespaces/pid", STYRO_NS_PID, "processes"),
+    NAMESPACE("/namespaces/ipc", STYRO_NS_IPC, "System V IPC and POSIX message queues"),
+    NAMESPACE("/namespaces/uts", STYRO_NS_UTS, "the host's name"),
+    {.pointer = "/namespaces/uts/hostname", .type = STYRO_TYPE_TEXT, AT(hostname), .min = 1, .max = 64,
+     .complaint = styro_complaint_hostname, .doc = "host name inside"},
+    LATER("/namespaces/uts/domainname", "NIS domain name inside"),
+    NAMESPACE("/namespaces/cgroup", STYRO_NS_CGROUP, "the view of control groups"),
+    NAMESPACE("/namespaces/time", STYRO_NS_TIME, "clocks since boot"),
+    LATER("/namespaces/time/boottime", "offset of the boot clock"),
+    LATER("/namespaces/time/monotonic", "offset of the monotonic clock"),
+    NAMESPACE("/namespaces/user", STYRO_NS_USER, "user and group ids; only `new` for now"),
+
+    {.pointer = "/network", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "mode",
+     .doc = "`none` is an own network with loopback only, `host` the host's"},
+    {.pointer = "/network/mode", .type = STYRO_TYPE_ENUM, AT(network), .fallback = "none",
+     .words = WORDS("none", "host")},
+    LATER("/network/join", "a network namespace to join"),
+
+    {.pointer = "/limits", .type = STYRO_TYPE_OBJECT,
+     .doc = "control-group limits. Not enforced yet: `best_effort` must list `limits`, and the outcome says so"},
+    {.pointer = "/limits/memory", .type = STYRO_TYPE_SIZE, AT(limits.memory), .min = KIB(64), .max = INT64_MAX,
+     .promises = STYRO_BIT(STYRO_LIMIT_MEMORY), .doc = "memory"},
+    {.pointer = "/limits/swap", .type = STYRO_TYPE_SIZE, AT(limits.swap), .min = 0, .max = INT64_MAX,
+     .promises = STYRO_BIT(STYRO_LIMIT_SWAP), .doc = "swap"},
+    {.pointer = "/limits/pids", .type = STYRO_TYPE_INT, AT(limits.pids), .min = 1, .max = 4194304,
+     .promises = STYRO_BIT(STYRO_LIMIT_PIDS), .doc = "processes and threads"},
+    {.pointer = "/limits/cpu", .type = STYRO_TYPE_CORES, AT(limits.cpu), .min = 1000, .max = INT64_C(8192000000),
+     .promises = STYRO_BIT(STYRO_LIMIT_CPU), .doc = "cores, such as 1.5"},
+    {.pointer = "/limits/cpu_weight", .type = STYRO_TYPE_INT, AT(limits.cpu_weight), .min = 1, .max = 10000,
+     .promises = STYRO_BIT(STYRO_LIMIT_CPU), .doc = "share of processor time"},
+    {.pointer = "/limits/cpuset", .type = STYRO_TYPE_TEXT, AT(limits.cpuset), .min = 1, .max = 256,
+     .complaint = styro_complaint_cpuset, .promises = STYRO_BIT(STYRO_LIMIT_CPUSET),
+     .doc = "processors, such as 0-3,8"},
+    {.pointer = "/limits/io_weight", .type = STYRO_TYPE_INT, AT(limits.io_weight), .min = 1, .max = 10000,
+     .promises = STYRO_BIT(STYRO_LIMIT_IO), .doc = "share of disk time"},
+    {.pointer = "/limits/cgroup", .type = STYRO_TYPE_MAP, AT(limits.cgroup), .max = 64,
+     .complaint = styro_complaint_cgroup_key, .promises = STYRO_GROUP_LIMITS,
+     .doc = "raw keys of control groups version 2, such as `memory.high`"},
+    {.pointer = "/limits/parent", .type = STYRO_TYPE_PATH, AT(limits.parent), .max = PATH_LIMIT,
+     .promises = STYRO_GROUP_LIMITS, .doc = "control group below which the sandbox's own is made"},
+
+    {.pointer = "/rlimits", .type = STYRO_TYPE_OBJECT,
+     .doc = "resource limits of setrlimit(2), only those named: a number, a size or `unlimited` for both limits, or "
+            "an object with `soft` and `hard`"},
+    RLIMIT("/rlimits/as", RLIMIT_AS, "address space, bytes"),
+    RLIMIT("/rlimits/core", RLIMIT_CORE, "size of a core dump, bytes"),
+    RLIMIT("/rlimits/cpu", RLIMIT_CPU, "processor time of one process, seconds"),
+    RLIMIT("/rlimits/data", RLIMIT_DATA, "data segment, bytes"),
+    RLIMIT("/rlimits/fsize", RLIMIT_FSIZE, "size of a written file, bytes"),
+    RLIMIT("/rlimits/locks", RLIMIT_LOCKS, "file locks (without effect since Linux 2.4)"),
+    RLIMIT("/rlimits/memlock", RLIMIT_MEMLOCK, "locked memory, bytes"),
+    RLIMIT("/rlimits/msgqueue", RLIMIT_MSGQUEUE, "POSIX message queues, bytes"),
+    RLIMIT("/rlimits/nice", RLIMIT_NICE, "ceiling of the nice value, as 20 - nice"),
+    RLIMIT("/rlimits/nofile", RLIMIT_NOFILE, "one more than the highest descriptor"),
+    RLIMIT("/rlimits/nproc", RLIMIT_NPROC, "processes of the user"),
+    RLIMIT("/rlimits/rss", RLIMIT_RSS, "resident memory (without effect since Linux 2.4)"),
+    RLIMIT("/rlimits/rtprio", RLIMIT_RTPRIO, "ceiling of the real-time priority"),
+    RLIMIT("/rlimits/rttime", RLIMIT_RTTIME, "real-time processor time without a blocking call, microseconds"),
+    RLIMIT("/rlimits/sigpending", RLIMIT_SIGPENDING, "queued signals of the user"),
+    RLIMIT("/rlimits/stack", RLIMIT_STACK, "stack, bytes"),
+
+    {.pointer = "/timeout", .type = STYRO_TYPE_OBJECT, .shorthand = "wall",
+     .doc = "when the whole sandbox is ended; a duration alone is `wall`"},
+    {.pointer = "/timeout/wall", .type = STYRO_TYPE_DURATION, AT(timeout_wall), .min = 1000000, .max = YEAR,
+     .doc = "time from the start on"},
+    {.pointer = "/timeout/grace", .type = STYRO_TYPE_DURATION, AT(timeout_grace), .max = SECONDS(3600),
+     .fallback = "0", .doc = "time between SIGTERM and SIGKILL; 0 is SIGKILL at once"},
+    LATER("/timeout/cpu", "processor time of the whole sandbox"),
+    {.pointer = "/output", .type = STYRO_TYPE_OBJECT, .shorthand = "limit",
+     .doc = "how captured output is bounded; a size alone is `limit`"},
+    {.pointer = "/output/limit", .type = STYRO_TYPE_SIZE, AT(output_limit), .min = 1, .max = GIB(1),
+     .doc = "bytes kept of each captured stream"},
+    {.pointer = "/output/keep", .type = STYRO_TYPE_ENUM, AT(output_keep), .fallback = "head",
+     .words = WORDS("head", "tail", "both"), .doc = "which end of a longer stream is kept"},
+    {.pointer = "/output/on_limit", .type = STYRO_TYPE_ENUM, AT(output_on_limit), .fallback = "truncate",
+     .words = WORDS("truncate", "kill"), .doc = "what happens to a payload that writes more"},
+
+    {.pointer = "/security", .type = STYRO_TYPE_OBJECT, .doc = "what is left of the kernel's privileges"},
+    {.pointer = "/security/seccomp", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "profile",
+     .doc = "filter of system calls: a profile by name (`default`), or an own program"},
+    {.pointer = "/security/seccomp/profile", .type = STYRO_TYPE_ENUM, .flags = STYRO_FIELD_HIDDEN, AT(seccomp_kind),
+     .fallback = "default", .words = WORDS("default", ""),
+     .hint = "write \"default\", or {\"bpf\": [[code, jt, jf, k], ...]}"},
+    {.pointer = "/security/seccomp/bpf", .type = STYRO_TYPE_BPF, AT(bpf), .min = 1, .max = 4096,
+     .doc = "instructions of classic BPF as lists [code, jt, jf, k], in place of the profile"},
+    {.pointer = "/security/capabilities", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE,
+     .shorthand = STYRO_EVERY_CHILD,
+     .doc = "`none` (the default), a list of names for all five sets, or an object with the sets `bounding`, "
+            "`effective`, `permitted`, `inheritable`, `ambient`"},
+    CAPS("/security/capabilities/bounding", cap_bounding),
+    CAPS("/security/capabilities/effective", cap_effective),
+    CAPS("/security/capabilities/permitted", cap_permitted),
+    CAPS("/security/capabilities/inheritable", cap_inheritable),
+    CAPS("/security/capabilities/ambient", cap_ambient),
+    {.pointer = "/security/no_new_privs", .type = STYRO_TYPE_BOOL, AT(no_new_privs), .fallback = "true",
+     .doc = "set-user-id programs give nothing"},
+    LATER("/security/landlock", "Landlock ports and scopes"),
+    LATER("/security/apparmor", "AppArmor profile"),
+    LATER("/security/selinux", "SELinux label"),
+    LATER("/security/keyring", "session keyring"),
+    LATER("/security/masked", "more masked paths"),
+
+    {.pointer = "/init", .type = STYRO_TYPE_BOOL, AT(init), .fallback = "true",
+     .doc = "the helper stays as the sandbox's init: it reaps, keeps the deadline and ends the tree"},
+    {.pointer = "/new_session", .type = STYRO_TYPE_BOOL, AT(new_session), .fallback = "true",
+     .doc = "the payload leads a session of its own, without the caller's terminal"},
+    {.pointer = "/die_with_parent", .type = STYRO_TYPE_BOOL, AT(die_with_parent), .fallback = "true",
+     .doc = "the sandbox ends with the process that started it; needs `init`"},
+    LATER("/terminal", "a terminal of the sandbox's own"),
+    {.pointer = "/preserve_fds", .type = STYRO_TYPE_FDS, AT(preserve_fds), .min = 3, .max = 1048575,
+     .doc = "descriptors that the payload gets under the same number, or `by_caller`: each run names them"},
+    {.pointer = "/umask", .type = STYRO_TYPE_MODE, AT(umask), .max = 0777, .fallback = "022",
+     .doc = "file mode creation mask; text is octal"},
+    {.pointer = "/nice", .type = STYRO_TYPE_INT, AT(nice), .min = -20, .max = 19, .fallback = "0",
+     .doc = "nice value"},
+    {.pointer = "/oom_score_adj", .type = STYRO_TYPE_INT, AT(oom_score_adj), .min = -1000, .max = 1000, .fallback = "0",
+     .doc = "how readily the kernel ends it when memory is short"},
+    {.pointer = "/fixed", .type = STYRO_TYPE_BOOL, AT(fixed), .fallback = "false",
+     .doc = "a run may choose its standard streams and its name, and nothing else"},
+    LATER("/trace", "a report of what was denied"),
+};
+
+size_t styro_field_count(void)
+{
+  return sizeof table / sizeof table[0];
+}
+
+const struct styro_field *styro_field_at(size_t id)
+{
+  return id < styro_field_count() ? &table[id] : NULL;
+}
+
+size_t styro_field_index(const struct styro_field *field)
+{
+  return (size_t)(field - table);
+}
+
+const struct styro_field *styro_field_exact(const char *pointer)
+{
+  for (size_t i = 0; i < styro_field_count(); i++) {
+    if (strcmp(table[i].pointer, pointer) == 0) {
+      return &table[i];
+    }
+  }
+  return NULL;
+}
+
+const char *styro_field_key(const struct styro_field *field)
+{
+  const char *slash = strrchr(field->pointer, '/');
+  return slash == NULL ? "" : slash + 1;
+}
+
+static bool is_child(const struct styro_field *parent, const struct styro_field *field)
+{
+  size_t len = strlen(parent->pointer);
+  return strncmp(field->pointer, parent->pointer, len) == 0 && field->pointer[len] == '/' &&
+         strchr(field->pointer + len + 1, '/') == NULL;
+}
+
+const struct styro_field *styro_field_child(const struct styro_field *parent, const struct styro_field *previous)
+{
+  const struct styro_field *end = table + styro_field_count();
+  for (const struct styro_field *field = (previous == NULL ? parent : previous) + 1; field < end; field++) {
+    if (is_child(parent, field)) {
+      return field;
+    }
+  }
+  return NULL;
+}
+
+const struct styro_field *styro_field_named(const struct styro_field *parent, const char *key)
+{
+  const struct styro_field *child = NULL;
+  while ((child = styro_field_child(parent, child)) != NULL) {
+    if (strcmp(styro_field_key(child), key) == 0 && (child->flags & STYRO_FIELD_HIDDEN) == 0) {
+      return child;
+    }
+  }
+  return NULL;
+}
+
+const struct styro_field *styro_field_shorthand(const struct styro_field *parent)
+{
+  const struct styro_field *child = NULL;
+  while (parent->shorthand != NULL && (child = styro_field_child(parent, child)) != NULL) {
+    if (strcmp(styro_field_key(child), parent->shorthand) == 0) {
+      return child;
+    }
+  }
+  return NULL;
+}
+
+const struct styro_field *styro_field_parent(const struct styro_field *field)
+{
+  for (size_t i = styro_field_index(field); i > 0; i--) {
+    if (is_child(&table[i - 1], field)) {
+      return &table[i - 1];
+    }
+  }
+  return NULL;
+}
+
+bool styro_field_every_child(const struct styro_field *field)
+{
+  return field->shorthand != NULL && strcmp(field->shorthand, STYRO_EVERY_CHILD) == 0;
+}
+
+uint32_t styro_field_id(const char *pointer)
+{
+  const struct styro_field *field = styro_field_exact(pointer);
+  return field == NULL ? 0 : (uint32_t)styro_field_index(field);
+}
+
+const char *styro_field_pointer(uint32_t id)
+{
+  return id < styro_field_count() ? table[id].pointer : "";
+}

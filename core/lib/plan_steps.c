@@ -1,0 +1,197 @@
+/* Every kind of step in words: its name, its stage, what it does to which object, and why it stands where it stands. */
+#include "plan_steps.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "capability.h"
+#include "plan.h"
+#include "request.h"
+
+const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
+    [WIRE_STEP_RUN] = {"run", STYRO_STAGE_COMMAND, "what a run starts from", "what varies from run to run begins here"},
+    [WIRE_STEP_PROMISES] = {"promises", STYRO_STAGE_NONE, "what the outcome will list",
+                            "stated before anything is done, so that nothing is found out too late"},
+    [WIRE_STEP_NOTE] = {"note", STYRO_STAGE_NONE, "a protection that is not enforced",
+                        "a weakening is always named"},
+    [WIRE_STEP_NAMESPACES] = {"namespaces", STYRO_STAGE_SPAWN, "make new namespaces",
+                              "one clone makes them all, so that no process is ever half inside"},
+    [WIRE_STEP_MAP_IDS] = {"map ids", STYRO_STAGE_IDS, "write the id maps",
+                           "right after the clone: until then the new process has no ids"},
+    [WIRE_STEP_HOSTNAME] = {"hostname", STYRO_STAGE_UTS, "name the host", "while the set-up still has the right to"},
+    [WIRE_STEP_LOOPBACK] = {"loopback", STYRO_STAGE_NETWORK, "bring the loopback interface up",
+                            "a new network namespace starts with it down"},
+    [WIRE_STEP_OOM_SCORE] = {"oom score", STYRO_STAGE_PROCESS, "set oom_score_adj",
+                             "before the ids change, while /proc/self still belongs to the set-up"},
+    [WIRE_STEP_IDENTITY] = {"identity", STYRO_STAGE_IDENTITY, "become the sandbox's user",
+                            "all host objects are open by now; everything that follows is made by the final ids"},
+    [WIRE_STEP_ROOT] = {"root", STYRO_STAGE_ROOT, "start the new root", "all other mounts attach to it"},
+    [WIRE_STEP_DIR] = {"dir", STYRO_STAGE_MOUNT, "make a directory", "on the sandbox's own tmpfs, never on the host"},
+    [WIRE_STEP_LINK] = {"link", STYRO_STAGE_MOUNT, "repeat the host's link",
+                        "the system base looks as programs expect it"},
+    [WIRE_STEP_FILE] = {"file", STYRO_STAGE_MOUNT, "write a file",
+                        "synthetic, so that no name of the host's users shows"},
+    [WIRE_STEP_BIND] = {"bind", STYRO_STAGE_MOUNT, "bind",
+                        "outer before inner; flags are set before it is attached, so there is no moment without them"},
+    [WIRE_STEP_TMPFS] = {"tmpfs", STYRO_STAGE_MOUNT, "mount a tmpfs", "private, bounded, gone with the sandbox"},
+    [WIRE_STEP_DEV] = {"dev", STYRO_STAGE_DEVICE, "make a minimal device directory",
+                       "before `paths`, so that single devices can be denied"},
+    [WIRE_STEP_PROC] = {"proc", STYRO_STAGE_PROC, "mount a new proc",
+                        "before the old root goes: the kernel grants one only where an unmasked one is visible"},
+    [WIRE_STEP_READ_ONLY] = {"read-only", STYRO_STAGE_PATH, "make read-only",
+                             "right after what it belongs to is mounted"},
+    [WIRE_STEP_MASK] = {"mask", STYRO_STAGE_PATH, "hide",
+                        "after what it hides is mounted; checked by descriptor afterwards"},
+    [WIRE_STEP_SEAL_ROOT] = {"seal root", STYRO_STAGE_ROOT, "make the root read-only", "once all places in it are made"},
+    [WIRE_STEP_SEAL] = {"seal", STYRO_STAGE_PATH, "make read-only", "once all places below it are made"},
+    [WIRE_STEP_PIVOT] = {"pivot", STYRO_STAGE_ROOT, "pivot_root and drop the old root",
+                         "after the last step that needs the host's mounts in view"},
+    [WIRE_STEP_USERNS_LIMIT] = {"userns limit", STYRO_STAGE_PROC, "allow no nested user namespace",
+                                "after the last namespace is made, through a descriptor opened while /proc/sys was "
+                                "writable"},
+    [WIRE_STEP_INIT] = {"init", STYRO_STAGE_SUPERVISE, "start the payload's process, stay as init",
+                        "undumpable first; what follows is per process and belongs to the payload alone"},
+    [WIRE_STEP_SESSION] = {"session", STYRO_STAGE_PROCESS, "start a new session",
+                           "no controlling terminal of the caller"},
+    [WIRE_STEP_KEYRING] = {"keyring", STYRO_STAGE_PROCESS, "join a new session keyring",
+                           "with the final ids, so that it is the payload's own"},
+    [WIRE_STEP_RESET] = {"reset", STYRO_STAGE_PROCESS, "reset umask, timer slack, personality, scheduling",
+                         "what would cross exec unasked"},
+    [WIRE_STEP_NICE] = {"nice", STYRO_STAGE_PROCESS, "set the nice value", "in the payload's process only"},
+    [WIRE_STEP_RLIMIT] = {"rlimit", STYRO_STAGE_RLIMIT, "set a resource limit", "in the payload's process only"},
+    [WIRE_STEP_CAPABILITIES] = {"capabilities", STYRO_STAGE_CAPABILITY, "set the five capability sets",
+                                "after the last step that needs one; all five are read back"},
+    [WIRE_STEP_ACCESS] = {"access", STYRO_STAGE_ACCESS, "check that the payload can write",
+                          "with the final ids and capabilities, before the payload could stumble over it"},
+    [WIRE_STEP_WORKDIR] = {"cwd", STYRO_STAGE_COMMAND, "enter the working directory", "with the payload's own rights"},
+    [WIRE_STEP_SECCOMP] = {"seccomp", STYRO_STAGE_SECCOMP, "load the filter",
+                           "last, so that the set-up needs no call that the payload may not make"},
+    [WIRE_STEP_EXEC] = {"exec", STYRO_STAGE_EXEC, "execute the command", "everything holds now"},
+};
+
+const char *styro_step_name(int code)
+{
+  return code > 0 && code < WIRE_STEP_COUNT ? styro_step_rows[code].name : "none";
+}
+
+int styro_step_stage(const struct wire_step *step)
+{
+  /* A root of the request's own and its `paths` are two stages of the same kinds of mount. */
+  bool rule = strcmp(styro_field_pointer(step->field_id), "/paths") == 0;
+  return rule && styro_step_rows[step->code].stage == STYRO_STAGE_MOUNT ? STYRO_STAGE_PATH
+                                                                       : styro_step_rows[step->code].stage;
+}
+
+const char *styro_step_protection(uint32_t protection)
+{
+  const char *name = styro_protection_name((int)protection);
+  return name ? name : "unknown";
+}
+
+static const struct {
+  uint64_t flag;
+  const char *name;
+} clone_names[] = {
+    {WIRE_CLONE_NEWUSER, "user"}, {WIRE_CLONE_NEWNS, "mount"},      {WIRE_CLONE_NEWPID, "pid"}, {WIRE_CLONE_NEWIPC, "ipc"},
+    {WIRE_CLONE_NEWUTS, "uts"},   {WIRE_CLONE_NEWCGROUP, "cgroup"}, {WIRE_CLONE_NEWTIME, "time"}, {WIRE_CLONE_NEWNET, "net"},
+};
+
+static void describe_namespaces(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_namespaces *body = (const void *)step;
+  size_t len = 0;
+  out[0] = 0;
+  for (size_t i = 0; i < sizeof clone_names / sizeof clone_names[0]; i++) {
+    if (body->clone_flags & clone_names[i].flag && len < size) {
+      len += (size_t)snprintf(out + len, size - len, "%s%s", len ? " " : "", clone_names[i].name);
+    }
+  }
+}
+
+/* The object where it is neither a place nor a source: a number, a name, a count. */
+static void describe_value(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const void *body = step;
+  switch (step->code) {
+  case WIRE_STEP_NAMESPACES:
+    describe_namespaces(step, out, size);
+    break;
+  case WIRE_STEP_MAP_IDS:
+    snprintf(out, size, "uid %u, gid %u inside", ((const struct wire_step_map_ids *)body)->uid,
+             ((const struct wire_step_map_ids *)body)->gid);
+    break;
+  case WIRE_STEP_IDENTITY:
+    snprintf(out, size, "uid %u, gid %u", ((const struct wire_step_identity *)body)->uid,
+             ((const struct wire_step_identity *)body)->gid);
+    break;
+  case WIRE_STEP_HOSTNAME:
+    snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_hostname *)body)->name));
+    break;
+  case WIRE_STEP_OOM_SCORE:
+  case WIRE_STEP_NICE:
+    snprintf(out, size, "%" PRId64, ((const struct wire_step_number *)body)->value);
+    break;
+  case WIRE_STEP_NOTE:
+    snprintf(out, size, "%s", styro_step_protection(((const struct wire_step_note *)body)->protection));
+    break;
+  case WIRE_STEP_RLIMIT:
+    snprintf(out, size, "%s", styro_rlimit_name(((const struct wire_step_rlimit *)body)->resource));
+    break;
+  case WIRE_STEP_WORKDIR:
+    snprintf(out, size, "%s", wire_str(plan->block, plan->run->cwd));
+    break;
+  case WIRE_STEP_SECCOMP:
+    snprintf(out, size, "%u instructions", ((const struct wire_step_seccomp *)body)->n);
+    break;
+  default:
+    out[0] = 0;
+  }
+}
+
+static const char *const rlimit_names[] = {"cpu",  "fsize",   "data",   "stack", "core",       "rss",      "nproc", "nofile",
+                                           "memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"};
+
+const char *styro_rlimit_name(uint32_t resource)
+{
+  return resource < sizeof rlimit_names / sizeof rlimit_names[0] ? rlimit_names[resource] : "?";
+}
+
+/* A JSON pointer segment: '~' and '/' are escaped (RFC 6901, section 3). */
+static void escape_segment(const char *text, char *out, size_t size)
+{
+  size_t n = 0;
+  for (; *text && n + 3 < size; text++) {
+    if (*text == '~' || *text == '/') {
+      out[n++] = '~';
+      out[n++] = *text == '~' ? '0' : '1';
+    } else {
+      out[n++] = *text;
+    }
+  }
+  out[n] = 0;
+}
+
+void styro_step_describe(const styro_plan *plan, const struct wire_step *step, char *field, size_t field_size,
+                         char *object, size_t object_size)
+{
+  const struct wire_target *place = wire_step_target(step);
+  const struct wire_source *from = wire_step_source(step);
+  const char *pointer = styro_field_pointer(step->field_id);
+  char segment[256];
+  if (place) {
+    snprintf(object, object_size, "%s", wire_str(plan->block, place->path));
+  } else if (from) {
+    snprintf(object, object_size, "%s", wire_str(plan->block, from->path));
+  } else {
+    describe_value(plan, step, object, object_size);
+  }
+  if (place && strcmp(pointer, "/paths") == 0) {
+    escape_segment(wire_str(plan->block, place->path), segment, sizeof segment);
+    snprintf(field, field_size, "%s/%s", pointer, segment);
+  } else if (step->code == WIRE_STEP_RLIMIT) {
+    snprintf(field, field_size, "%s/%s", pointer, object);
+  } else {
+    snprintf(field, field_size, "%s", pointer);
+  }
+}

@@ -1,0 +1,67 @@
+/*
+ * JSON values into fields, by the table. The one way in: request files, presets and setters all end here, so the same
+ * mistake gives the same words everywhere. Knows no rule that spans fields.
+ */
+#ifndef STYRO_LIB_READ_H
+#define STYRO_LIB_READ_H
+
+#include "json.h"
+#include "layer.h"
+
+enum styro_origin {
+  STYRO_FROM_JSON, /* numbers and booleans are JSON's own */
+  STYRO_FROM_TEXT, /* a setter's text: "5" and "true" may be meant as such */
+  STYRO_FROM_INT   /* a setter's integer: durations count nanoseconds */
+};
+
+struct styro_reading {
+  struct styro_layer *layer;
+  styro_error *err;
+  enum styro_origin origin;
+  bool adding;  /* lists and sets keep what they hold */
+  char at[512]; /* JSON pointer of what is being read, for errors */
+};
+
+/*
+ * Reads one value into the field; base is &layer->fields, or a struct styro_path_rule for rows below the path rules.
+ * Returns 0 or a negative code with the error's field filled; the layer may then hold a part.
+ */
+int styro_read(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value);
+
+/* Reads the field's default into a layer that does not have it; it does not count as given. */
+int styro_read_fallback(struct styro_reading *in, const struct styro_field *field);
+
+/* Reads a whole request: one object with a version. */
+int styro_read_document(struct styro_layer *layer, const char *text, size_t len, styro_error *err);
+
+/* A rule under the key as it was written: its path normalised where no variable stands in it. */
+int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro_path_rule *rule);
+
+/* ---- for the readers of single types (read_scalar.c, read_list.c) ---- */
+
+typedef int styro_reader(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value);
+
+styro_reader styro_read_bool, styro_read_number, styro_read_limit, styro_read_text, styro_read_path, styro_read_enum;
+styro_reader styro_read_list, styro_read_map, styro_read_protections, styro_read_caps, styro_read_empty, styro_read_fds,
+    styro_read_bpf, styro_read_rules;
+
+/* Appends a key, escaped, to the pointer; returns what styro_at_pop() takes back. */
+size_t styro_at_push(struct styro_reading *in, const char *key);
+size_t styro_at_push_index(struct styro_reading *in, size_t index);
+void styro_at_pop(struct styro_reading *in, size_t mark);
+
+/* The text of a value: a JSON text without NUL and within the kernel's bounds. NULL: failed, *code says how. */
+const char *styro_text_of(struct styro_reading *in, const struct styro_field *field, const json_t *value, int *code);
+
+/* Errors; each fills field and hint and returns its code. */
+int styro_read_memory(struct styro_reading *in);
+int styro_read_wrong(struct styro_reading *in, const struct styro_field *field, const json_t *value);
+int styro_read_range(struct styro_reading *in, const struct styro_field *field, const json_t *value);
+int styro_read_unknown_word(struct styro_reading *in, const struct styro_field *field, const char *word);
+int styro_read_complaint(struct styro_reading *in, const char *text, const char *complaint);
+int styro_read_unknown_key(struct styro_reading *in, const struct styro_field *parent, const char *key);
+int styro_read_count(struct styro_reading *in, const struct styro_field *field, size_t n);
+/* Refuses what is known and not supported yet. 0: it is none of that. */
+int styro_read_refuse_later(struct styro_reading *in, const struct styro_field *field, const json_t *value);
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * Readers of the types that hold one value: booleans, numbers and their units, texts, paths, words. Knows no object and
+ * no list.
+ */
+#include <string.h>
+
+#include "collection.h"
+#include "complaints.h"
+#include "grammar.h"
+#include "read.h"
+
+/* MAX_ARG_STRLEN of execve(2): no argument and no variable can be longer, with its NUL. */
+#define TEXT_MAX ((size_t)128 * 1024)
+
+const char *styro_text_of(struct styro_reading *in, const struct styro_field *field, const json_t *value, int *code)
+{
+  if (!json_is_string(value)) {
+    *code = styro_read_wrong(in, field, value);
+    return NULL;
+  }
+  const char *text = json_string_value(value);
+  size_t len = json_string_length(value);
+  if (strlen(text) != len) {
+    *code = styro_read_complaint(in, text, "has a NUL byte after it, which no text of a system call can hold");
+    return NULL;
+  }
+  if (len >= TEXT_MAX) {
+    *code = styro_read_complaint(in, "...", "is longer than the 131071 bytes that one text may have");
+    return NULL;
+  }
+  return text;
+}
+
+int styro_read_bool(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  bool found = json_is_true(value);
+  bool is_text = in->origin == STYRO_FROM_TEXT && json_is_string(value);
+  if (!json_is_boolean(value) &&
+      !(is_text && styro_grammar_bool(json_string_value(value), &found) == STYRO_GRAMMAR_OK)) {
+    return styro_read_wrong(in, field, value);
+  }
+  *(bool *)styro_field_place(field, base) = found;
+  return 0;
+}
+
+static int number_from_text(enum styro_type type, bool setter, const char *text, int64_t *out)
+{
+  uint64_t size = 0;
+  int fault;
+  switch (type) {
+  case STYRO_TYPE_SIZE:
+    fault = styro_grammar_size(text, &size);
+    if (fault == STYRO_GRAMMAR_OK && size > INT64_MAX) {
+      return STYRO_GRAMMAR_RANGE;
+    }
+    *out = (int64_t)size;
+    return fault;
+  case STYRO_TYPE_DURATION:
+    return styro_grammar_duration(text, out);
+  case STYRO_TYPE_MODE:
+    return styro_grammar_mode(text, out);
+  case STYRO_TYPE_CORES:
+    return setter ? styro_grammar_cores(text, out) : STYRO_GRAMMAR_WRONG;
+  default:
+    return setter ? styro_grammar_int(text, out) : STYRO_GRAMMAR_WRONG;
+  }
+}
+
+/* What a JSON number counts: seconds and cores have fractions, the rest is whole. */
+static int64_t unit_of(enum styro_type type, enum styro_origin origin)
+{
+  if (type == STYRO_TYPE_DURATION) {
+    return origin == STYRO_FROM_INT ? 1 : 1000000000;
+  }
+  return type == STYRO_TYPE_CORES ? 1000000 : 1;
+}
+
+static int number_of(const struct styro_reading *in, enum styro_type type, const json_t *value, int64_t *out)
+{
+  int64_t unit = unit_of(type, in->origin);
+  if (json_is_integer(value)) {
+    return __builtin_mul_overflow((int64_t)json_integer_value(value), unit, out) ? STYRO_GRAMMAR_RANGE
+                                                                                : STYRO_GRAMMAR_OK;
+  }
+  if (json_is_real(value) && unit != 1) {
+    return styro_grammar_scaled(json_real_value(value), unit, out);
+  }
+  if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
+    return number_from_text(type, in->origin == STYRO_FROM_TEXT, json_string_value(value), out);
+  }
+  return STYRO_GRAMMAR_WRONG;
+}
+
+static void store_number(const struct styro_field *field, void *base, int64_t number)
+{
+  void *place = styro_field_place(field, base);
+  if (field->size == sizeof(uint32_t)) {
+    *(uint32_t *)place = (uint32_t)number;
+  } else {
+    *(int64_t *)place = number;
+  }
+}
+
+int styro_read_number(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  int64_t number = 0;
+  int fault = number_of(in, field->type, value, &number);
+  if (fault == STYRO_GRAMMAR_WRONG) {
+    return styro_read_wrong(in, field, value);
+  }
+  if (fault == STYRO_GRAMMAR_RANGE || number < field->min || number > field->max) {
+    return styro_read_range(in, field, value);
+  }
+  store_number(field, base, number);
+  return 0;
+}
+
+int styro_read_limit(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  uint64_t limit = 0;
+  int fault = STYRO_GRAMMAR_WRONG;
+  if (json_is_integer(value)) {
+    limit = (uint64_t)json_integer_value(value);
+    fault = json_integer_value(value) < 0 ? STYRO_GRAMMAR_RANGE : STYRO_GRAMMAR_OK;
+  } else if (json_is_string(value)) {
+    fault = styro_grammar_limit(json_string_value(value), &limit);
+  }
+  if (fault == STYRO_GRAMMAR_WRONG) {
+    return styro_read_wrong(in, field, value);
+  }
+  if (fault == STYRO_GRAMMAR_RANGE) {
+    return styro_read_range(in, field, value);
+  }
+  *(uint64_t *)styro_field_place(field, base) = limit;
+  return 0;
+}
+
+int styro_read_text(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  int code = 0;
+  const char *text = styro_text_of(in, field, value, &code);
+  if (text == NULL) {
+    return code;
+  }
+  if (strlen(text) < (size_t)field->min) {
+    return styro_read_complaint(in, text, "is empty");
+  }
+  if (strlen(text) > (size_t)field->max) {
+    styro_read_complaint(in, text, "is too long");
+    styro_error_hint(in->err, "at most %lld bytes can stand here", (long long)field->max);
+    return STYRO_EREQUEST;
+  }
+  const char *complaint = field->complaint == NULL ? NULL : field->complaint(text);
+  if (complaint != NULL) {
+    return styro_read_complaint(in, text, complaint);
+  }
+  int failed = styro_text_replace(&in->layer->alloc, styro_field_place(field, base), text);
+  return failed ? styro_read_memory(in) : 0;
+}
+
+/* Where a variable stands in it, the path is checked when the variable is resolved. */
+static int checked_path(struct styro_reading *in, const char *text, bool variables, char *out, const char **path)
+{
+  if (variables && strstr(text, "${") != NULL) {
+    *path = text;
+    return 0;
+  }
+  const char *complaint = styro_path_normalise(text, out);
+  if (complaint != NULL) {
+    styro_read_complaint(in, text, complaint);
+    styro_error_hint(in->err, "write the whole path from `/` on, without `..`");
+    return STYRO_EREQUEST;
+  }
+  *path = out;
+  return 0;
+}
+
+int styro_read_path(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  char normal[STYRO_PATH_MAX];
+  const char *path = NULL;
+  int code = 0;
+  const char *text = styro_text_of(in, field, value, &code);
+  if (text == NULL || (code = checked_path(in, text, field->flags & STYRO_FIELD_VARIABLES, normal, &path)) != 0) {
+    return code;
+  }
+  int failed = styro_text_replace(&in->layer->alloc, styro_field_place(field, base), path);
+  return failed ? styro_read_memory(in) : 0;
+}
+
+int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro_path_rule *rule)
+{
+  char normal[STYRO_PATH_MAX];
+  const char *path = NULL;
+  int code = checked_path(in, key, true, normal, &path);
+  if (code != 0) {
+    return code;
+  }
+  if (strcmp(path, "/") == 0) {
+    styro_read_complaint(in, key, "is the root, and `paths` holds what stands below it");
+    styro_error_hint(in->err, "use `root`: \"system\", \"empty\" or {\"directory\": \"/srv/tree\"}");
+    return STYRO_EREQUEST;
+  }
+  return styro_text_replace(&in->layer->alloc, &rule->path, path) == 0 ? 0 : styro_read_memory(in);
+}
+
+int styro_read_enum(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  int code = 0;
+  const char *text = styro_text_of(in, field, value, &code);
+  if (text == NULL) {
+    return code;
+  }
+  for (int i = 0; field->words[i] != NULL; i++) {
+    if (text[0] != '\0' && strcmp(field->words[i], text) == 0) {
+      *(int *)styro_field_place(field, base) = i;
+      return 0;
+    }
+  }
+  return styro_read_unknown_word(in, field, text);
+}

@@ -1,0 +1,150 @@
+/*
+ * The request inside the library: one plain struct that the field table (fields.h) fills, and the effective request that
+ * compile reads. Knows no plan.
+ */
+#ifndef STYRO_LIB_REQUEST_H
+#define STYRO_LIB_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc.h"
+#include "error.h"
+#include "styrolite.h"
+
+struct styro_list {
+  char **items;
+  size_t n;
+};
+
+/* Keeps the order of insertion; setting a key again replaces its value in place. */
+struct styro_map {
+  char **keys;
+  char **values;
+  size_t n;
+};
+
+enum styro_access { STYRO_ACCESS_RO, STYRO_ACCESS_RW, STYRO_ACCESS_DENY, STYRO_ACCESS_TMPFS };
+enum styro_if_missing { STYRO_MISSING_FAIL, STYRO_MISSING_IGNORE };
+
+/* One entry of `paths`. `path` is absolute and normalised (no `.`, `..`, `//`, trailing slash). */
+struct styro_path_rule {
+  char *path;
+  int access;      /* enum styro_access */
+  char *from;      /* host path, absolute; NULL: what the enclosing entry shows there, else the same path on the host */
+  bool optional;   /* absent source: left out */
+  bool noexec;
+  int if_missing;  /* enum styro_if_missing, for deny */
+  uint64_t size;   /* tmpfs: bytes, 0: 256 MiB */
+  uint32_t mode;   /* tmpfs: permission bits, 0: 0755 */
+};
+
+enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY };
+enum styro_namespace_kind { STYRO_NS_MOUNT, STYRO_NS_PID, STYRO_NS_IPC, STYRO_NS_UTS, STYRO_NS_CGROUP, STYRO_NS_TIME,
+                            STYRO_NS_USER, STYRO_NS_COUNT };
+enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST };
+enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST };
+enum styro_id_map { STYRO_MAP_DEFAULT, STYRO_MAP_SELF };
+enum styro_keep { STYRO_KEEP_HEAD, STYRO_KEEP_TAIL, STYRO_KEEP_BOTH };
+enum styro_on_limit { STYRO_ON_LIMIT_TRUNCATE, STYRO_ON_LIMIT_KILL };
+enum styro_seccomp_kind { STYRO_SECCOMP_DEFAULT, STYRO_SECCOMP_BPF };
+
+#define STYRO_RLIMIT_COUNT 16
+struct styro_rlimit {
+  bool set;
+  uint64_t soft; /* UINT64_MAX: unlimited */
+  uint64_t hard;
+};
+
+/* One instruction of classic BPF, laid out as struct sock_filter. */
+struct styro_bpf {
+  uint16_t code;
+  uint8_t jt;
+  uint8_t jf;
+  uint32_t k;
+};
+
+/* What `limits` asked for. Nothing enforces it yet: kept to be written back and to be listed as not enforced. */
+struct styro_limits {
+  uint64_t memory, swap; /* bytes */
+  int64_t pids;
+  int64_t cpu; /* millionths of a core */
+  int64_t cpu_weight, io_weight;
+  char *cpuset;
+  struct styro_map cgroup; /* raw keys of cgroup v2 */
+  char *parent;
+};
+
+/* Every field of version 1 that this library carries out. Indexed by the table; defaults come from the table. */
+struct styro_fields {
+  int64_t version;
+  struct styro_list extends;
+  struct styro_list isolation;
+  uint64_t best_effort; /* bits of enum styro_protection */
+
+  int root_kind; /* enum styro_root_kind */
+  char *root_directory;
+  bool root_writable; /* false is all that can be asked for */
+  struct styro_path_rule *rules;
+  size_t rules_n;
+
+  struct styro_list command;
+  char *cwd;
+  struct styro_map env;
+  struct styro_list inherit_env;
+
+  int64_t uid, gid;
+  int uid_map, gid_map; /* enum styro_id_map */
+  bool groups_empty;    /* user.groups was given as [] */
+  int namespaces[STYRO_NS_COUNT];
+  bool time_explicit; /* namespaces.time was written by the caller */
+  char *hostname;
+  int network;
+
+  int64_t timeout_wall, timeout_grace; /* nanoseconds, 0 none */
+  bool output_asked;
+  uint64_t output_limit;
+  int output_keep, output_on_limit;
+
+  bool limits_asked; /* `limits` holds something: only listed as not enforced */
+  uint64_t limits_mask; /* which limit_* protections it asked for */
+  struct styro_limits limits;
+  struct styro_rlimit rlimits[STYRO_RLIMIT_COUNT];
+
+  bool capabilities_named;
+  uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
+  bool no_new_privs;
+  int seccomp_kind;
+  struct styro_bpf *bpf;
+  size_t bpf_n;
+
+  bool init, new_session, die_with_parent, fixed;
+  bool preserve_by_caller;
+  int *preserve_fds;
+  size_t preserve_fds_n;
+  int64_t umask, nice, oom_score_adj;
+};
+
+/*
+ * The request as compile needs it: presets and files of `extends` merged in order (later ones and the request's own
+ * values win; maps merge by key), variables resolved, defaults filled in, everything validated. Memory comes from the
+ * request's allocator; end it with styro_effective_free().
+ */
+struct styro_effective {
+  styro_allocator alloc;
+  struct styro_fields fields;
+  const uint8_t *set; /* one byte a field id: 1 where a preset or the request gave it */
+};
+
+int styro_request_effective(const styro_request *request, struct styro_effective *out, styro_error *err);
+void styro_effective_free(struct styro_effective *effective);
+bool styro_effective_is_set(const struct styro_effective *effective, const char *pointer);
+
+/* The id of a field by JSON pointer ("/user/uid", "/paths"), and back; ids stand in plan steps. 0 is "no field". */
+uint32_t styro_field_id(const char *pointer);
+const char *styro_field_pointer(uint32_t id); /* "" for 0 and unknown ids */
+
+const styro_allocator *styro_request_allocator(const styro_request *request);
+
+#endif

@@ -1,0 +1,88 @@
+/* What people read about a type, in errors and in the reference. Knows no value and no reader. */
+#include "type_words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "grammar.h"
+
+struct type_words {
+  const char *noun, *hint;
+};
+
+static const struct type_words words[STYRO_TYPE_COUNT] = {
+    [STYRO_TYPE_OBJECT] = {"an object", ""},
+    [STYRO_TYPE_LATER] = {"not supported yet", ""},
+    [STYRO_TYPE_BOOL] = {"true or false", "write true or false, without quotes"},
+    [STYRO_TYPE_INT] = {"a whole number", ""},
+    [STYRO_TYPE_SIZE] = {"a size", "a size is a number of bytes, or a text such as \"64K\", \"256M\" or \"1.5G\" in "
+                                   "binary units"},
+    [STYRO_TYPE_LIMIT] = {"a limit", "a limit is a number, a size such as \"256M\", or \"unlimited\""},
+    [STYRO_TYPE_DURATION] = {"a duration", "a duration is a number of seconds, or a text such as \"500ms\", \"1.5s\", "
+                                           "\"2m\" or \"1h\""},
+    [STYRO_TYPE_CORES] = {"a number of cores", "write a number such as 1.5"},
+    [STYRO_TYPE_MODE] = {"permission bits", "write them as octal text such as \"022\""},
+    [STYRO_TYPE_TEXT] = {"a text", ""},
+    [STYRO_TYPE_PATH] = {"an absolute path", "write the whole path from `/` on, without `..`"},
+    [STYRO_TYPE_ENUM] = {"a word", ""},
+    [STYRO_TYPE_LIST] = {"a list of texts", "a list is written as [\"first\", \"second\"]"},
+    [STYRO_TYPE_MAP] = {"an object of texts", "write {\"NAME\": \"value\"}"},
+    [STYRO_TYPE_PROTECTIONS] = {"a list of protections", "write a list such as [\"limits\"]"},
+    [STYRO_TYPE_CAPS] = {"`none` or a list of capabilities", "write \"none\" or a list such as [\"CAP_NET_RAW\"]"},
+    [STYRO_TYPE_EMPTY] = {"an empty list", "write []"},
+    [STYRO_TYPE_FDS] = {"a list of descriptors or `by_caller`", "write a list such as [3, 4], or \"by_caller\""},
+    [STYRO_TYPE_BPF] = {"a list of instructions", "an instruction is a list of four numbers [code, jt, jf, k]"},
+    [STYRO_TYPE_RULES] = {"an object of paths", "write {\"/inside\": \"ro\"}"},
+};
+
+const char *styro_type_noun(enum styro_type type)
+{
+  return words[type].noun;
+}
+
+const char *styro_type_hint(enum styro_type type)
+{
+  return words[type].hint;
+}
+
+static size_t count_words(const struct styro_field *field)
+{
+  size_t n = 0;
+  for (size_t i = 0; field->words[i] != NULL; i++) {
+    n += field->words[i][0] != '\0';
+  }
+  return n;
+}
+
+void styro_words_print(const struct styro_field *field, char *out, size_t size)
+{
+  size_t n = count_words(field), seen = 0, used = 0;
+  out[0] = '\0';
+  for (size_t i = 0; field->words[i] != NULL && used < size; i++) {
+    if (field->words[i][0] == '\0') {
+      continue;
+    }
+    seen++;
+    const char *after = seen == n ? "" : seen + 1 == n ? " or " : ", ";
+    int len = snprintf(out + used, size - used, "`%s`%s", field->words[i], after);
+    used += len < 0 ? 0 : (size_t)len;
+  }
+}
+
+const char *styro_bound_print(enum styro_type type, int64_t bound, char *out)
+{
+  switch (type) {
+  case STYRO_TYPE_SIZE:
+    return styro_print_size((uint64_t)bound, out);
+  case STYRO_TYPE_DURATION:
+    return styro_print_duration(bound, out);
+  case STYRO_TYPE_CORES:
+    return styro_print_cores(bound, out);
+  case STYRO_TYPE_MODE:
+    snprintf(out, STYRO_PRINTED, "%04" PRIo64, (uint64_t)bound);
+    return out;
+  default:
+    snprintf(out, STYRO_PRINTED, "%" PRId64, bound);
+    return out;
+  }
+}
