@@ -1,0 +1,179 @@
+"""What is built and installed: exported symbols, the helper's make, pkg-config, the install tree, the sums of ./dev test.
+
+Knows nothing of what a sandbox does.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("STYRO_BUILD", ROOT / "build" / "dev"))
+
+PROGRAM = """
+#include <stdio.h>
+#include <styrolite.h>
+int main(void)
+{
+  styro_request *request = NULL;
+  if (styro_request_new(NULL, &request, NULL) < 0) {
+    return 1;
+  }
+  styro_request_free(request);
+  return puts(styro_version()) < 0;
+}
+"""
+
+
+def run(*argv, **options):
+    done = subprocess.run([str(word) for word in argv], text=True, capture_output=True, **options)
+    assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def declared_functions():
+    sys.path.insert(0, str(ROOT / "core" / "lib"))
+    try:
+        import make_map
+    finally:
+        sys.path.pop(0)
+    return make_map.functions((ROOT / "core" / "include" / "styrolite.h").read_text())
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("install")
+    run("cmake", "--install", BUILD, "--prefix", prefix)
+    return prefix
+
+
+def test_shared_library_exports_what_the_header_declares():
+    names = run("nm", "-D", "--defined-only", BUILD / "libstyrolite.so").split("\n")
+    exported = {name.split()[2].split("@")[0] for name in names if " T " in name or " D " in name or " B " in name}
+    assert exported == set(declared_functions())
+
+
+def test_soname():
+    assert "[libstyrolite.so.0]" in run("readelf", "-d", BUILD / "libstyrolite.so")
+
+
+def test_static_library_hides_internal_symbols():
+    table = run("readelf", "-sW", BUILD / "libstyrolite.a")
+    shown = set(re.findall(r"GLOBAL DEFAULT +\d+ (\w+)", table))
+    assert shown == set(declared_functions())
+
+
+def test_helper_is_static_and_small():
+    headers = run("readelf", "-lW", BUILD / "styrolite-helper")
+    assert "INTERP" not in headers and "DYNAMIC" not in headers
+    loaded = sum(int(size, 16) for size in re.findall(r"LOAD +\S+ +\S+ +\S+ +\S+ +(\S+)", headers))
+    if shutil.which("musl-gcc"):
+        assert loaded < 128 * 1024
+
+
+def test_helper_stack_is_not_executable():
+    assert re.search(r"GNU_STACK .* RW ", run("readelf", "-lW", BUILD / "styrolite-helper"))
+
+
+def test_helper_carries_the_wire_identity():
+    notes = run("readelf", "-n", BUILD / "styrolite-helper")
+    identity = re.findall(r"0x([0-9a-f]{2})", (ROOT / "core" / "wire" / "id.h").read_text())
+    assert "Styrolite" in notes
+    assert " ".join(identity) in notes, "the helper was built from other headers than core/wire/id.h names"
+
+
+def test_clone_child_is_not_instrumented():
+    objects = ROOT.glob("build/sanitize/CMakeFiles/styrolite_objects.dir/core/lib/spawn_child*.o")
+    for path in objects:
+        assert not re.search(r"__asan|__ubsan|__stack_chk", run("nm", path)), path
+
+
+@pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
+def test_program_builds_by_pkg_config(installed, tmp_path, static):
+    pc = next(installed.rglob("styrolite.pc")).parent
+    env = {**os.environ, "PKG_CONFIG_PATH": str(pc)}
+    # the file names the configured prefix; the install went elsewhere
+    pkg = ["pkg-config", f"--define-variable=libdir={pc.parent}", f"--define-variable=includedir={installed}/include"]
+    flags = run(*pkg, "--cflags", "--libs", *(["--static"] if static else []), "styrolite", env=env).split()
+    if static:
+        flags = [f"{pc.parent}/libstyrolite.a" if flag == "-lstyrolite" else flag for flag in flags]
+    source = tmp_path / "program.c"
+    source.write_text(PROGRAM)
+    run("cc", "-Wall", "-Werror", source, "-o", tmp_path / "program", *flags)
+    version = run(tmp_path / "program", env={**os.environ, "LD_LIBRARY_PATH": str(pc.parent)}).strip()
+    assert version == run(*pkg, "--modversion", "styrolite", env=env).strip()
+
+
+def test_readme_shows_the_example():
+    assert (ROOT / "examples" / "hello.c").read_text() in (ROOT / "README.md").read_text()
+
+
+def test_example_runs(installed, tmp_path):
+    pc = next(installed.rglob("styrolite.pc")).parent
+    flags = [f"-I{installed}/include", f"-L{pc.parent}", f"-Wl,-rpath,{pc.parent}", "-lstyrolite"]
+    run("cc", "-Wall", "-Wextra", "-Werror", ROOT / "examples" / "hello.c", "-o", tmp_path / "hello", *flags)
+    helper = installed / "libexec" / "styrolite" / "styrolite-helper"
+    assert run(tmp_path / "hello", env={**os.environ, "STYROLITE_HELPER": str(helper)}).endswith("it printed 42\n")
+
+
+def test_header_is_plain_c_and_cxx(tmp_path):
+    source = tmp_path / "header.c"
+    source.write_text("#include <styrolite.h>\nint main(void) { return 0; }\n")
+    run("cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/core/include", source)
+
+
+def test_install_tree(installed):
+    for path in ("bin/styrolite", "libexec/styrolite/styrolite-helper", "include/styrolite.h"):
+        assert (installed / path).is_file(), path
+    assert (installed / "libexec/styrolite/styrolite-helper").stat().st_mode & 0o022 == 0
+
+
+def test_version_is_said_once():
+    header = (ROOT / "core" / "include" / "styrolite.h").read_text()
+    version = re.search(r'STYRO_VERSION "([^"]+)"', header).group(1)
+    parts = [re.search(rf"STYRO_VERSION_{part} (\d+)", header).group(1) for part in ("MAJOR", "MINOR", "PATCH")]
+    assert version == ".".join(parts)
+    assert f"VERSION {version} " in (ROOT / "CMakeLists.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "name, text, status, line, code",
+    [
+        ("a.tap", "ok 1 - a\nnot ok 2 - b\nok 3 # SKIP why\n", 1, "1 passed, 1 failed, 1 skipped", 1),
+        ("a.tap", "ok 1 - a\n", 1, "1 passed, 1 failed, 0 skipped", 1),
+        ("a.xml", "<testsuites><testsuite><testcase/><testcase><skipped/></testcase></testsuite></testsuites>", 0,
+         "1 passed, 0 failed, 1 skipped", 0),
+        ("a.xml", "<testsuites><testsuite><testcase><failure/></testcase></testsuite></testsuites>", 1,
+         "0 passed, 1 failed, 0 skipped", 1),
+        ("a.xml", "<testsuites><test", 124, "0 passed, 1 failed, 0 skipped", 1),
+        ("other", "", 0, "1 passed, 0 failed, 0 skipped", 0),
+        ("other", "", 77, "0 passed, 0 failed, 1 skipped", 0),
+    ],
+)
+def test_sums(tmp_path, name, text, status, line, code):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "a.rc").write_text(f"{status}\n")
+    done = subprocess.run([sys.executable, ROOT / "tests/tools/sum.py", tmp_path], text=True, capture_output=True)
+    assert done.stdout.splitlines()[-1] == line
+    assert done.returncode == code
+
+
+def test_sums_of_nothing_fail(tmp_path):
+    done = subprocess.run([sys.executable, ROOT / "tests/tools/sum.py", tmp_path], text=True, capture_output=True)
+    assert done.stdout.strip() == "0 passed, 0 failed, 0 skipped"
+    assert done.returncode == 1
+
+
+def test_dev_names_its_commands():
+    text = run(ROOT / "dev", "help")
+    for command in ("run", "build", "test", "lint", "cross", "fuzz", "bench", "docs", "fmt", "clean"):
+        assert re.search(rf"^  {command}\b", text, re.M), command
+
+
+def test_dev_refuses_an_unknown_command():
+    done = subprocess.run([ROOT / "dev", "tset"], text=True, capture_output=True)
+    assert done.returncode == 2 and "no such command: tset" in done.stderr

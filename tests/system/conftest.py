@@ -1,0 +1,192 @@
+"""Fixtures of the system tests, and the watch over the host: after every test its name, its mounts, its processes and the
+files of the test's own directories are what they were before.
+"""
+
+import collections
+import os
+import pathlib
+import shutil
+import socket
+import tempfile
+
+import pytest
+
+import harness
+
+os.environ["STYRO_BUILD"] = str(harness.BUILD)
+
+
+def pytest_collection_modifyitems(items):
+    if not harness.COMMAND.exists():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="no styrolite in $STYRO_BUILD"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "as_root: speaks to root callers only")
+    config.addinivalue_line("markers", "as_ordinary: speaks to ordinary callers only")
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("as_root") and not harness.AS_ROOT:
+        pytest.skip("speaks to root callers")
+    if item.get_closest_marker("as_ordinary") and harness.AS_ROOT:
+        pytest.skip("speaks to ordinary callers")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says why what was skipped was skipped, and how often."""
+    reasons = collections.Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reasons[report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)] += 1
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"skipped {count} times: {reason}")
+
+
+# ---- the watch over the host ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def subreaper():
+    harness.become_subreaper()
+
+
+def listing(directory):
+    return sorted(os.listdir(directory))
+
+
+def host_state():
+    return {
+        "host name": socket.gethostname(),
+        "mounts": pathlib.Path("/proc/self/mountinfo").read_text(),
+        "umask": oct(umask()),
+        "/": listing("/"),
+        "/etc": listing("/etc"),
+        "/usr": listing("/usr"),
+        "/home": listing("/home"),
+    }
+
+
+def umask():
+    now = os.umask(0o22)
+    os.umask(now)
+    return now
+
+
+@pytest.fixture(autouse=True)
+def host_unchanged(tmp_path_factory, monkeypatch):
+    """Each test stands in an empty directory and has another for temporary files; both must be empty in the end."""
+    standing, temporary = tmp_path_factory.mktemp("cwd"), tmp_path_factory.mktemp("tmp")
+    before = host_state()
+    monkeypatch.chdir(standing)
+    monkeypatch.setenv("PWD", str(standing))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    left = harness.left_running()
+    after = host_state()
+    assert not left, f"left running: {left}"
+    for name, value in before.items():
+        assert after[name] == value, f"{name} of the host changed"
+    assert listing(standing) == [] and listing(temporary) == [], "files were left"
+
+
+# ---- callers, modes, places ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def caller():
+    return harness.Caller
+
+
+@pytest.fixture(params=["vfork", "helper"])
+def mode(request):
+    """Both ways to make the first process."""
+    return request.param
+
+
+@pytest.fixture
+def box(mode, tmp_path):
+    """The command in one spawn mode; request and outcome files go to a directory of its own."""
+    directory = tmp_path / "box"
+    directory.mkdir()
+    return harness.Sandbox(directory, mode)
+
+
+@pytest.fixture
+def vfork_box(tmp_path):
+    """For what does not depend on how the first process is made."""
+    directory = tmp_path / "box"
+    directory.mkdir()
+    return harness.Sandbox(directory)
+
+
+@pytest.fixture(params=["", "6.1"], ids=["running-kernel", "linux-6.1"])
+def tree(request, box):
+    """A box on each order of building the mount tree: attached to detached trees, or in place (before Linux 6.15)."""
+    box.kernel = request.param
+    return box
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A directory of the host that the payload of any caller can write."""
+    path = tmp_path / "work"
+    path.mkdir(mode=0o755)
+    give_away(path)
+    return path
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A directory of the host that the payload can read: data, tool (executable), sub/inner, and a link to /etc."""
+    path = tmp_path / "host"
+    (path / "sub").mkdir(parents=True)
+    (path / "data").write_text("data of the host\n")
+    (path / "sub" / "inner").write_text("inner of the host\n")
+    (path / "tool").write_text("#!/bin/sh\necho tool ran\n")
+    (path / "tool").chmod(0o755)
+    (path / "etc").symlink_to("/etc")
+    for one in (path, path / "sub"):
+        one.chmod(0o755)
+    return path
+
+
+def give_away(path):
+    """To the id that the payload has outside."""
+    if harness.AS_ROOT:
+        os.chown(path, harness.NOBODY, harness.NOBODY, follow_symlinks=False)
+
+
+@pytest.fixture
+def given():
+    return give_away
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """Compiles C sources, each once: compiled(text, *options) gives the program's path."""
+    directory, made = tmp_path_factory.mktemp("programs"), {}
+
+    def compile_one(text, *options, compiler="gcc"):
+        key = (text, options, compiler)
+        if key not in made:
+            source = directory / f"p{len(made)}.c"
+            program = source.with_suffix("")
+            source.write_text(text)
+            harness.subprocess.run([compiler, "-O1", "-o", program, source, *options], check=True, timeout=harness.WAIT)
+            program.chmod(0o755)
+            made[key] = program
+        return made[key]
+
+    return compile_one
+
+
+
+@pytest.fixture(scope="session")
+def own_helper(tmp_path_factory):
+    """Environment that names a helper of the caller's own, for who cannot use root's."""
+    directory = tmp_path_factory.mktemp("helper")
+    shutil.copy(harness.HELPER, directory / "styrolite-helper")
+    directory.chmod(0o755)
+    return {"STYROLITE_HELPER": str(directory / "styrolite-helper")}

@@ -1,0 +1,373 @@
+"""`root`: the system base, nothing at all, or a directory's tree; what can be seen there and that none of it can be written."""
+
+import os
+import stat
+
+import pytest
+
+from harness import AS_ROOT, Caller
+
+# In order of the base's table; what the host does not have is not there inside.
+BASE_LINKS = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
+BASE_ETC = ["/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/localtime", "/etc/nsswitch.conf"]
+MASKED = ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/latency_stats",
+          "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/proc/interrupts",
+          "/proc/sysrq-trigger"]
+READ_ONLY = ["/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq"]
+DEVICES = ["null", "zero", "full", "random", "urandom", "tty"]
+
+
+def present(paths):
+    return [path for path in paths if os.path.lexists(path)]
+
+
+# ---- the system base -----------------------------------------------------------------------------------------------
+
+
+def test_system_holds_the_base_and_nothing_else(tree):
+    seen = tree.probe("result = {d: sorted(os.listdir(d)) for d in ('/', '/etc', '/etc/ssl', '/home')}")
+    links = [path[1:] for path in present(BASE_LINKS)]
+    assert seen["/"] == sorted(["usr", "etc", "dev", "proc", "tmp", "home", *links])
+    etc = {path.split("/")[2] for path in present(BASE_ETC)} | {"passwd", "group"}
+    assert seen["/etc"] == sorted(etc)
+    assert seen["/etc/ssl"] == ["certs"] and seen["/home"] == ["sandbox"]
+
+
+def test_system_mounts_are_these_and_no_others(tree):
+    rows = tree.probe("result = mounts()")
+    expected = ["/", "/usr", "/dev", *(f"/dev/{d}" for d in DEVICES), "/dev/pts", "/dev/shm", "/proc", "/tmp",
+                "/home/sandbox", *present(READ_ONLY), *present(MASKED)]
+    expected += [path for path in present(BASE_ETC + BASE_LINKS) if not os.path.islink(path)]
+    assert sorted(row["at"] for row in rows) == sorted(expected)
+    for row in rows:
+        assert row["optional"] == [], "every mount is private"
+
+
+def test_system_mount_flags(tree):
+    writable = {"/tmp", "/home/sandbox", "/dev/shm", "/dev/pts", "/proc", *(f"/dev/{d}" for d in DEVICES)}
+    devices = {"/dev/pts", *(f"/dev/{d}" for d in DEVICES)}
+    for row in tree.probe("result = mounts()"):
+        assert "nosuid" in row["options"], row
+        assert ("nodev" in row["options"]) == (row["at"] not in devices), row
+        assert ("rw" in row["options"]) == (row["at"] in writable), row
+
+
+@pytest.mark.parametrize("path", ["/", "/usr", "/usr/bin", "/bin", "/etc", "/etc/alternatives", "/etc/ssl/certs", "/home",
+                                  "/dev", "/proc/sys/kernel"])
+def test_system_directories_cannot_be_written(tree, path):
+    code = f"""
+d = {path!r}
+first = sorted(os.listdir(d))[0]
+result = [attempt(write, d + "/new"), attempt(os.mkdir, d + "/newdir"), attempt(os.symlink, "x", d + "/newlink"),
+          attempt(os.rename, d + "/" + first, d + "/moved"), attempt(os.chmod, d, 0o777), attempt(os.utime, d)]"""
+    for answer in tree.probe(code):
+        assert answer in ("EROFS", "EACCES", "EPERM", "EBUSY", "ENOENT"), (path, answer)
+    if path != "/proc/sys/kernel":
+        assert tree.probe(f"result = attempt(write, {path!r} + '/new')") == "EROFS"
+
+
+def test_system_files_are_those_of_the_host(tree):
+    seen = tree.probe("""
+import hashlib
+result = [hashlib.sha256(open(p, "rb").read()).hexdigest() for p in ("/usr/bin/python3", "/etc/ld.so.cache", "/bin/sh")]
+""")
+    import hashlib
+    for path, digest in zip(("/usr/bin/python3", "/etc/ld.so.cache", "/bin/sh"), seen):
+        with open(path, "rb") as file:
+            assert hashlib.sha256(file.read()).hexdigest() == digest
+
+
+def test_system_links_are_as_on_the_host(tree):
+    seen = tree.probe(f"result = {{p: os.readlink(p) for p in {BASE_LINKS + ['/etc/localtime']!r} if os.path.islink(p)}}")
+    assert seen == {p: os.readlink(p) for p in BASE_LINKS + ["/etc/localtime"] if os.path.islink(p)}
+
+
+@pytest.mark.parametrize("path", ["/root", "/var", "/sys", "/run", "/etc/shadow", "/etc/hostname", "/etc/resolv.conf",
+                                  "/etc/hosts", "/opt", "/srv", "/boot", "/mnt", "/proc/kcore/x"])
+def test_the_rest_of_the_host_is_not_there(box, path):
+    assert box.probe(f"result = attempt(os.stat, {path!r})") in ("ENOENT", "EACCES", "ENOTDIR")
+
+
+def test_a_file_of_the_caller_is_not_there(box, tmp_path):
+    (tmp_path / "mine").write_text("secret")
+    assert box.probe(f"result = attempt(os.stat, {str(tmp_path / 'mine')!r})") == "ENOENT"
+
+
+def test_network_files_come_with_the_network(box):
+    there = [p for p in ("/etc/resolv.conf", "/etc/hosts") if os.path.exists(p)]
+    seen = box.probe("result = [p for p in ('/etc/resolv.conf', '/etc/hosts') if os.path.exists(p)]", {"network": "host"})
+    assert seen == there
+
+
+def test_synthetic_users(tree):
+    passwd, group = tree.probe("result = [read('/etc/passwd'), read('/etc/group')]")
+    assert [line.split(":")[:4] for line in passwd.splitlines()] == [
+        ["root", "x", "0", "0"], ["sandbox", "x", "1000", "1000"], ["nobody", "x", "65534", "65534"]]
+    assert [line.split(":")[:3] for line in group.splitlines()] == [
+        ["root", "x", "0"], ["sandbox", "x", "1000"], ["nogroup", "x", "65534"]]
+
+
+@pytest.mark.parametrize("path, size, bits", [("/tmp", 256 << 20, 0o1777), ("/home/sandbox", 64 << 20, 0o700),
+                                              ("/dev/shm", 64 << 20, 0o1777)])
+def test_private_directories(tree, path, size, bits):
+    seen = tree.probe(f"""
+s, v = os.stat({path!r}), os.statvfs({path!r})
+write({path!r} + "/file")
+result = [v.f_blocks * v.f_frsize, stat.S_IMODE(s.st_mode), s.st_uid, os.listdir({path!r})]""")
+    assert seen == [size, bits, 1000, ["file"]]
+    if path != "/dev/shm":
+        assert not os.path.exists(path + "/file")
+
+
+def test_what_is_written_in_private_directories_is_gone_afterwards(box):
+    box.sh("echo x > /tmp/left; echo x > ~/left")
+    assert box.sh("ls /tmp ~") == "/home/sandbox:\n\n/tmp:\n"
+
+
+# ---- nothing ---------------------------------------------------------------------------------------------------------
+
+HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
+LIST = r"""
+#include <dirent.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    DIR *d = opendir(argv[i]);
+    for (struct dirent *e; d && (e = readdir(d));)
+      if (e->d_name[0] != '.') printf("%s\n", e->d_name);
+  }
+  return 0;
+}
+"""
+
+
+def test_empty_holds_only_its_own_places(tree, compiled):
+    program = compiled(LIST, "-static")
+    paths = {"/list": {"from": str(program)}}
+    assert sorted(tree.ok(["/list", "/"], {"root": "empty", "paths": paths}).split()) == ["dev", "etc", "home", "list",
+                                                                                         "proc", "tmp"]
+    assert sorted(tree.ok(["/list", "/etc"], {"root": "empty", "paths": paths}).split()) == ["group", "passwd"]
+
+
+def test_empty_has_no_programs(tree):
+    assert tree.fails(["/bin/sh"], {"root": "empty"}, code=127)["errno_name"] == "ENOENT"
+
+
+# ---- a directory -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rootfs(tmp_path):
+    """The smallest root in which something runs: busybox and the places for dev, proc and tmp."""
+    path = tmp_path / "rootfs"
+    for name in ("bin", "dev", "proc", "tmp", "home", "etc", "data"):
+        (path / name).mkdir(parents=True)
+    if not os.path.exists("/bin/busybox"):
+        pytest.skip("busybox is not installed")
+    (path / "bin" / "busybox").write_bytes(open("/bin/busybox", "rb").read())
+    (path / "bin" / "busybox").chmod(0o755)
+    for name in ("sh", "ls", "cat", "touch", "mkdir", "stat", "id", "rm", "chmod", "echo"):
+        (path / "bin" / name).symlink_to("busybox")
+    (path / "data" / "file").write_text("of the tree\n")
+    (path / "etc" / "passwd").write_text("tree:x:1000:1000::/:/bin/sh\n")
+    return path
+
+
+def everything(path):
+    return sorted((root, sorted(dirs), sorted(files)) for root, dirs, files in os.walk(path))
+
+
+def rooted(rootfs, **more):
+    return {"root": {"directory": str(rootfs)}, **more}
+
+
+def test_directory_becomes_the_root(tree, rootfs):
+    before = everything(rootfs)
+    assert tree.sh("ls /", rooted(rootfs)).split() == ["bin", "data", "dev", "etc", "home", "proc", "tmp"]
+    assert tree.sh("cat /data/file; id -un", rooted(rootfs)) == "of the tree\ntree\n"
+    assert everything(rootfs) == before
+
+
+def test_directory_is_read_only(tree, rootfs, given):
+    given(rootfs / "data")
+    given(rootfs / "data" / "file")
+    before = everything(rootfs)
+    script = """for p in / /data /etc /bin; do touch $p/new 2>/dev/null && echo "$p was written"; done
+        echo x 2>/dev/null >/data/file && echo "the file was written"
+        chmod 777 /data 2>/dev/null && echo "the mode was changed"; true"""
+    assert tree.sh(script, rooted(rootfs)) == ""
+    assert everything(rootfs) == before and (rootfs / "data" / "file").read_text() == "of the tree\n"
+
+
+def test_directory_has_its_own_tmp_home_dev_and_proc(tree, rootfs):
+    script = "touch /tmp/x /home/sandbox/x && ls /dev && ls -d /proc/1 && cd && pwd"
+    seen = tree.sh(script, rooted(rootfs)).split()
+    assert "null" in seen and "/proc/1" in seen and seen[-1] == "/home/sandbox"
+    assert os.listdir(rootfs / "tmp") == [] and os.listdir(rootfs / "home") == [] and os.listdir(rootfs / "dev") == []
+
+
+def test_directory_without_tmp_and_home_is_taken_as_it_is(tree, rootfs):
+    (rootfs / "tmp").rmdir()
+    (rootfs / "home").rmdir()
+    assert tree.sh("ls /; pwd", rooted(rootfs)).split() == ["bin", "data", "dev", "etc", "proc", "/"]
+
+
+@pytest.mark.parametrize("name", ["dev", "proc"])
+def test_directory_without_a_place_it_needs(tree, rootfs, name):
+    (rootfs / name).rmdir()
+    error = tree.fails(["sh"], rooted(rootfs))
+    assert error["stage"] == ("device" if name == "dev" else "proc") and error["object"] == f"/{name}"
+    assert f"make the directory `{name}`" in error["hint"]
+    assert not (rootfs / name).exists()
+
+
+@pytest.mark.parametrize("name", ["dev", "proc"])
+@pytest.mark.parametrize("trap", ["link", "file", "fifo"])
+def test_directory_with_a_trap_for_a_place(tree, rootfs, name, trap):
+    (rootfs / name).rmdir()
+    if trap == "link":
+        (rootfs / name).symlink_to("/etc")
+    elif trap == "file":
+        (rootfs / name).write_text("")
+    else:
+        os.mkfifo(rootfs / name)
+    error = tree.fails(["sh"], rooted(rootfs))
+    assert error["object"] == f"/{name}" and "must be a directory" in error["hint"]
+
+
+@pytest.mark.parametrize("name, target", [("tmp", "/etc"), ("tmp", "../../../../../etc"), ("home", "/")])
+def test_directory_with_a_link_for_a_private_place_is_not_followed_out(tree, rootfs, name, target):
+    """Refused, or resolved below the tree: nothing of the host may show or be covered."""
+    (rootfs / name).rmdir()
+    (rootfs / name).symlink_to(target)
+    done = tree.run(["/bin/sh", "-c", f"ls /{name}/; cat /{name}/shadow"], rooted(rootfs))
+    assert b"shadow" not in done.out
+    assert os.path.exists("/etc/passwd")
+
+
+def test_absolute_links_in_a_directory_stay_in_it(tree, rootfs):
+    (rootfs / "link").symlink_to("/etc/passwd")
+    (rootfs / "up").symlink_to("../../../../../../etc/passwd")
+    assert tree.sh("cat /link /up", rooted(rootfs)) == "tree:x:1000:1000::/:/bin/sh\n" * 2
+
+
+def test_paths_on_top_of_a_directory(tree, rootfs, work, host):
+    (rootfs / "out").mkdir()
+    (rootfs / "in").mkdir()
+    request = rooted(rootfs, paths={"/out": {"from": str(work), "access": "rw"}, "/in": {"from": str(host)},
+                                    "/data": "deny", "/etc": "tmpfs"})
+    seen = tree.sh("echo x > /out/made; cat /in/data; ls /data 2>&1; ls /etc", request)
+    assert seen == "data of the host\nls: can't open '/data': Permission denied\n"
+    assert (work / "made").read_text() == "x\n" and os.listdir(rootfs / "out") == []
+
+
+def test_a_place_that_a_directory_does_not_have_is_not_made(tree, rootfs, host):
+    before = everything(rootfs)
+    error = tree.fails(["sh"], rooted(rootfs, paths={"/in": {"from": str(host)}}))
+    assert (error["stage"], error["field"], error["object"]) == ("path", "/paths/~1in", "/in")
+    assert "nothing is ever made on the host" in error["message"]
+    assert everything(rootfs) == before
+
+
+def test_rules_without_from_show_the_directorys_own(tree, rootfs, given):
+    """rw without `from` opens a part of the tree; it is not the host's path of that name."""
+    given(rootfs / "etc")
+    tree.sh("echo x > /etc/made", rooted(rootfs, paths={"/etc": "rw"}))
+    assert (rootfs / "etc" / "made").read_text() == "x\n" and not os.path.exists("/etc/made")
+
+
+# ---- sub-mounts --------------------------------------------------------------------------------------------------------
+
+# A mount namespace of the test's own: unshare makes its mounts private, so that the host sees none of this.
+UNSHARE = ["unshare", "--mount"] if AS_ROOT else ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+@pytest.fixture
+def below_mounts(own_helper):
+    """A wrap that mounts first. Below an ordinary caller's user namespace root's files belong to nobody: the helper too."""
+    def wrap(script):
+        return {"wrap": [*UNSHARE, "/bin/sh", "-e", "-c", script + '\nexec "$@"', "sh"], "env": own_helper}
+
+    return wrap
+
+
+def in_user_namespace(request):
+    """There the caller is root of a map of one id: only its own id can be mapped."""
+    return request if AS_ROOT else {**request, "user": dict(Caller.own_ids)}
+
+
+@pytest.mark.parametrize("kind", ["root", "ro"])
+def test_sub_mounts_are_read_only_too(tree, rootfs, below_mounts, kind):
+    sub = rootfs / "data" / "sub"
+    sub.mkdir()
+    mounted = below_mounts(f"mount -t tmpfs -o mode=777 sub {sub}; mkdir -m 777 {sub}/deep;"
+                        f"mount -t tmpfs -o mode=777 deep {sub}/deep; echo there > {sub}/deep/file")
+    if kind == "root":
+        request, at = rooted(rootfs), "/data/sub"
+    else:
+        request, at = {"paths": {"/tree": {"from": str(rootfs)}}}, "/tree/data/sub"
+    script = f"cat {at}/deep/file; for p in {at} {at}/deep; do touch $p/new 2>/dev/null && echo $p was written; done; true"
+    seen = tree.sh(script, in_user_namespace(request), **mounted)
+    assert seen == "there\n"
+
+
+def test_sub_mounts_of_a_system_root_are_read_only_too(tree, below_mounts):
+    mounted = below_mounts("mount -t tmpfs -o mode=777,suid,dev sub /usr/share/misc; echo there > /usr/share/misc/file")
+    script = "cat /usr/share/misc/file; touch /usr/share/misc/new 2>/dev/null && echo written; grep ' /usr/share/misc ' /proc/self/mountinfo"
+    seen = tree.sh(script, in_user_namespace({}), **mounted)
+    text, row = seen.splitlines()
+    assert text == "there" and {"ro", "nosuid", "nodev"} <= set(row.split()[5].split(","))
+
+
+def test_sub_mounts_of_a_writable_path_keep_nosuid_and_nodev(tree, work, below_mounts):
+    mounted = below_mounts(f"mkdir {work}/sub; mount -t tmpfs -o mode=777,suid,dev sub {work}/sub")
+    if AS_ROOT:
+        os.chmod(work, 0o777)
+    seen = tree.sh("touch /w/sub/x; grep ' /w/sub ' /proc/self/mountinfo",
+                   in_user_namespace({"paths": {"/w": {"from": str(work), "access": "rw"}}}), **mounted)
+    assert {"rw", "nosuid", "nodev"} <= set(seen.split()[5].split(","))
+
+
+def test_a_source_that_is_read_only_on_the_host_cannot_be_made_writable(tree, work, below_mounts):
+    mounted = below_mounts(f"mount --bind {work} {work}; mount -o remount,bind,ro {work}")
+    error = tree.fails(["true"], in_user_namespace({"paths": {"/w": {"from": str(work), "access": "rw"}}}), **mounted)
+    assert "read-only on the host" in error["message"] and error["object"] == "/w"
+    assert "ask for \"ro\"" in error["hint"]
+
+
+# ---- the old root ------------------------------------------------------------------------------------------------------
+
+
+def test_the_old_root_is_out_of_reach(tree):
+    seen = tree.probe("""
+os.chdir("/")
+for _ in range(50):
+    os.chdir("..")
+result = {"up": sorted(os.listdir(".")), "root": sorted(os.listdir("/")),
+          "init": attempt(os.listdir, "/proc/1/root"), "init cwd": attempt(os.listdir, "/proc/1/cwd"),
+          "init fd": attempt(os.listdir, "/proc/1/fd"), "self": sorted(os.listdir("/proc/self/root/"))}""")
+    assert seen["up"] == seen["root"] == seen["self"]
+    assert seen["init"] == seen["init cwd"] == seen["init fd"] == "EACCES"
+
+
+def test_an_inherited_directory_descriptor_does_not_lead_out(box):
+    """What the caller holds open without close-on-exec is not there inside."""
+    fd = os.open("/", os.O_PATH | os.O_DIRECTORY)
+    os.set_inheritable(fd, True)
+    try:
+        assert box.probe(f"result = attempt(os.stat, '/proc/self/fd/{fd}/root')", pass_fds=[fd]) == "ENOENT"
+    finally:
+        os.close(fd)
+
+
+def test_nothing_inside_is_a_device_but_the_named(tree):
+    seen = tree.probe("""
+found = []
+for root, dirs, files in os.walk("/", topdown=True):
+    dirs[:] = [d for d in dirs if (root, d) not in (("/", "usr"), ("/", "proc"))]
+    for f in files:
+        if stat.S_ISCHR(os.lstat(root + "/" + f).st_mode) or stat.S_ISBLK(os.lstat(root + "/" + f).st_mode):
+            found.append(os.path.join(root, f))
+result = sorted(found)""")
+    assert seen == sorted([*(f"/dev/{d}" for d in DEVICES), "/dev/pts/ptmx"])
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)

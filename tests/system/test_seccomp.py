@@ -1,0 +1,173 @@
+"""`security.seccomp`: the default profile as the payload meets it, raw programs, and what holds without the filter."""
+
+import platform
+
+import pytest
+
+X86_64 = platform.machine() == "x86_64"
+ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+ALLOW_ALL = [[6, 0, 0, ALLOW]]
+
+
+def denying(number, action):
+    """A program that answers one call with an action, whatever the architecture of the call."""
+    return [[32, 0, 0, 0], [21, 0, 1, number], [6, 0, 0, action], [6, 0, 0, ALLOW]]
+
+
+def raw(program, **more):
+    return {"security": {"seccomp": {"bpf": program}}, **more}
+
+
+def test_one_filter(box):
+    seen = box.probe('s = status(); result = [s["Seccomp"], s["Seccomp_filters"]]')
+    assert seen == ["2", "1"]
+
+
+# name: number on x86_64 and aarch64, arguments
+CALLS = {
+    "mount": (165, 40, [b"none", b"/tmp", b"tmpfs", 0, 0]), "umount2": (166, 39, [b"/tmp", 2]),
+    "pivot_root": (155, 41, [b".", b"."]), "chroot": (161, 51, [b"/"]), "unshare": (272, 97, [0x10000000]),
+    "unshare mount": (272, 97, [0x20000]), "setns": (308, 268, [0, 0]), "keyctl": (250, 219, [0, -3, 0]),
+    "add_key": (248, 217, [b"user", b"x", b"x", 1, -3]), "request_key": (249, 218, [b"user", b"x", 0, 0]),
+    "bpf": (321, 280, [0, 0, 0]), "perf_event_open": (298, 241, [0, 0, -1, -1, 0]), "userfaultfd": (323, 282, [0]),
+    "io_uring_setup": (425, 425, [1, 0]), "init_module": (175, 105, [0, 0, 0]), "finit_module": (313, 273, [0, 0, 0]),
+    "delete_module": (176, 106, [b"x", 0]), "kexec_load": (246, 104, [0, 0, 0, 0]), "reboot": (169, 142, [0, 0, 0, 0]),
+    "swapon": (167, 224, [b"/tmp/x", 0]), "settimeofday": (164, 170, [0, 0]), "sethostname": (170, 161, [b"x", 1]),
+    "open_by_handle_at": (304, 265, [-100, 0, 0]), "fsopen": (430, 430, [b"tmpfs", 0]), "open_tree": (428, 428, [-100, b"/", 1]),
+    "move_mount": (429, 429, [0, 0, 0, 0, 0]), "mount_setattr": (442, 442, [0, 0, 0, 0, 0]), "acct": (163, 89, [0]),
+    "ptrace init": (101, 117, [16, 1, 0, 0]), "process_vm_readv init": (310, 270, [1, 0, 0, 0, 0, 0]),
+    "syslog": (103, 116, [3, 0, 0]), "personality": (135, 92, [0x0040000]), "quotactl": (179, 60, [0, 0, 0, 0]),
+    "fanotify_init": (300, 262, [0, 0]), "clone user": (56, 220, [0x10000000 | 17, 0, 0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_refused_calls(box, name):
+    x86, arm, arguments = CALLS[name]
+    answer = box.probe(f"result = system_call({x86 if X86_64 else arm}, *{arguments!r})")
+    assert answer in ("EPERM", "ENOSYS", "EACCES"), (name, answer)
+
+
+def test_clone3_is_not_there_so_that_libraries_use_clone(box):
+    """Its flags stand in memory, where no filter can look."""
+    assert box.probe("result = system_call(435, 0, 0)") == "ENOSYS"
+
+
+def test_terminal_input_cannot_be_faked(box):
+    seen = box.probe("""
+import fcntl, pty
+a, b = pty.openpty()
+result = [attempt(fcntl.ioctl, b, n, b"x") for n in (0x5412, 0x541c)] + [attempt(fcntl.ioctl, b, 0x5413, bytes(8))]""")
+    assert seen == ["EPERM", "EPERM", "ok"]
+
+
+def test_ioctl_is_compared_on_the_low_32_bits(box):
+    """The kernel ignores the upper half of the command, so a filter that reads it could be passed by."""
+    seen = box.probe("""
+import pty
+a, b = pty.openpty()
+result = system_call(%d, b, 0x100005412, b"x")""" % (16 if X86_64 else 29))
+    assert seen == "EPERM"
+
+
+@pytest.mark.skipif(not X86_64, reason="x32 and i386 are there on x86_64 only")
+def test_x32_calls_are_refused(box):
+    done = box.run(["/usr/bin/python3", "-c", "import ctypes; print(ctypes.CDLL(None).syscall(0x40000000 + 39))"])
+    assert done.text == "-1\n" or done.outcome["signal"] == "SIGSYS"
+
+
+I386 = """
+#include <stdio.h>
+int main(void)
+{
+  int answer;
+  __asm__ volatile("int $0x80" : "=a"(answer) : "a"(20) : "memory");
+  printf("%d\\n", answer);
+  return answer > 0 ? 0 : 9;
+}
+"""
+
+
+@pytest.mark.skipif(not X86_64, reason="x32 and i386 are there on x86_64 only")
+def test_i386_calls_are_refused(box, compiled):
+    program = compiled(I386)
+    done = box.run(["/p"], {"paths": {"/p": {"from": str(program)}}})
+    assert done.code == 9 or done.outcome["signal"] == "SIGSYS", done
+    assert done.code != 0
+
+
+@pytest.mark.parametrize("script", ["python3 -c 'import subprocess, threading, asyncio, ssl, sqlite3; print(1)'", "perl -e 'print 1'",
+                                    "bash -c 'echo <(echo 1)'", "sort /etc/passwd | uniq -c", "tar c /etc/passwd | tar t",
+                                    "timeout 5 true", "setsid true", "flock /tmp/x true", "mkfifo /tmp/f; mktemp -d",
+                                    "dd if=/dev/zero of=/tmp/x bs=1M count=8 conv=fsync", "strace -V"])
+def test_ordinary_programs_run(box, script):
+    done = box.run(["/bin/sh", "-c", script])
+    assert done.code == 0 or done.code == 127, done
+
+
+THREADS = """
+import concurrent.futures, multiprocessing, threading
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    total = sum(pool.map(lambda n: n * n, range(100)))
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    result = [total, sum(pool.map(abs, range(-5, 5)))]
+"""
+
+
+def test_threads_semaphores_and_processes(box):
+    assert box.probe(THREADS) == [328350, 25]
+
+
+# ---- raw programs --------------------------------------------------------------------------------------------------------
+
+
+def test_a_program_of_ones_own(box):
+    getppid = 110 if X86_64 else 173
+    seen = box.probe(f"result = [system_call({getppid}), status()['Seccomp'], status()['Seccomp_filters']]",
+                     raw(denying(getppid, ERRNO | 95)))
+    assert seen == ["EOPNOTSUPP", "2", "1"]
+
+
+def test_a_program_that_kills(box):
+    getppid = 110 if X86_64 else 173
+    done = box.run(["/usr/bin/python3", "-c", "import os; os.getppid()"], raw(denying(getppid, KILL)))
+    assert done.reason == "signaled" and done.outcome["signal"] == "SIGSYS" and done.code == 128 + 31
+
+
+def test_nested_user_namespaces_are_refused_without_the_filter(box):
+    seen = box.probe("""
+result = [system_call(%d, 0x10000000), read("/proc/sys/user/max_user_namespaces").strip(),
+          attempt(write, "/proc/sys/user/max_user_namespaces", "9"), attempt(os.chmod, "/proc/sys/user/max_user_namespaces", 0o666)]
+""" % (272 if X86_64 else 97), raw(ALLOW_ALL))
+    assert seen == ["ENOSPC", "0", "EROFS", "EROFS"] or (seen[0] in ("EPERM", "ENOSPC", "EUSERS") and seen[1] == "0" and
+                                                        seen[2] in ("EROFS", "EACCES") and seen[3] in ("EROFS", "EPERM"))
+
+
+@pytest.mark.parametrize("name", ["mount", "umount2", "pivot_root", "chroot", "unshare mount", "fsopen", "sethostname",
+                                  "settimeofday", "init_module", "bpf", "kexec_load", "reboot", "open_by_handle_at"])
+def test_what_needs_a_capability_is_refused_without_the_filter(box, name):
+    x86, arm, arguments = CALLS[name]
+    answer = box.probe(f"result = system_call({x86 if X86_64 else arm}, *{arguments!r})", raw(ALLOW_ALL))
+    assert answer in ("EPERM", "ENOSYS", "EACCES", "EFAULT", "EBADF"), (name, answer)
+
+
+def test_the_session_keyring_is_another(box):
+    """KEYCTL_GET_KEYRING_ID of the session keyring, on a filter that lets it through."""
+    number = 250 if X86_64 else 219
+    from harness import LIBC
+    outside = LIBC.syscall(number, 0, -3, 0)
+    inside = box.probe(f"result = system_call({number}, 0, -3, 0)", raw(ALLOW_ALL))
+    assert isinstance(inside, int) and inside != outside and inside > 0
+
+
+def test_the_filter_holds_in_children_and_cannot_be_taken_off(box):
+    prctl = 157 if X86_64 else 167
+    seen = box.probe(f"""
+import subprocess
+child = subprocess.run(["grep", "^Seccomp:", "/proc/self/status"], capture_output=True, text=True).stdout.split()[1]
+result = [child, system_call({prctl}, 22, 0, 0, 0, 0), status()["Seccomp"]]""")
+    assert seen[0] == seen[2] == "2" and seen[1] != 0
+
+
+def test_init_has_its_own_filter(box):
+    assert box.probe('result = [status(1)["Seccomp"], status(1)["Seccomp_filters"]]', raw(ALLOW_ALL)) == ["2", "1"]

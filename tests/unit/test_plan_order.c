@@ -1,0 +1,191 @@
+/* Which steps a plan must have, which only once, in which order, and how many: the reader's last word on a plan. */
+#include <check.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sample_plan.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static uint8_t codes[2 * WIRE_STEP_COUNT];
+static size_t n;
+
+static void setup(void)
+{
+  memcpy(codes, sample_codes, sample_codes_n);
+  n = sample_codes_n;
+}
+
+static size_t place_of(int code)
+{
+  for (size_t i = 0; i < n; i++) {
+    if (codes[i] == code) {
+      return i;
+    }
+  }
+  ck_abort_msg("no step of code %d", code);
+}
+
+static void take_out(int code)
+{
+  size_t at = place_of(code);
+  memmove(codes + at, codes + at + 1, n - at - 1);
+  n--;
+}
+
+static void put_in(size_t at, int code)
+{
+  memmove(codes + at + 1, codes + at, n - at);
+  codes[at] = (uint8_t)code;
+  n++;
+}
+
+static void swap(int a, int b)
+{
+  size_t at = place_of(a);
+  codes[place_of(b)] = (uint8_t)a;
+  codes[at] = (uint8_t)b;
+}
+
+static void expect_flags(uint32_t flags, int fault, size_t number)
+{
+  size_t len;
+  uint32_t step = 12345;
+  void *block = sample_block_of(codes, n, flags, &len);
+  int found = sample_check(block, len, &step);
+  free(block);
+  ck_assert_msg(found == fault && step == number, "step %u holds %s; expected step %zu with %s", step,
+                wire_fault_text(found), number, wire_fault_text(fault));
+}
+
+static void expect(int fault, size_t number)
+{
+  expect_flags(WIRE_PLAN_INIT, fault, number);
+}
+
+START_TEST(a_plan_without_steps)
+{
+  n = 0;
+  expect(WIRE_FAULT_ORDER, 0);
+}
+END_TEST
+
+static bool is_one_of(int code, const uint8_t *list, size_t size)
+{
+  return memchr(list, code, size) != NULL;
+}
+
+static const uint8_t needed[] = {
+    WIRE_STEP_RUN,   WIRE_STEP_PROMISES, WIRE_STEP_NAMESPACES,   WIRE_STEP_MAP_IDS, WIRE_STEP_IDENTITY, WIRE_STEP_ROOT,
+    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT, WIRE_STEP_RESET,       WIRE_STEP_CAPABILITIES, WIRE_STEP_WORKDIR,
+    WIRE_STEP_EXEC,
+};
+
+/* The bind of the sample stands below the source of root or link, so that both may go, one at a time. */
+START_TEST(needed_steps)
+{
+  for (int code = 1; code < WIRE_STEP_COUNT; code++) {
+    bool may_go = !is_one_of(code, needed, sizeof needed) && code != WIRE_STEP_INIT;
+    setup();
+    take_out(code);
+    expect(may_go ? WIRE_FAULT_NONE : WIRE_FAULT_ORDER, n - 1);
+  }
+}
+END_TEST
+
+START_TEST(what_may_come_twice)
+{
+  static const uint8_t many[] = {
+      WIRE_STEP_NOTE, WIRE_STEP_DIR,  WIRE_STEP_LINK,      WIRE_STEP_FILE, WIRE_STEP_BIND, WIRE_STEP_TMPFS,  WIRE_STEP_DEV,
+      WIRE_STEP_PROC, WIRE_STEP_SEAL, WIRE_STEP_READ_ONLY, WIRE_STEP_MASK, WIRE_STEP_RLIMIT, WIRE_STEP_ACCESS, WIRE_STEP_SECCOMP,
+  };
+  for (int code = 1; code < WIRE_STEP_COUNT; code++) {
+    setup();
+    size_t at = place_of(code) + 1;
+    put_in(at, code);
+    bool repeats = is_one_of(code, many, sizeof many);
+    expect(repeats ? WIRE_FAULT_NONE : WIRE_FAULT_ORDER, repeats ? n - 1 : at);
+  }
+}
+END_TEST
+
+START_TEST(the_chain_of_steps_that_follow_each_other)
+{
+  static const uint8_t chain[] = {WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,
+                                  WIRE_STEP_SEAL_ROOT,  WIRE_STEP_PIVOT,   WIRE_STEP_RESET,        WIRE_STEP_CAPABILITIES,
+                                  WIRE_STEP_WORKDIR,    WIRE_STEP_EXEC};
+  for (size_t i = 1; i < sizeof chain; i++) {
+    setup();
+    take_out(WIRE_STEP_BIND); /* its base would come too late */
+    swap(chain[i - 1], chain[i]);
+    expect(WIRE_FAULT_ORDER, n - 1);
+  }
+}
+END_TEST
+
+START_TEST(exec_is_the_last_step)
+{
+  put_in(n, WIRE_STEP_MASK);
+  expect(WIRE_FAULT_ORDER, n - 1);
+}
+END_TEST
+
+START_TEST(init_stands_where_the_flag_says)
+{
+  expect_flags(0, WIRE_FAULT_ORDER, n - 1);
+  expect_flags(WIRE_PLAN_INIT | WIRE_PLAN_FIXED | WIRE_PLAN_PRESERVE_ANY, WIRE_FAULT_NONE, n - 1);
+  take_out(WIRE_STEP_INIT);
+  expect_flags(WIRE_PLAN_INIT, WIRE_FAULT_ORDER, n - 1);
+  expect_flags(0, WIRE_FAULT_NONE, n - 1);
+  put_in(place_of(WIRE_STEP_PIVOT), WIRE_STEP_INIT); /* init would be outside */
+  expect(WIRE_FAULT_ORDER, n - 1);
+  take_out(WIRE_STEP_INIT);
+  put_in(place_of(WIRE_STEP_RESET) + 1, WIRE_STEP_INIT); /* init would be reset like a payload */
+  expect(WIRE_FAULT_ORDER, n - 1);
+}
+END_TEST
+
+/* The sample with so many binds in place of its one; root and link have the first two sources. */
+static int check_with_binds(size_t binds, uint32_t *step)
+{
+  static uint8_t many[WIRE_SOURCES_MAX + sizeof codes];
+  size_t at = place_of(WIRE_STEP_BIND);
+  size_t len;
+  memcpy(many, codes, at);
+  memset(many + at, WIRE_STEP_BIND, binds);
+  memcpy(many + at + binds, codes + at + 1, n - at - 1);
+  void *block = sample_block_of(many, n - 1 + binds, WIRE_PLAN_INIT, &len);
+  int found = sample_check(block, len, step);
+  free(block);
+  return found;
+}
+
+START_TEST(too_many_sources)
+{
+  uint32_t step;
+  ck_assert_int_eq(check_with_binds(WIRE_SOURCES_MAX - 2, &step), WIRE_FAULT_NONE);
+  ck_assert_int_eq(check_with_binds(WIRE_SOURCES_MAX - 1, &step), WIRE_FAULT_VALUE);
+  ck_assert_uint_eq(step, place_of(WIRE_STEP_BIND) + WIRE_SOURCES_MAX - 2);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("plan_order");
+  TCase *cases = tcase_create("all");
+  tcase_add_checked_fixture(cases, setup, NULL);
+  tcase_add_test(cases, a_plan_without_steps);
+  tcase_add_test(cases, needed_steps);
+  tcase_add_test(cases, what_may_come_twice);
+  tcase_add_test(cases, the_chain_of_steps_that_follow_each_other);
+  tcase_add_test(cases, exec_is_the_last_step);
+  tcase_add_test(cases, init_stands_where_the_flag_says);
+  tcase_add_test(cases, too_many_sources);
+  suite_add_tcase(suite, cases);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
