@@ -1,5 +1,5 @@
 /*
- * Compiles core/profiles/default.json ahead: gen_filter ROOT writes core/lib/filter_default.c below ROOT. Names come from
+ * Compiles core/profiles/default.json ahead: gen_filter ROOT writes core/lib/filter_generated.c below ROOT. Names come from
  * libseccomp and, where that is too old, from the short table here.
  */
 #include <errno.h>
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
     return 2;
   }
   json_t *profile = profile_load(PROFILE);
-  snprintf(path, sizeof path, "%s/core/lib/filter_default.c", argv[1]);
+  snprintf(path, sizeof path, "%s/core/lib/filter_generated.c", argv[1]);
   FILE *out = fopen(path, "w");
   if (!out) {
     perror(path);
