@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The allocator of who named none. realloc(3) with size 0 is not portable, so freeing is its own branch (C17,
+ * 7.22.3).
+ */
 static void *malloc_allocator(void *ctx, void *ptr, size_t old_size, size_t new_size)
 {
   (void)ctx;
@@ -34,6 +38,7 @@ static size_t block_size(size_t size)
   return size == 0 ? 1 : size;
 }
 
+/* Zeroed by hand: an allocator of the caller's promises nothing about what it hands out. */
 void *styro_alloc(const styro_allocator *alloc, size_t size)
 {
   void *block = alloc->fn(alloc->ctx, NULL, 0, block_size(size));
@@ -93,6 +98,7 @@ void styro_buffer_init(struct styro_buffer *buffer, const styro_allocator *alloc
   *buffer = (struct styro_buffer){.alloc = styro_allocator_or_malloc(alloc)};
 }
 
+/* Gives the memory back at once: whoever writes on writes into nothing, and asks only once at the end. */
 static void buffer_fail(struct styro_buffer *buffer)
 {
   styro_buffer_free(buffer);
@@ -141,6 +147,7 @@ void styro_buffer_text(struct styro_buffer *buffer, const char *text)
   styro_buffer_bytes(buffer, text, strlen(text));
 }
 
+/* Two passes: the first measures, so that no text is ever cut. */
 void styro_buffer_format(struct styro_buffer *buffer, const char *format, ...)
 {
   va_list args;
@@ -158,21 +165,16 @@ void styro_buffer_format(struct styro_buffer *buffer, const char *format, ...)
   va_end(args);
 }
 
+/* What RFC 8259, section 7, has a short form for; other control bytes become \u00XX. */
 static const char *short_escape(unsigned char c)
 {
   switch (c) {
-  case '"':
-    return "\\\"";
-  case '\\':
-    return "\\\\";
-  case '\n':
-    return "\\n";
-  case '\r':
-    return "\\r";
-  case '\t':
-    return "\\t";
-  default:
-    return NULL;
+  case '"': return "\\\"";
+  case '\\': return "\\\\";
+  case '\n': return "\\n";
+  case '\r': return "\\r";
+  case '\t': return "\\t";
+  default: return NULL;
   }
 }
 
@@ -202,6 +204,7 @@ void styro_buffer_align(struct styro_buffer *buffer, size_t to)
   }
 }
 
+/* Shrinking may fail too, with an allocator that moves blocks: then there is no text at all, and nothing leaks. */
 char *styro_buffer_steal(struct styro_buffer *buffer)
 {
   if (!buffer_reserve(buffer, 0)) {

@@ -26,7 +26,8 @@ static int number_from_digits(const char *text)
 /* cap_from_name(3) stops reading at what it takes for a separator. */
 static int is_one_word(const char *name)
 {
-  return name[0] != '\0' && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(name);
+  return name[0] != '\0' &&
+         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(name);
 }
 
 int styro_capability_number(const char *name)
@@ -47,6 +48,7 @@ int styro_capability_number(const char *name)
   return value >= 0 && value <= CAP_LAST_CAP ? value : -1;
 }
 
+/* capabilities(7) writes them in capitals, libcap in small letters. Not toupper(3): that asks the locale. */
 static char upper(char c)
 {
   return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;

@@ -12,6 +12,7 @@ static void *grown(const styro_allocator *alloc, void *items, size_t n, size_t s
   return styro_realloc(alloc, items, items == NULL ? 0 : n * size, (n + 1) * size);
 }
 
+/* The copy is made first: growing the array cannot be taken back, a copy can. */
 int styro_list_append(const styro_allocator *alloc, struct styro_list *list, const char *text)
 {
   char *copy = styro_strdup(alloc, text);
@@ -29,6 +30,7 @@ int styro_list_append(const styro_allocator *alloc, struct styro_list *list, con
   return 0;
 }
 
+/* The old list is freed only when the new one is whole. */
 int styro_list_copy(const styro_allocator *alloc, struct styro_list *to, const struct styro_list *from)
 {
   struct styro_list copy = {0};
@@ -121,6 +123,7 @@ struct styro_path_rule *styro_rules_find(const struct styro_fields *fields, cons
   return NULL;
 }
 
+/* A rule under a known path takes that rule's place in the order. */
 int styro_rules_put(const styro_allocator *alloc, struct styro_fields *fields, struct styro_path_rule *rule)
 {
   struct styro_path_rule *place = styro_rules_find(fields, rule->path);
@@ -181,6 +184,7 @@ int styro_ints_append(const styro_allocator *alloc, int **items, size_t *n, int 
   return 0;
 }
 
+/* Copy before free: text may be (a part of) what is replaced. */
 int styro_text_replace(const styro_allocator *alloc, char **place, const char *text)
 {
   char *copy = styro_strdup(alloc, text);

@@ -68,17 +68,43 @@ static uint32_t plan_flags(const struct styro_fields *fields)
          (fields->preserve_by_caller ? WIRE_PLAN_PRESERVE_ANY : 0u);
 }
 
+static int too_large(styro_error *err, const char *field, size_t n, const char *of_what, size_t most, const char *hint)
+{
+  int code = styro_fail(err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0, "the request needs %zu %s, %zu is the most", n,
+                        of_what, most);
+  styro_error_field(err, "%s", field);
+  styro_error_hint(err, "%s", hint);
+  return code;
+}
+
+/* What the helper would refuse is refused here, where the request's words are known. */
+static int check_size(const struct styro_compile *c)
+{
+  const struct styro_builder *builder = &c->builder;
+  size_t bytes = sizeof(struct wire_plan) + builder->steps.len + builder->data.len + 7;
+  if (builder->sources_n > WIRE_SOURCES_MAX) {
+    return too_large(c->err, "/paths", builder->sources_n, "objects of the host", WIRE_SOURCES_MAX,
+                     "name the directories that hold the entries of `paths`");
+  }
+  if (builder->steps_n > WIRE_STEPS_MAX) {
+    return too_large(c->err, "/paths", builder->steps_n, "steps", WIRE_STEPS_MAX,
+                     "name the directories that hold the entries of `paths`");
+  }
+  if (bytes > WIRE_PLAN_MAX) {
+    return too_large(c->err, "", bytes, "bytes of plan", WIRE_PLAN_MAX,
+                     "hand large texts over in a file, or through stdin");
+  }
+  return 0;
+}
+
 static int compile_effective(const struct styro_effective *effective, styro_plan **out, styro_error *err)
 {
   struct styro_compile c = {.effective = effective, .fields = &effective->fields, .err = err};
   size_t len = 0;
   styro_builder_init(&c.builder, &effective->alloc);
   int result = compile_steps(&c);
-  if (result == 0 && (c.builder.steps_n > WIRE_STEPS_MAX || c.builder.sources_n > WIRE_SOURCES_MAX)) {
-    result = styro_fail(err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0, "the request needs %u steps, %u is the most",
-                        (unsigned)c.builder.steps_n, WIRE_STEPS_MAX);
-    styro_error_field(err, "/paths");
-    styro_error_hint(err, "name the directories that hold the entries of `paths`");
+  if (result == 0) {
+    result = check_size(&c);
   }
   void *block = result == 0 ? styro_builder_finish(&c.builder, plan_flags(c.fields), &len) : NULL;
   styro_builder_free(&c.builder);

@@ -36,20 +36,21 @@ static struct wire_source source(struct styro_compile *c, const char *path, uint
   return (struct wire_source){.path = styro_builder_text(&c->builder, path), .base = base};
 }
 
-static void add_bind(struct styro_compile *c, const char *from, uint32_t base, const char *to, uint64_t attributes,
-                     unsigned flags)
+/* A part of the host that stands where it stands there. */
+static void add_base_bind(struct styro_compile *c, const char *path, uint64_t attributes, unsigned flags,
+                          const char *field)
 {
   struct wire_step_bind body;
   memset(&body, 0, sizeof body);
-  body.source = source(c, from, base);
-  body.target = target(c, to);
+  body.source = source(c, path, 0);
+  body.target = target(c, path);
   body.attr_set = attributes;
-  styro_builder_step(&c->builder, WIRE_STEP_BIND, (uint16_t)(flags | WIRE_HAS_SOURCE | WIRE_HAS_TARGET), "/paths",
+  styro_builder_step(&c->builder, WIRE_STEP_BIND, (uint16_t)(flags | WIRE_HAS_SOURCE | WIRE_HAS_TARGET), field,
                      STYRO_FATAL, &body, sizeof body);
 }
 
 static void add_tmpfs(struct styro_compile *c, const char *path, uint64_t size, uint32_t mode, uint64_t attributes,
-                      unsigned flags)
+                      unsigned flags, const char *field)
 {
   struct wire_step_tmpfs body;
   memset(&body, 0, sizeof body);
@@ -57,7 +58,7 @@ static void add_tmpfs(struct styro_compile *c, const char *path, uint64_t size, 
   body.size = size;
   body.mode = mode;
   body.attr_set = attributes;
-  styro_builder_step(&c->builder, WIRE_STEP_TMPFS, (uint16_t)(flags | WIRE_HAS_TARGET), "/paths", STYRO_FATAL, &body,
+  styro_builder_step(&c->builder, WIRE_STEP_TMPFS, (uint16_t)(flags | WIRE_HAS_TARGET), field, STYRO_FATAL, &body,
                      sizeof body);
 }
 
@@ -134,7 +135,7 @@ static void add_system(struct styro_compile *c)
     if (entry->step == WIRE_STEP_LINK) {
       add_link(c, entry->path);
     } else {
-      add_bind(c, entry->path, 0, entry->path, READ_ONLY, WIRE_OPTIONAL | WIRE_CREATE);
+      add_base_bind(c, entry->path, READ_ONLY, WIRE_OPTIONAL | WIRE_CREATE, "/root");
     }
   }
 }
@@ -166,7 +167,7 @@ static void add_proc(struct styro_compile *c, unsigned flags)
     add_place(c, WIRE_STEP_PROC, "/proc", 0, flags, "/namespaces/pid", STYRO_FATAL);
   } else {
     /* proc shows the pid namespace it was mounted in, and only that one's owner may mount it (proc(5)). */
-    add_bind(c, "/proc", 0, "/proc", SAFE | WIRE_MOUNT_ATTR_NOEXEC, flags);
+    add_base_bind(c, "/proc", SAFE | WIRE_MOUNT_ATTR_NOEXEC, flags, "/namespaces/pid");
   }
   for (size_t i = 0; i < styro_proc_entries_n; i++) {
     const struct styro_proc_entry *entry = &styro_proc_entries[i];
@@ -184,13 +185,13 @@ static void add_private(struct styro_compile *c)
   bool own = c->fields->root_kind != STYRO_ROOT_DIRECTORY;
   unsigned flags = own ? WIRE_CREATE : WIRE_DEFAULTED;
   if (!ruled(c, "/tmp")) {
-    add_tmpfs(c, "/tmp", STYRO_TMP_SIZE, 01777, SAFE, flags);
+    add_tmpfs(c, "/tmp", STYRO_TMP_SIZE, 01777, SAFE, flags, "/root");
   }
   if (!ruled(c, STYRO_HOME) && own) {
-    add_tmpfs(c, STYRO_HOME, STYRO_HOME_SIZE, 0700, SAFE, flags);
+    add_tmpfs(c, STYRO_HOME, STYRO_HOME_SIZE, 0700, SAFE, flags, "/root");
   } else if (!ruled(c, STYRO_HOME)) {
     struct wire_step_dir body;
-    add_tmpfs(c, "/home", STYRO_HOME_SIZE, 0755, SAFE, flags);
+    add_tmpfs(c, "/home", STYRO_HOME_SIZE, 0755, SAFE, flags, "/root");
     memset(&body, 0, sizeof body);
     body.target = target(c, STYRO_HOME);
     body.mode = 0700;
@@ -318,10 +319,10 @@ static void add_rule(struct tree *tree, struct place *place)
     add_rule_bind(tree, place);
   } else if (rule->access == STYRO_ACCESS_TMPFS) {
     add_tmpfs(tree->c, rule->path, rule->size ? rule->size : STYRO_TMP_SIZE, rule->mode ? rule->mode : 0755,
-              SAFE | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0), create_flag(tree, place));
+              SAFE | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0), create_flag(tree, place), "/paths");
   } else if (place->has_inner) {
     /* Something inside stays visible: an own directory that can be passed through but neither listed nor written. */
-    add_tmpfs(tree->c, rule->path, 65536, 0111, SAFE | WIRE_MOUNT_ATTR_NOEXEC, create_flag(tree, place));
+    add_tmpfs(tree->c, rule->path, 65536, 0111, SAFE | WIRE_MOUNT_ATTR_NOEXEC, create_flag(tree, place), "/paths");
   } else {
     add_place(tree->c, WIRE_STEP_MASK, rule->path, 0, deny_flags(tree, place), "/paths", STYRO_FATAL);
   }

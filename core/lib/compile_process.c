@@ -1,14 +1,7 @@
 /* What the payload's process is like: session, keyring, resets, nice, rlimits. */
 #include <string.h>
-#include <sys/resource.h>
 
 #include "compile.h"
-
-/* The table's order of rlimits (fields.c) in the kernel's numbers. */
-static const uint32_t resources[STYRO_RLIMIT_COUNT] = {
-    RLIMIT_AS,     RLIMIT_CORE,     RLIMIT_CPU,  RLIMIT_DATA,  RLIMIT_FSIZE, RLIMIT_LOCKS,  RLIMIT_MEMLOCK,    RLIMIT_MSGQUEUE,
-    RLIMIT_NICE,   RLIMIT_NOFILE,   RLIMIT_NPROC, RLIMIT_RSS,  RLIMIT_RTPRIO, RLIMIT_RTTIME, RLIMIT_SIGPENDING, RLIMIT_STACK,
-};
 
 static void compile_rlimits(struct styro_compile *c)
 {
@@ -19,7 +12,7 @@ static void compile_rlimits(struct styro_compile *c)
     }
     struct wire_step_rlimit body;
     memset(&body, 0, sizeof body);
-    body.resource = resources[i];
+    body.resource = (uint32_t)i; /* the field table indexes them by the kernel's numbers */
     body.soft = limit->soft;
     body.hard = limit->hard;
     styro_builder_step(&c->builder, WIRE_STEP_RLIMIT, 0, "/rlimits", styro_compile_best_effort(c, STYRO_RLIMITS), &body,

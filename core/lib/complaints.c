@@ -18,6 +18,7 @@ static bool is_letter(char c)
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* environ(7) allows any byte but `=` and NUL in a name; what a shell would take is not our business. */
 const char *styro_complaint_env_name(const char *text)
 {
   if (text[0] == '\0') {
@@ -26,6 +27,7 @@ const char *styro_complaint_env_name(const char *text)
   return strchr(text, '=') == NULL ? NULL : "has a `=` in it, which ends the name of a variable";
 }
 
+/* RFC 1123, section 2.1, and `_`, which sethostname(2) takes and people use. */
 static const char *label_complaint(const char *label, size_t len)
 {
   if (len == 0 || label[0] == '-' || label[len - 1] == '-') {
@@ -63,6 +65,7 @@ static const char *after_number(const char *text, unsigned *out)
   return c == text || is_digit(*c) ? NULL : c;
 }
 
+/* The list format of cpuset(7), without its stride. */
 const char *styro_complaint_cpuset(const char *text)
 {
   static const char complaint[] = "is not a set of processors such as `0-3,8`";
@@ -84,6 +87,7 @@ const char *styro_complaint_cpuset(const char *text)
   }
 }
 
+/* A key is a file name in the control group's directory: nothing that could leave it may pass. */
 const char *styro_complaint_cgroup_key(const char *text)
 {
   const char *dot = strchr(text, '.');
@@ -98,6 +102,7 @@ const char *styro_complaint_cgroup_key(const char *text)
   return NULL;
 }
 
+/* NAME_MAX of limits.h; a longer one could never be opened. */
 static const char *component_complaint(const char *component, size_t len)
 {
   if (len > 255) {

@@ -1,6 +1,6 @@
 /*
- * The effective request: presets and files below the request's own values, defaults where nobody said anything, and what
- * follows from the fields for those who compile them. Rules are in validate.c.
+ * The effective request: presets and files below the request's own values, defaults where nobody said anything, and
+ * what follows from the fields for those who compile them. Rules are in validate.c.
  */
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "validate.h"
 #include "variables.h"
 
+/* From the same texts that the schema and the reference show. */
 static int fill_defaults(struct styro_layer *layer, styro_error *err)
 {
   struct styro_reading in = {.layer = layer, .err = err, .origin = STYRO_FROM_TEXT};
@@ -34,6 +35,7 @@ static bool has(const struct styro_layer *layer, const char *pointer)
   return styro_layer_has(layer, styro_field_exact(pointer));
 }
 
+/* Rows that promise the whole group (`cgroup`, `parent`) ask for nothing by themselves. */
 static uint64_t limits_asked(const struct styro_layer *layer)
 {
   const struct styro_field *limits = styro_field_exact("/limits");
@@ -49,6 +51,7 @@ static uint64_t limits_asked(const struct styro_layer *layer)
   return mask;
 }
 
+/* What would otherwise be asked of the table in several places of compile. */
 static void derive(struct styro_layer *layer)
 {
   struct styro_fields *fields = &layer->fields;

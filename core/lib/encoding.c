@@ -51,6 +51,19 @@ bool styro_utf8_valid(const char *text, size_t len)
   return true;
 }
 
+void styro_utf8_clean(char *text)
+{
+  size_t len = strlen(text);
+  for (size_t at = 0; at < len;) {
+    size_t step = styro_utf8_length(text + at, len - at);
+    if (step == 0) {
+      text[at] = '?';
+      step = 1;
+    }
+    at += step;
+  }
+}
+
 void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len)
 {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

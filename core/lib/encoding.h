@@ -13,6 +13,9 @@ size_t styro_utf8_length(const char *text, size_t len);
 /* Whether all of it is well-formed UTF-8. */
 bool styro_utf8_valid(const char *text, size_t len);
 
+/* Puts '?' for every byte that belongs to no well-formed character, such as half of one where a text was cut. */
+void styro_utf8_clean(char *text);
+
 /* Appends the bytes in base64 (RFC 4648 section 4, padded). */
 void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len);
 

@@ -1,6 +1,6 @@
 /*
- * Filling styro_error: context once, where it happened. Owns no memory and knows no names (names.c). Texts may quote what
- * a stranger wrote, so control bytes are taken out here, once, before any terminal sees them.
+ * Filling styro_error: context once, where it happened. Owns no memory and knows no names (names.c). Texts may quote
+ * what a stranger wrote, so control bytes are taken out here, once, before any terminal sees them.
  */
 #include "error.h"
 
@@ -28,6 +28,7 @@ static void drop_partial_character(char *text, size_t len)
 
 static void fill(char *out, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 
+/* Prints, cuts at a character and cleans; a text that cannot be printed is empty rather than garbage. */
 static void fill(char *out, size_t size, const char *format, va_list args)
 {
   int len = vsnprintf(out, size, format, args);
@@ -90,6 +91,7 @@ void styro_error_hint(styro_error *err, const char *format, ...)
   }
 }
 
+/* Says no more: the texts of an error have fixed room, and more could only be guessed. */
 int styro_fail_memory(styro_error *err, int stage)
 {
   return styro_fail(err, STYRO_ENOMEM, stage, 0, "out of memory");

@@ -1,6 +1,6 @@
 /*
- * What `extends` names, as layers laid on each other: presets by name, request files by path, nested and without cycles.
- * The only place where a request reads a file. Knows no defaults and no rules.
+ * What `extends` names, as layers laid on each other: presets by name, request files by path, nested and without
+ * cycles. The only place where a request reads a file. Knows no defaults and no rules.
  */
 #include "extends.h"
 
@@ -48,6 +48,7 @@ static void close_fd(const int *fd)
   }
 }
 
+/* errno first: nothing may come between. */
 static int fail_open(styro_error *err, const char *path)
 {
   int number = errno;
@@ -93,12 +94,14 @@ static int read_file(const char *path, struct styro_buffer *buffer, styro_error 
   return read_all(fd, path, buffer, err);
 }
 
+/* Decided by the name alone, so that a file called `python` in the directory changes nothing. */
 static bool is_path(const char *name)
 {
   size_t len = strlen(name);
   return strchr(name, '/') != NULL || (len > 5 && strcmp(name + len - 5, ".json") == 0);
 }
 
+/* The same reader as for requests: a request file is one. */
 static int load_file(const char *path, struct styro_layer *layer, styro_error *err)
 {
   struct styro_buffer buffer;
@@ -135,6 +138,7 @@ static int load(const char *name, struct styro_layer *layer, styro_error *err)
   return text == NULL ? fail_unknown_preset(err, name) : styro_read_document(layer, text, strlen(text), err);
 }
 
+/* By name. Two names of one file end at the depth instead. */
 static int check_chain(const struct chain *chain, styro_error *err)
 {
   for (const struct chain *outer = chain->outer; outer != NULL; outer = outer->outer) {
@@ -164,6 +168,7 @@ static int join(const struct chain *outer, const char *name, char *out, styro_er
 
 static int merge_layer(const struct merging *merging, const struct styro_layer *layer, const struct chain *chain);
 
+/* What it extends lies below it, so it is merged first. */
 static int merge_named(const struct merging *merging, const char *name, const struct chain *outer)
 {
   char path[STYRO_PATH_MAX];

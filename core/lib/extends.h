@@ -1,4 +1,6 @@
-/* What `extends` names, as layers: presets and request files, nested, without cycles. Knows no defaults and no rules. */
+/*
+ * What `extends` names, as layers: presets and request files, nested, without cycles. Knows no defaults and no rules.
+ */
 #ifndef STYRO_LIB_EXTENDS_H
 #define STYRO_LIB_EXTENDS_H
 

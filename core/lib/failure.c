@@ -117,6 +117,27 @@ static const char *find_hint(int code, uint32_t what, int number)
   return what < WIRE_WHAT_COUNT ? rows[what].hint : NULL;
 }
 
+static const struct wire_source *find_source(const styro_plan *plan, uint32_t number)
+{
+  const struct wire_step *step = wire_step_first(plan->block);
+  while (!wire_step_source(step) || number-- > 0) {
+    step = wire_step_next(step);
+  }
+  return wire_step_source(step);
+}
+
+/* The whole path on the host: what is opened below an earlier source is only the rest of it. */
+static void host_path(const styro_plan *plan, const struct wire_source *from, char *out, size_t size)
+{
+  char inner[256];
+  snprintf(out, size, "%s", wire_str(plan->block, from->path));
+  while (from->base) {
+    from = find_source(plan, from->base - 1);
+    snprintf(inner, sizeof inner, "%s", out);
+    snprintf(out, size, "%s/%s", wire_str(plan->block, from->path), inner);
+  }
+}
+
 /* The host object where opening it failed, else the place inside; a component that the helper named goes first. */
 static void find_object(const styro_plan *plan, const struct wire_step *step, uint32_t what, const char *component,
                         char *field, size_t field_size, char *object, size_t size)
@@ -128,7 +149,7 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   }
   bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE;
   if (from && on_host) {
-    snprintf(object, size, "%s", wire_str(plan->block, from->path));
+    host_path(plan, from, object, size);
   }
   if (component && component[0]) {
     if (step && step->code == WIRE_STEP_DEV && component[0] != '/') {
@@ -137,6 +158,25 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
       snprintf(object, size, "%s", component);
     }
   }
+}
+
+/* ": No such file or directory"; nothing where no system call failed. */
+static void say_errno(int number, char *out, size_t size)
+{
+  const char *words = strerrordesc_np(number);
+  if (number == 0) {
+    out[0] = 0;
+  } else if (words) {
+    snprintf(out, size, ": %s", words);
+  } else {
+    snprintf(out, size, ": error %d", number);
+  }
+}
+
+/* `run`, `promises` and `note` do nothing that could fail: the helper names them before its first step. */
+static bool is_done(const struct wire_step *step)
+{
+  return step && step->code > WIRE_STEP_NOTE;
 }
 
 static void say(const struct wire_step *step, uint32_t what, const char *object, char *out, size_t size)
@@ -151,7 +191,7 @@ static void say(const struct wire_step *step, uint32_t what, const char *object,
     snprintf(out, size, words, object);
 #pragma GCC diagnostic pop
   } else {
-    snprintf(out, size, "cannot %s%s%s%s", step ? styro_step_rows[step->code].does : "set up the sandbox",
+    snprintf(out, size, "cannot %s%s%s%s", is_done(step) ? styro_step_rows[step->code].does : "set up the sandbox",
              object[0] ? " `" : "", object, object[0] ? "`" : "");
   }
 }
@@ -163,6 +203,7 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   char field[128];
   char object[256];
   char words[384];
+  char cause[64];
   bool refused = what == WIRE_WHAT_PLAN || what == WIRE_WHAT_RUN;
   find_object(plan, refused ? NULL : step, what, component, field, sizeof field, object, sizeof object);
   say(refused ? NULL : step, what, object, words, sizeof words);
@@ -176,7 +217,8 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   if (refused) {
     styro_fail(err, code, stage, 0, "%s: it holds %s", words, wire_fault_text(sys_errno));
   } else {
-    styro_fail(err, code, stage, sys_errno, "%s: %s", words, strerrordesc_np(sys_errno));
+    say_errno(sys_errno, cause, sizeof cause);
+    styro_fail(err, code, stage, sys_errno, "%s%s", words, cause);
   }
   styro_error_field(err, "%s", field);
   styro_error_object(err, "%s", object);

@@ -11,12 +11,14 @@
 #include "protections.h"
 
 #define ID_MAX 4294967294 /* (uid_t)-1 means "no change" to setresuid(2) */
-#define SECONDS(n) ((int64_t)(n) * 1000000000)
+#define SECONDS(n) ((int64_t)(n)*1000000000)
 #define YEAR SECONDS(365 * 24 * 3600)
 #define KIB(n) ((int64_t)(n) << 10)
 #define GIB(n) ((int64_t)(n) << 30)
 #define PATH_LIMIT 4095
 
+/* A row is read as a row. */
+/* clang-format off */
 #define AT(member) .offset = offsetof(struct styro_fields, member), .size = sizeof(((struct styro_fields *)0)->member)
 #define RULE(member)                                                                                                   \
   .offset = offsetof(struct styro_path_rule, member), .size = sizeof(((struct styro_path_rule *)0)->member)
@@ -34,7 +36,7 @@
 /* One number for both, or an object. The kernel's resource numbers index struct styro_fields.rlimits. */
 #define RLIMIT(path, resource, text)                                                                                   \
   {.pointer = (path), .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, AT(rlimits[resource]),                    \
-   .shorthand = STYRO_EVERY_CHILD, .doc = (text)},                                                                                                     \
+   .shorthand = STYRO_EVERY_CHILD, .doc = (text)},                                                                     \
       {.pointer = path "/soft", .type = STYRO_TYPE_LIMIT, AT(rlimits[resource].soft)},                                 \
       {.pointer = path "/hard", .type = STYRO_TYPE_LIMIT, AT(rlimits[resource].hard)}
 
@@ -233,6 +235,7 @@ static const struct styro_field table[] = {
      .doc = "a run may choose its standard streams and its name, and nothing else"},
     LATER("/trace", "a report of what was denied"),
 };
+/* clang-format on */
 
 size_t styro_field_count(void)
 {
@@ -249,6 +252,7 @@ size_t styro_field_index(const struct styro_field *field)
   return (size_t)(field - table);
 }
 
+/* Linear: there are two hundred rows, and no request is long enough to feel it. */
 const struct styro_field *styro_field_exact(const char *pointer)
 {
   for (size_t i = 0; i < styro_field_count(); i++) {
@@ -265,6 +269,7 @@ const char *styro_field_key(const struct styro_field *field)
   return slash == NULL ? "" : slash + 1;
 }
 
+/* By the pointer alone, so that a row cannot stand below one parent and say another. */
 static bool is_child(const struct styro_field *parent, const struct styro_field *field)
 {
   size_t len = strlen(parent->pointer);
@@ -305,6 +310,7 @@ const struct styro_field *styro_field_shorthand(const struct styro_field *parent
   return NULL;
 }
 
+/* Backwards, because a parent stands before its children. */
 const struct styro_field *styro_field_parent(const struct styro_field *field)
 {
   for (size_t i = styro_field_index(field); i > 0; i--) {

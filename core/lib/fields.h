@@ -34,8 +34,8 @@ enum styro_type {
 
 enum styro_field_flags {
   STYRO_FIELD_VARIABLES = 1 << 0, /* ${NAME} is resolved in it */
-  STYRO_FIELD_HIDDEN = 1 << 1,    /* no key of its own: only the parent's scalar sets it, and it excludes its siblings */
-  STYRO_FIELD_WHOLE = 1 << 2,     /* a later layer's object replaces an earlier one's as a whole */
+  STYRO_FIELD_HIDDEN = 1 << 1, /* no key of its own: only the parent's scalar sets it, and it excludes its siblings */
+  STYRO_FIELD_WHOLE = 1 << 2,  /* a later layer's object replaces an earlier one's as a whole */
   STYRO_FIELD_ONE_OR_MORE = 1 << 3 /* a list that may be written as one text */
 };
 
@@ -43,20 +43,20 @@ enum styro_field_flags {
 #define STYRO_EVERY_CHILD "*"
 
 struct styro_field {
-  const char *pointer;     /* JSON pointer, "" for the request itself */
+  const char *pointer; /* JSON pointer, "" for the request itself */
   enum styro_type type;
-  unsigned flags;          /* enum styro_field_flags */
-  size_t offset, size;     /* of the member that holds it; of an object only where that is one struct */
-  int64_t min, max;        /* numbers: the value; texts: bytes; lists: items. Both 0: no bounds */
-  const char *fallback;    /* the default in the setters' grammar, NULL: none */
+  unsigned flags;           /* enum styro_field_flags */
+  size_t offset, size;      /* of the member that holds it; of an object only where that is one struct */
+  int64_t min, max;         /* numbers: the value; texts: bytes; lists: items. Both 0: no bounds */
+  const char *fallback;     /* the default in the setters' grammar, NULL: none */
   const char *const *words; /* enum: by index, "" for a value that cannot be written; list: what its items may be */
   const char *const *later; /* texts (or true, [], {}) that are known and not supported yet */
-  const char *shorthand;   /* object: key of the child that a scalar sets, or STYRO_EVERY_CHILD */
+  const char *shorthand;    /* object: key of the child that a scalar sets, or STYRO_EVERY_CHILD */
   /* What is wrong with a text, a list's item or a map's key; NULL when nothing is. */
   const char *(*complaint)(const char *text);
-  uint64_t promises;       /* bits of enum styro_protection that the field asks for (limits) */
-  const char *doc;         /* one line; NULL: described by its parent */
-  const char *hint;        /* what to write instead of a wrong value; NULL: the type's own words */
+  uint64_t promises; /* bits of enum styro_protection that the field asks for (limits) */
+  const char *doc;   /* one line; NULL: described by its parent */
+  const char *hint;  /* what to write instead of a wrong value; NULL: the type's own words */
 };
 
 /* Row 0 is the request itself; the row's number is the field's id. Children follow their parent. */
@@ -68,7 +68,9 @@ size_t styro_field_index(const struct styro_field *field);
 /* The last segment of its pointer: "wall" for "/timeout/wall". */
 const char *styro_field_key(const struct styro_field *field);
 
-/* The next row directly below `parent` after `previous` (NULL: the first); NULL after the last. Hidden ones included. */
+/*
+ * The next row directly below `parent` after `previous` (NULL: the first); NULL after the last. Hidden ones included.
+ */
 const struct styro_field *styro_field_child(const struct styro_field *parent, const struct styro_field *previous);
 /* The child with that key, hidden ones excluded; and the one that a scalar sets (NULL: none, or every child). */
 const struct styro_field *styro_field_named(const struct styro_field *parent, const char *key);

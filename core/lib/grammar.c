@@ -16,8 +16,14 @@ struct unit {
 
 static const struct unit size_units[] = {
     {"", 1},
-    {"K", UINT64_C(1) << 10},   {"M", UINT64_C(1) << 20},   {"G", UINT64_C(1) << 30},   {"T", UINT64_C(1) << 40},
-    {"KiB", UINT64_C(1) << 10}, {"MiB", UINT64_C(1) << 20}, {"GiB", UINT64_C(1) << 30}, {"TiB", UINT64_C(1) << 40},
+    {"K", UINT64_C(1) << 10},
+    {"M", UINT64_C(1) << 20},
+    {"G", UINT64_C(1) << 30},
+    {"T", UINT64_C(1) << 40},
+    {"KiB", UINT64_C(1) << 10},
+    {"MiB", UINT64_C(1) << 20},
+    {"GiB", UINT64_C(1) << 30},
+    {"TiB", UINT64_C(1) << 40},
     {NULL, 0},
 };
 
@@ -48,6 +54,7 @@ struct decimal {
   uint64_t scale;
 };
 
+/* Digits only, no sign and no space: strtoull(3) would take both, and wrap "-1" around. */
 static int read_whole(const char **text, uint64_t *out)
 {
   const char *c = *text;
@@ -66,6 +73,7 @@ static int read_whole(const char **text, uint64_t *out)
   return STYRO_GRAMMAR_OK;
 }
 
+/* Nine digits reach from hours to a nanosecond; more would be cut silently. */
 static int read_decimal(const char **text, struct decimal *out)
 {
   struct decimal number = {.scale = 1};
@@ -120,6 +128,7 @@ static int read_scaled(const char *text, const struct unit *units, uint64_t *out
   return __builtin_add_overflow(whole, part / number.scale, out) ? STYRO_GRAMMAR_RANGE : STYRO_GRAMMAR_OK;
 }
 
+/* For the types that are kept in an int64_t. */
 static int read_signed(const char *text, const struct unit *units, int64_t *out)
 {
   uint64_t value;
@@ -143,6 +152,7 @@ int styro_grammar_bool(const char *text, bool *out)
   return STYRO_GRAMMAR_OK;
 }
 
+/* INT64_MIN cannot be written: no field is near it. */
 int styro_grammar_int(const char *text, int64_t *out)
 {
   bool negative = text[0] == '-';
@@ -183,6 +193,7 @@ int styro_grammar_cores(const char *text, int64_t *out)
   return read_signed(text, core_units, out);
 }
 
+/* Octal always, with or without a leading zero, as chmod(1) reads it. */
 int styro_grammar_mode(const char *text, int64_t *out)
 {
   int64_t mode = 0;
@@ -200,6 +211,7 @@ int styro_grammar_mode(const char *text, int64_t *out)
   return STYRO_GRAMMAR_OK;
 }
 
+/* Written so that NaN fails the test as well. 9.2e18 is below INT64_MAX, which has no exact double. */
 int styro_grammar_scaled(double value, int64_t unit, int64_t *out)
 {
   double scaled = value * (double)unit;
@@ -222,6 +234,7 @@ static const struct unit *best_unit(const struct unit *units, uint64_t value)
   return best;
 }
 
+/* Zero has every unit; without one it reads back everywhere. */
 static const char *print_scaled(const struct unit *units, uint64_t value, char *out)
 {
   const struct unit *unit = best_unit(units, value);

@@ -9,6 +9,7 @@
 
 #include "json_scan.h"
 
+/* jansson leaves the code at `unknown` where it had no memory even for its reader. */
 static int fail_parse(const json_error_t *fault, styro_error *err)
 {
   const char *near = strstr(fault->text, " near ");
@@ -19,8 +20,7 @@ static int fail_parse(const json_error_t *fault, styro_error *err)
     styro_error_hint(err, "keep one of them");
     return STYRO_EPARSE;
   case json_error_unknown:
-  case json_error_out_of_memory:
-    return styro_fail_memory(err, STYRO_STAGE_PARSE);
+  case json_error_out_of_memory: return styro_fail_memory(err, STYRO_STAGE_PARSE);
   default:
     styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "not valid JSON at line %d, column %d: %s", fault->line,
                fault->column, fault->text);
@@ -36,8 +36,8 @@ static json_t *load(const char *text, size_t len, json_error_t *fault)
 }
 
 /*
- * jansson 2.14 calls some failures of malloc an invalid token (lex_scan_string). A wrong text is wrong twice, at the same
- * place; what is not was a lack of memory.
+ * jansson 2.14 calls some failures of malloc an invalid token (lex_scan_string). A wrong text is wrong twice, at the
+ * same place; what is not was a lack of memory.
  */
 static bool is_wrong_again(const char *text, size_t len, const json_error_t *fault)
 {
@@ -85,8 +85,8 @@ static bool is_whole(const char *text, size_t len, const struct styro_json_scan 
 static int check_scan(const struct styro_json_scan *scan, size_t len, styro_error *err)
 {
   if (len > STYRO_JSON_MAX) {
-    styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "the text is %zu bytes long, and a request has at most %zu", len,
-               STYRO_JSON_MAX);
+    styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "the text is %zu bytes long, and a request has at most %zu",
+               len, STYRO_JSON_MAX);
     styro_error_hint(err, "hand large data over in a file that `paths` shows");
     return STYRO_EPARSE;
   }
@@ -126,19 +126,12 @@ int styro_json_parse(const char *text, size_t len, json_t **out, styro_error *er
 const char *styro_json_noun(const json_t *value)
 {
   switch (json_typeof(value)) {
-  case JSON_OBJECT:
-    return "an object";
-  case JSON_ARRAY:
-    return "a list";
-  case JSON_STRING:
-    return "a text";
-  case JSON_INTEGER:
-    return "a whole number";
-  case JSON_REAL:
-    return "a number with a fraction";
-  case JSON_NULL:
-    return "null";
-  default:
-    return "true or false";
+  case JSON_OBJECT: return "an object";
+  case JSON_ARRAY: return "a list";
+  case JSON_STRING: return "a text";
+  case JSON_INTEGER: return "a whole number";
+  case JSON_REAL: return "a number with a fraction";
+  case JSON_NULL: return "null";
+  default: return "true or false";
   }
 }

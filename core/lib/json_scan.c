@@ -12,6 +12,7 @@ struct scanner {
   struct styro_json_scan *out;
 };
 
+/* Wrong digits give a wrong number: then the text is no JSON, and nobody asks for the sum. */
 static unsigned hex4(const struct scanner *s, size_t at)
 {
   unsigned unit = 0;
@@ -47,6 +48,7 @@ static void scan_text(struct scanner *s)
   s->at++;
 }
 
+/* Numbers, true, false, null: whatever is neither text nor bracket. */
 static void scan_other(struct scanner *s)
 {
   size_t start = s->at;
@@ -57,6 +59,7 @@ static void scan_other(struct scanner *s)
   s->out->longest_other = len > s->out->longest_other ? len : s->out->longest_other;
 }
 
+/* Only looked for when it is needed. */
 static void locate(const struct scanner *s)
 {
   s->out->line = 1;

@@ -1,6 +1,6 @@
 /*
- * Fields as JSON text, in the table's order, written so that reading it back gives the same fields; and single values as
- * plain text. Knows neither jansson nor any rule.
+ * Fields as JSON text, in the table's order, written so that reading it back gives the same fields; and single values
+ * as plain text. Knows neither jansson nor any rule.
  */
 #include "json_write.h"
 
@@ -61,6 +61,7 @@ static void write_protections(struct styro_buffer *buffer, uint64_t bits)
   styro_buffer_text(buffer, "]");
 }
 
+/* By name, also where it was given as a number: requests travel between kernels. */
 static void write_caps(struct styro_buffer *buffer, uint64_t bits)
 {
   bool first = true;
@@ -115,6 +116,7 @@ static void write_rules(struct styro_buffer *buffer, const struct styro_fields *
   styro_buffer_text(buffer, "}");
 }
 
+/* The counterpart of store_number in read_scalar.c. */
 static int64_t load_number(const struct styro_field *field, const void *place)
 {
   return field->size == sizeof(uint32_t) ? (int64_t) * (const uint32_t *)place : *(const int64_t *)place;
@@ -132,22 +134,16 @@ static void write_limit(struct styro_buffer *buffer, uint64_t limit)
   }
 }
 
+/* Durations as text: seconds as a JSON number would lose nanoseconds in a double. */
 static void write_number(struct styro_buffer *buffer, const struct styro_field *field, const void *place)
 {
   int64_t number = load_number(field, place);
   char text[STYRO_PRINTED];
   switch (field->type) {
-  case STYRO_TYPE_DURATION:
-    write_string(buffer, styro_print_duration(number, text));
-    break;
-  case STYRO_TYPE_CORES:
-    styro_buffer_text(buffer, styro_print_cores(number, text));
-    break;
-  case STYRO_TYPE_MODE:
-    styro_buffer_format(buffer, "\"%04" PRIo64 "\"", (uint64_t)number);
-    break;
-  default:
-    styro_buffer_format(buffer, "%" PRId64, number);
+  case STYRO_TYPE_DURATION: write_string(buffer, styro_print_duration(number, text)); break;
+  case STYRO_TYPE_CORES: styro_buffer_text(buffer, styro_print_cores(number, text)); break;
+  case STYRO_TYPE_MODE: styro_buffer_format(buffer, "\"%04" PRIo64 "\"", (uint64_t)number); break;
+  default: styro_buffer_format(buffer, "%" PRId64, number);
   }
 }
 
@@ -156,45 +152,20 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
 {
   const void *place = styro_field_place_const(field, base);
   switch (field->type) {
-  case STYRO_TYPE_BOOL:
-    styro_buffer_text(buffer, *(const bool *)place ? "true" : "false");
-    break;
-  case STYRO_TYPE_LIMIT:
-    write_limit(buffer, *(const uint64_t *)place);
-    break;
+  case STYRO_TYPE_BOOL: styro_buffer_text(buffer, *(const bool *)place ? "true" : "false"); break;
+  case STYRO_TYPE_LIMIT: write_limit(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_TEXT:
-  case STYRO_TYPE_PATH:
-    write_string(buffer, *(char *const *)place);
-    break;
-  case STYRO_TYPE_ENUM:
-    write_string(buffer, field->words[*(const int *)place]);
-    break;
-  case STYRO_TYPE_LIST:
-    write_list(buffer, place);
-    break;
-  case STYRO_TYPE_MAP:
-    write_map(buffer, place);
-    break;
-  case STYRO_TYPE_PROTECTIONS:
-    write_protections(buffer, *(const uint64_t *)place);
-    break;
-  case STYRO_TYPE_CAPS:
-    write_caps(buffer, *(const uint64_t *)place);
-    break;
-  case STYRO_TYPE_EMPTY:
-    styro_buffer_text(buffer, "[]");
-    break;
-  case STYRO_TYPE_FDS:
-    write_fds(buffer, base);
-    break;
-  case STYRO_TYPE_BPF:
-    write_bpf(buffer, base);
-    break;
-  case STYRO_TYPE_RULES:
-    write_rules(buffer, base);
-    break;
-  default:
-    write_number(buffer, field, place);
+  case STYRO_TYPE_PATH: write_string(buffer, *(char *const *)place); break;
+  case STYRO_TYPE_ENUM: write_string(buffer, field->words[*(const int *)place]); break;
+  case STYRO_TYPE_LIST: write_list(buffer, place); break;
+  case STYRO_TYPE_MAP: write_map(buffer, place); break;
+  case STYRO_TYPE_PROTECTIONS: write_protections(buffer, *(const uint64_t *)place); break;
+  case STYRO_TYPE_CAPS: write_caps(buffer, *(const uint64_t *)place); break;
+  case STYRO_TYPE_EMPTY: styro_buffer_text(buffer, "[]"); break;
+  case STYRO_TYPE_FDS: write_fds(buffer, base); break;
+  case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
+  case STYRO_TYPE_RULES: write_rules(buffer, base); break;
+  default: write_number(buffer, field, place);
   }
 }
 
@@ -241,8 +212,8 @@ void styro_write_rule(struct styro_buffer *buffer, const struct styro_path_rule 
 /* The child whose value says it all: the shorthand's when no sibling was given, or any of those that are all alike. */
 static const struct styro_field *alone(const struct styro_layer *layer, const struct styro_field *object)
 {
-  const struct styro_field *first = styro_field_every_child(object) ? styro_field_child(object, NULL)
-                                                                    : styro_field_shorthand(object);
+  const struct styro_field *first =
+      styro_field_every_child(object) ? styro_field_child(object, NULL) : styro_field_shorthand(object);
   if (first == NULL || !styro_layer_has(layer, first)) {
     return NULL;
   }
@@ -259,6 +230,7 @@ static const struct styro_field *alone(const struct styro_layer *layer, const st
   return first;
 }
 
+/* Written as short as it can be read: `"timeout":"5s"`, not `"timeout":{"wall":"5s"}`. */
 static void write_object(struct styro_buffer *buffer, const struct styro_layer *layer, const struct styro_field *object)
 {
   const struct styro_field *child = alone(layer, object);
@@ -289,23 +261,16 @@ void styro_write_json(struct styro_buffer *buffer, const struct styro_layer *lay
   }
 }
 
+/* No quotes and no units: what a program compares, not what a person reads. */
 void styro_write_plain(struct styro_buffer *buffer, const struct styro_field *field, const void *base)
 {
   const void *place = styro_field_place_const(field, base);
   switch (field->type) {
   case STYRO_TYPE_TEXT:
-  case STYRO_TYPE_PATH:
-    styro_buffer_text(buffer, *(char *const *)place);
-    break;
-  case STYRO_TYPE_ENUM:
-    styro_buffer_text(buffer, field->words[*(const int *)place]);
-    break;
-  case STYRO_TYPE_DURATION:
-    styro_buffer_format(buffer, "%" PRId64, *(const int64_t *)place);
-    break;
-  case STYRO_TYPE_MODE:
-    styro_buffer_format(buffer, "%04" PRIo64, (uint64_t)load_number(field, place));
-    break;
+  case STYRO_TYPE_PATH: styro_buffer_text(buffer, *(char *const *)place); break;
+  case STYRO_TYPE_ENUM: styro_buffer_text(buffer, field->words[*(const int *)place]); break;
+  case STYRO_TYPE_DURATION: styro_buffer_format(buffer, "%" PRId64, *(const int64_t *)place); break;
+  case STYRO_TYPE_MODE: styro_buffer_format(buffer, "%04" PRIo64, (uint64_t)load_number(field, place)); break;
   case STYRO_TYPE_LIMIT:
     if (*(const uint64_t *)place == STYRO_UNLIMITED) {
       styro_buffer_text(buffer, "unlimited");
@@ -313,8 +278,7 @@ void styro_write_plain(struct styro_buffer *buffer, const struct styro_field *fi
       styro_buffer_format(buffer, "%" PRIu64, *(const uint64_t *)place);
     }
     break;
-  default:
-    write_value(buffer, field, base);
+  default: write_value(buffer, field, base);
   }
 }
 

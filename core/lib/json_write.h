@@ -9,8 +9,8 @@ void styro_write_json(struct styro_buffer *buffer, const struct styro_layer *lay
 void styro_write_rule(struct styro_buffer *buffer, const struct styro_path_rule *rule);
 
 /*
- * One value for machines: texts as they are, durations in nanoseconds, sizes in bytes, lists and objects as JSON. base as
- * for styro_read(). An object or a rule that one word stands for is written as that word's plain text.
+ * One value for machines: texts as they are, durations in nanoseconds, sizes in bytes, lists and objects as JSON.
+ * base as for styro_read(). An object or a rule that one word stands for is written as that word's plain text.
  */
 void styro_write_plain(struct styro_buffer *buffer, const struct styro_field *field, const void *base);
 void styro_write_plain_object(struct styro_buffer *buffer, const struct styro_layer *layer,

@@ -15,23 +15,16 @@ int styro_layer_init(struct styro_layer *layer, const styro_allocator *alloc)
   return layer->set == NULL ? STYRO_ENOMEM : 0;
 }
 
+/* The switch of types that own memory; what owns none is simply zeroed. */
 static void clear_place(struct styro_layer *layer, const struct styro_field *field)
 {
   void *place = styro_field_place(field, &layer->fields);
   switch (field->type) {
   case STYRO_TYPE_TEXT:
-  case STYRO_TYPE_PATH:
-    styro_text_replace(&layer->alloc, place, NULL);
-    break;
-  case STYRO_TYPE_LIST:
-    styro_list_free(&layer->alloc, place);
-    break;
-  case STYRO_TYPE_MAP:
-    styro_map_free(&layer->alloc, place);
-    break;
-  case STYRO_TYPE_RULES:
-    styro_rules_free(&layer->alloc, &layer->fields);
-    break;
+  case STYRO_TYPE_PATH: styro_text_replace(&layer->alloc, place, NULL); break;
+  case STYRO_TYPE_LIST: styro_list_free(&layer->alloc, place); break;
+  case STYRO_TYPE_MAP: styro_map_free(&layer->alloc, place); break;
+  case STYRO_TYPE_RULES: styro_rules_free(&layer->alloc, &layer->fields); break;
   case STYRO_TYPE_FDS:
     styro_dealloc(&layer->alloc, layer->fields.preserve_fds, layer->fields.preserve_fds_n * sizeof(int));
     layer->fields.preserve_fds = NULL;
@@ -43,8 +36,7 @@ static void clear_place(struct styro_layer *layer, const struct styro_field *fie
     layer->fields.bpf = NULL;
     layer->fields.bpf_n = 0;
     break;
-  default:
-    memset(place, 0, field->size);
+  default: memset(place, 0, field->size);
   }
 }
 
@@ -54,12 +46,15 @@ static bool is_kept_here(const struct styro_field *field)
   return strncmp(field->pointer, "/paths/", 7) != 0;
 }
 
+/* A row and all below it stand together in the table, so a prefix is enough. */
 static bool is_within(const struct styro_field *outer, const struct styro_field *field)
 {
   size_t len = strlen(outer->pointer);
-  return strncmp(field->pointer, outer->pointer, len) == 0 && (field->pointer[len] == '\0' || field->pointer[len] == '/');
+  return strncmp(field->pointer, outer->pointer, len) == 0 &&
+         (field->pointer[len] == '\0' || field->pointer[len] == '/');
 }
 
+/* Also zeroes: a field that was not given must look alike in every layer, for it may be compared. */
 void styro_layer_clear(struct styro_layer *layer, const struct styro_field *field)
 {
   for (size_t i = styro_field_index(field); i < styro_field_count() && is_within(field, styro_field_at(i)); i++) {
@@ -101,6 +96,7 @@ void styro_layer_mark(struct styro_layer *layer, const struct styro_field *field
   layer->set[styro_field_index(field)] = 1;
 }
 
+/* Maps merge by key; the order is that of the first who named the key. */
 static int merge_map(struct styro_layer *lower, struct styro_map *to, const struct styro_map *from)
 {
   for (size_t i = 0; i < from->n; i++) {
@@ -111,6 +107,7 @@ static int merge_map(struct styro_layer *lower, struct styro_map *to, const stru
   return 0;
 }
 
+/* Rules merge by path, whole rule by whole rule: half of two rules would be nobody's wish. */
 static int merge_rules(struct styro_layer *lower, const struct styro_fields *from)
 {
   for (size_t i = 0; i < from->rules_n; i++) {
@@ -136,6 +133,7 @@ static int copy_fds(struct styro_layer *lower, const struct styro_field *field, 
   return 0;
 }
 
+/* A program is one thing: the later one replaces it. */
 static int copy_bpf(struct styro_layer *lower, const struct styro_field *field, const struct styro_fields *from)
 {
   struct styro_bpf *copy = styro_alloc_array(&lower->alloc, from->bpf_n, sizeof *copy);
@@ -156,24 +154,15 @@ static int copy_place(struct styro_layer *lower, const struct styro_field *field
   void *to = styro_field_place(field, &lower->fields);
   const void *place = styro_field_place_const(field, from);
   switch (field->type) {
-  case STYRO_TYPE_OBJECT:
-    return 0; /* what it holds is its children's */
+  case STYRO_TYPE_OBJECT: return 0; /* what it holds is its children's */
   case STYRO_TYPE_TEXT:
-  case STYRO_TYPE_PATH:
-    return styro_text_replace(&lower->alloc, to, *(char *const *)place);
-  case STYRO_TYPE_LIST:
-    return styro_list_copy(&lower->alloc, to, place);
-  case STYRO_TYPE_MAP:
-    return merge_map(lower, to, place);
-  case STYRO_TYPE_RULES:
-    return merge_rules(lower, from);
-  case STYRO_TYPE_FDS:
-    return copy_fds(lower, field, from);
-  case STYRO_TYPE_BPF:
-    return copy_bpf(lower, field, from);
-  default:
-    memcpy(to, place, field->size);
-    return 0;
+  case STYRO_TYPE_PATH: return styro_text_replace(&lower->alloc, to, *(char *const *)place);
+  case STYRO_TYPE_LIST: return styro_list_copy(&lower->alloc, to, place);
+  case STYRO_TYPE_MAP: return merge_map(lower, to, place);
+  case STYRO_TYPE_RULES: return merge_rules(lower, from);
+  case STYRO_TYPE_FDS: return copy_fds(lower, field, from);
+  case STYRO_TYPE_BPF: return copy_bpf(lower, field, from);
+  default: memcpy(to, place, field->size); return 0;
   }
 }
 

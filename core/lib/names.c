@@ -12,6 +12,7 @@
 #define COUNT(names) (sizeof(names) / sizeof((names)[0]))
 #define NAME(constant) [constant] = #constant
 
+/* clang-format off */
 /* Indexed by the number; a name for an alias of another number (EWOULDBLOCK, SIGPOLL) has no row of its own. */
 static const char *const errno_names[] = {
     NAME(EPERM), NAME(ENOENT), NAME(ESRCH), NAME(EINTR), NAME(EIO), NAME(ENXIO), NAME(E2BIG), NAME(ENOEXEC),
@@ -32,7 +33,7 @@ static const char *const errno_names[] = {
     NAME(ECONNREFUSED), NAME(EHOSTDOWN), NAME(EHOSTUNREACH), NAME(EALREADY), NAME(EINPROGRESS), NAME(ESTALE),
     NAME(EUCLEAN), NAME(ENOTNAM), NAME(ENAVAIL), NAME(EISNAM), NAME(EREMOTEIO), NAME(EDQUOT), NAME(ENOMEDIUM),
     NAME(EMEDIUMTYPE), NAME(ECANCELED), NAME(ENOKEY), NAME(EKEYEXPIRED), NAME(EKEYREVOKED), NAME(EKEYREJECTED),
-    NAME(EOWNERDEAD), NAME(ENOTRECOVERABLE), NAME(ERFKILL),
+    NAME(EOWNERDEAD), NAME(ENOTRECOVERABLE), NAME(ERFKILL), NAME(EHWPOISON),
 };
 
 static const char *const signal_names[] = {
@@ -68,12 +69,14 @@ static const char *const protection_names[] = {
     "limit_pids", "limit_cpu", "limit_cpuset", "limit_io", "rlimits", "disk_size", "output_limit", "timeout_wall",
     "timeout_cpu", "lsm_label",
 };
+/* clang-format on */
 
 _Static_assert(COUNT(protection_names) == STYRO_PROTECTION_COUNT, "a protection without a name");
 _Static_assert(COUNT(stage_names) == STYRO_STAGE_SUPERVISE + 1, "a stage without a name");
 _Static_assert(COUNT(code_names) == -STYRO_EIO + 1, "a code without a name");
 _Static_assert(COUNT(reason_names) == STYRO_LOST + 1, "a reason without a name");
 
+/* A table may have holes (41 and 58 are no errno): they read as unknown, too. */
 static const char *name_at(const char *const *names, size_t n, int number, const char *otherwise)
 {
   if (number < 0 || (size_t)number >= n || names[number] == NULL) {

@@ -35,6 +35,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
   return last[b_len];
 }
 
+/* One edit for each three letters, at least one; a word that would be rewritten as a whole is no suggestion. */
 void styro_nearest_offer(struct styro_nearest *nearest, const char *candidate)
 {
   size_t word_len = strlen(nearest->word), len = strlen(candidate);

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+/* The pointer itself is at fault, so it is also the field. */
 static int fail_pointer(struct styro_reading *in, const char *pointer, const char *message)
 {
   styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%.200s` %s", pointer, message);
   styro_error_field(in->err, "%s", pointer);
-  styro_error_hint(in->err, "a pointer is such as \"/timeout/wall\" or \"/paths/~1out\"; ~1 stands for `/`, ~0 for `~`");
+  styro_error_hint(in->err,
+                   "a pointer is such as \"/timeout/wall\" or \"/paths/~1out\"; ~1 stands for `/`, ~0 for `~`");
   return STYRO_EREQUEST;
 }
 
@@ -47,8 +49,7 @@ static int descend(struct styro_reading *in, struct styro_place *place, const ch
     place->field = child;
     return 0;
   }
-  case STYRO_TYPE_LATER:
-    return styro_read_refuse_later(in, place->field, NULL);
+  case STYRO_TYPE_LATER: return styro_read_refuse_later(in, place->field, NULL);
   case STYRO_TYPE_MAP:
   case STYRO_TYPE_RULES:
     if (place->container != NULL) {

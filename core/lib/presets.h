@@ -9,7 +9,7 @@ struct styro_preset {
   const char *text; /* JSON, as in core/presets */
 };
 
-/* Ends with a row without a name. Written by core/presets/embed.py (presets_data.c). */
+/* Ends with a row without a name. Written by core/presets/make_presets.py (presets_generated.c). */
 extern const struct styro_preset styro_presets[];
 
 /* JSON text of the preset, NULL for an unknown name. Static text. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* The group words are no protections, so that an outcome never lists them. */
 uint64_t styro_protections_named(const char *name)
 {
   if (strcmp(name, "limits") == 0) {

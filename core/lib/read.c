@@ -47,6 +47,7 @@ size_t styro_at_push(struct styro_reading *in, const char *key)
   return mark;
 }
 
+/* RFC 6901, section 4: the index of a list is written in decimal. */
 size_t styro_at_push_index(struct styro_reading *in, size_t index)
 {
   char key[24];
@@ -59,6 +60,7 @@ void styro_at_pop(struct styro_reading *in, size_t mark)
   in->at[mark] = '\0';
 }
 
+/* At a failure the pointer stays where it is: the error was filled from it. */
 static int read_object(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *object)
 {
   const char *key;
@@ -79,6 +81,7 @@ static int read_object(struct styro_reading *in, const struct styro_field *field
   return 0;
 }
 
+/* The children are of one type, so that what fails for one fails for the first. */
 static int read_every_child(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   const struct styro_field *child = NULL;
@@ -125,6 +128,7 @@ int styro_read(struct styro_reading *in, const struct styro_field *field, void *
   return code;
 }
 
+/* Not marked as given, so that `is set` still tells what people wrote. */
 int styro_read_fallback(struct styro_reading *in, const struct styro_field *field)
 {
   json_auto_t *value = json_string(field->fallback);
@@ -171,6 +175,7 @@ static int check_dialect(const json_t *document, styro_error *err)
   return 0;
 }
 
+/* The value lives in jansson's memory only as long as this call. */
 int styro_read_document(struct styro_layer *layer, const char *text, size_t len, styro_error *err)
 {
   json_auto_t *document = NULL;

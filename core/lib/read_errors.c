@@ -26,6 +26,7 @@ int styro_read_memory(struct styro_reading *in)
   return styro_fail_memory(in->err, STYRO_STAGE_PARSE);
 }
 
+/* The row knows its field better than the type does. */
 static void add_hint(struct styro_reading *in, const struct styro_field *field)
 {
   const char *hint = field->hint != NULL ? field->hint : styro_type_hint(field->type);
@@ -39,14 +40,11 @@ static bool takes_text(const struct styro_reading *in, enum styro_type type)
   case STYRO_TYPE_SIZE:
   case STYRO_TYPE_LIMIT:
   case STYRO_TYPE_DURATION:
-  case STYRO_TYPE_MODE:
-    return true;
+  case STYRO_TYPE_MODE: return true;
   case STYRO_TYPE_BOOL:
   case STYRO_TYPE_INT:
-  case STYRO_TYPE_CORES:
-    return in->origin == STYRO_FROM_TEXT;
-  default:
-    return false;
+  case STYRO_TYPE_CORES: return in->origin == STYRO_FROM_TEXT;
+  default: return false;
   }
 }
 
@@ -68,6 +66,7 @@ int styro_read_wrong(struct styro_reading *in, const struct styro_field *field, 
   return code;
 }
 
+/* The value is shown as it was written, the bounds in the unit that people use. */
 int styro_read_range(struct styro_reading *in, const struct styro_field *field, const json_t *value)
 {
   char shown[200], min[STYRO_PRINTED], max[STYRO_PRINTED];
@@ -84,6 +83,7 @@ int styro_read_range(struct styro_reading *in, const struct styro_field *field, 
   return STYRO_EREQUEST;
 }
 
+/* A mistyped word gets its neighbour named, any other the row's own hint. */
 int styro_read_unknown_word(struct styro_reading *in, const struct styro_field *field, const char *word)
 {
   char known[300];
@@ -146,6 +146,7 @@ int styro_read_complaint(struct styro_reading *in, const char *text, const char 
   return STYRO_EREQUEST;
 }
 
+/* A minimum above one does not occur: a list is either needed or not. */
 int styro_read_count(struct styro_reading *in, const struct styro_field *field, size_t n)
 {
   if ((int64_t)n >= field->min && (field->max == 0 || (int64_t)n <= field->max)) {
@@ -155,8 +156,8 @@ int styro_read_count(struct styro_reading *in, const struct styro_field *field, 
     styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "the list is empty, and needs at least one item");
     styro_error_hint(in->err, "leave the field out where nothing is meant");
   } else {
-    styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "%zu items are too many: at most %lld can stand here", n,
-               (long long)field->max);
+    styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "%zu items are too many: at most %lld can stand here",
+               n, (long long)field->max);
   }
   styro_error_field(in->err, "%s", in->at);
   return STYRO_EREQUEST;
@@ -175,14 +176,10 @@ static int fail_later(struct styro_reading *in, const char *what, const char *ho
 static const char *spelling(const json_t *value)
 {
   switch (json_typeof(value)) {
-  case JSON_STRING:
-    return json_string_value(value);
-  case JSON_TRUE:
-    return "true";
-  case JSON_ARRAY:
-    return json_array_size(value) == 0 ? "[]" : "[...]";
-  default:
-    return "";
+  case JSON_STRING: return json_string_value(value);
+  case JSON_TRUE: return "true";
+  case JSON_ARRAY: return json_array_size(value) == 0 ? "[]" : "[...]";
+  default: return "";
   }
 }
 

@@ -36,6 +36,7 @@ static int read_item(struct styro_reading *in, const struct styro_field *field, 
 /* One item of a list, set or program. */
 typedef int item_reader(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item);
 
+/* What is wrong with an item is said at the item's own pointer. */
 static int read_items(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value,
                       item_reader *read_one)
 {
@@ -58,6 +59,7 @@ static int read_list_item(struct styro_reading *in, const struct styro_field *fi
   return read_item(in, field, styro_field_place(field, base), item);
 }
 
+/* Counted before it is read: an absurd list costs nothing. */
 int styro_read_list(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   struct styro_list *list = styro_field_place(field, base);
@@ -68,6 +70,7 @@ int styro_read_list(struct styro_reading *in, const struct styro_field *field, v
   return code == 0 ? read_items(in, field, base, value, read_list_item) : code;
 }
 
+/* The value first: its message is the more useful where both are wrong. */
 static int read_entry(struct styro_reading *in, const struct styro_field *field, struct styro_map *map, const char *key,
                       const json_t *value)
 {
@@ -85,8 +88,8 @@ static int read_entry(struct styro_reading *in, const struct styro_field *field,
 
 int styro_read_map(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
-  int code = json_is_object(value) ? styro_read_count(in, field, json_object_size(value))
-                                   : styro_read_wrong(in, field, value);
+  int code =
+      json_is_object(value) ? styro_read_count(in, field, json_object_size(value)) : styro_read_wrong(in, field, value);
   if (code != 0) {
     return code;
   }
@@ -104,6 +107,7 @@ int styro_read_map(struct styro_reading *in, const struct styro_field *field, vo
   return 0;
 }
 
+/* The group words are offered too. */
 static int fail_unknown_protection(struct styro_reading *in, const char *name)
 {
   struct styro_nearest nearest = {.word = name};
@@ -182,6 +186,7 @@ int styro_read_empty(struct styro_reading *in, const struct styro_field *field, 
   return 0;
 }
 
+/* One descriptor twice would mean that the second close(2) hits a stranger's. */
 static int read_descriptor(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item)
 {
   struct styro_fields *fields = base;
@@ -215,7 +220,8 @@ int styro_read_fds(struct styro_reading *in, const struct styro_field *field, vo
     return 0;
   }
   if (fields->preserve_by_caller) {
-    styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "preserve_fds is `by_caller`, and lists none of its own");
+    styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0,
+               "preserve_fds is `by_caller`, and lists none of its own");
     styro_error_field(in->err, "%s", in->at);
     styro_error_hint(in->err, "hand the descriptor over with the run");
     return STYRO_EREQUEST;
@@ -233,6 +239,7 @@ static bool part_of_instruction(const json_t *item, size_t index, uint32_t max, 
   return true;
 }
 
+/* Whether the program is sound is a matter of the rules; here only the shape. */
 static int read_instruction(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item)
 {
   struct styro_fields *fields = base;
@@ -251,6 +258,7 @@ static int read_instruction(struct styro_reading *in, const struct styro_field *
   return 0;
 }
 
+/* Into a block of its own first, so that a wrong instruction leaves no half program. */
 int styro_read_bpf(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   size_t n = json_array_size(value);
@@ -276,14 +284,17 @@ int styro_read_bpf(struct styro_reading *in, const struct styro_field *field, vo
 /* `/out` and `/out/` are the same place: one object must not say both. */
 static int fail_same_place(struct styro_reading *in, const char *key, const char *path)
 {
-  styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%.200s` is the same place as another key of `paths`: "
-             "both are `%.200s`", key, path);
+  styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0,
+             "`%.200s` is the same place as another key of `paths`: "
+             "both are `%.200s`",
+             key, path);
   styro_error_field(in->err, "%s", in->at);
   styro_error_object(in->err, "%s", path);
   styro_error_hint(in->err, "keep one of them");
   return STYRO_EREQUEST;
 }
 
+/* Two keys of one object, not two layers: those may well name the same place. */
 static int read_rule(struct styro_reading *in, struct styro_fields *fields, const char *key, const json_t *value)
 {
   const styro_allocator *alloc = &in->layer->alloc;
@@ -304,8 +315,8 @@ static int read_rule(struct styro_reading *in, struct styro_fields *fields, cons
 
 int styro_read_rules(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
-  int code = json_is_object(value) ? styro_read_count(in, field, json_object_size(value))
-                                   : styro_read_wrong(in, field, value);
+  int code =
+      json_is_object(value) ? styro_read_count(in, field, json_object_size(value)) : styro_read_wrong(in, field, value);
   if (code != 0) {
     return code;
   }

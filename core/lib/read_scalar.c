@@ -43,6 +43,7 @@ int styro_read_bool(struct styro_reading *in, const struct styro_field *field, v
   return 0;
 }
 
+/* In JSON a whole number is a number: "5" in quotes is more often a mistake than a wish. Setters have only text. */
 static int number_from_text(enum styro_type type, bool setter, const char *text, int64_t *out)
 {
   uint64_t size = 0;
@@ -55,14 +56,10 @@ static int number_from_text(enum styro_type type, bool setter, const char *text,
     }
     *out = (int64_t)size;
     return fault;
-  case STYRO_TYPE_DURATION:
-    return styro_grammar_duration(text, out);
-  case STYRO_TYPE_MODE:
-    return styro_grammar_mode(text, out);
-  case STYRO_TYPE_CORES:
-    return setter ? styro_grammar_cores(text, out) : STYRO_GRAMMAR_WRONG;
-  default:
-    return setter ? styro_grammar_int(text, out) : STYRO_GRAMMAR_WRONG;
+  case STYRO_TYPE_DURATION: return styro_grammar_duration(text, out);
+  case STYRO_TYPE_MODE: return styro_grammar_mode(text, out);
+  case STYRO_TYPE_CORES: return setter ? styro_grammar_cores(text, out) : STYRO_GRAMMAR_WRONG;
+  default: return setter ? styro_grammar_int(text, out) : STYRO_GRAMMAR_WRONG;
   }
 }
 
@@ -75,12 +72,13 @@ static int64_t unit_of(enum styro_type type, enum styro_origin origin)
   return type == STYRO_TYPE_CORES ? 1000000 : 1;
 }
 
+/* A NUL inside would end the text early and let "5\0x" pass as 5. */
 static int number_of(const struct styro_reading *in, enum styro_type type, const json_t *value, int64_t *out)
 {
   int64_t unit = unit_of(type, in->origin);
   if (json_is_integer(value)) {
     return __builtin_mul_overflow((int64_t)json_integer_value(value), unit, out) ? STYRO_GRAMMAR_RANGE
-                                                                                : STYRO_GRAMMAR_OK;
+                                                                                 : STYRO_GRAMMAR_OK;
   }
   if (json_is_real(value) && unit != 1) {
     return styro_grammar_scaled(json_real_value(value), unit, out);
@@ -91,6 +89,7 @@ static int number_of(const struct styro_reading *in, enum styro_type type, const
   return STYRO_GRAMMAR_WRONG;
 }
 
+/* The modes of path rules are kept in 32 bits, all other numbers in 64. */
 static void store_number(const struct styro_field *field, void *base, int64_t number)
 {
   void *place = styro_field_place(field, base);
@@ -115,6 +114,7 @@ int styro_read_number(struct styro_reading *in, const struct styro_field *field,
   return 0;
 }
 
+/* RLIM_INFINITY is the largest number, so that it compares as people mean it. */
 int styro_read_limit(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   uint64_t limit = 0;
@@ -135,6 +135,7 @@ int styro_read_limit(struct styro_reading *in, const struct styro_field *field, 
   return 0;
 }
 
+/* Lengths are bytes, as the kernel counts them. */
 int styro_read_text(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   int code = 0;
@@ -204,6 +205,7 @@ int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro
   return styro_text_replace(&in->layer->alloc, &rule->path, path) == 0 ? 0 : styro_read_memory(in);
 }
 
+/* The word's place in the row is the value of the C enum: both stand in the same order. */
 int styro_read_enum(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   int code = 0;

@@ -14,11 +14,13 @@ static void write_name(struct styro_buffer *buffer, const struct styro_field *fi
   }
 }
 
+/* Of numbers only: how long a list may be is no news to anybody who writes one. */
 static void write_bounds(struct styro_buffer *buffer, const struct styro_field *field)
 {
   char min[STYRO_PRINTED], max[STYRO_PRINTED];
-  bool numeric = field->type == STYRO_TYPE_INT || field->type == STYRO_TYPE_SIZE || field->type == STYRO_TYPE_DURATION ||
-                 field->type == STYRO_TYPE_CORES || field->type == STYRO_TYPE_MODE;
+  bool numeric = field->type == STYRO_TYPE_INT || field->type == STYRO_TYPE_SIZE ||
+                 field->type == STYRO_TYPE_DURATION || field->type == STYRO_TYPE_CORES ||
+                 field->type == STYRO_TYPE_MODE;
   if (!numeric) {
     return;
   }
@@ -58,6 +60,7 @@ static void write_object_takes(struct styro_buffer *buffer, const struct styro_f
   styro_buffer_text(buffer, "an object");
 }
 
+/* That of an object is what its scalar would be. */
 static const char *default_of(const struct styro_field *field)
 {
   const struct styro_field *scalar = field->type == STYRO_TYPE_OBJECT ? styro_field_shorthand(field) : field;
@@ -80,6 +83,7 @@ static void write_row(struct styro_buffer *buffer, const struct styro_field *fie
                       (field->flags & STYRO_FIELD_VARIABLES) != 0 ? "; `${NAME}` is resolved" : "");
 }
 
+/* Also words: `subuid` is as unknown as `mounts`. */
 static void write_later(struct styro_buffer *buffer)
 {
   styro_buffer_text(buffer, "\n## Known, and not supported yet\n\nRefused by name, never ignored.\n\n");
@@ -106,8 +110,8 @@ static void write_later(struct styro_buffer *buffer)
 
 static const char introduction[] =
     "# The request, version 1\n\n"
-    "A request is one JSON object with `\"version\": 1`. It is read exactly: unknown and duplicate keys are refused. The "
-    "C setters take the same fields by JSON pointer (`/timeout/wall`), the command's `--set` by dotted name "
+    "A request is one JSON object with `\"version\": 1`. It is read exactly: unknown and duplicate keys are refused. "
+    "The C setters take the same fields by JSON pointer (`/timeout/wall`), the command's `--set` by dotted name "
     "(`timeout.wall=5s`).\n\n"
     "Sizes are a number of bytes or text in binary units (`\"64K\"`, `\"256M\"`, `\"1.5G\"`); durations a number of "
     "seconds or text (`\"500ms\"`, `\"1.5s\"`, `\"2m\"`, `\"1h\"`). `*` stands for any key. Variables `${NAME}` have "

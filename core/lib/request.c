@@ -1,6 +1,7 @@
 /*
- * The request as a handle: its life, and the few setters keyed by JSON pointer. Every setter turns what it is given into
- * a JSON value and reads that, so that a setter and a file say the same. What comes out of a handle: request_text.c.
+ * The request as a handle: its life, and the few setters keyed by JSON pointer. Every setter turns what it is given
+ * into a JSON value and reads that, so that a setter and a file say the same. What comes out of a handle:
+ * request_text.c.
  */
 #include <string.h>
 
@@ -55,6 +56,7 @@ const styro_allocator *styro_request_allocator(const styro_request *request)
   return &request->alloc;
 }
 
+/* The version that a new handle has is read again from the text, which must have one. */
 int styro_request_from_json(const styro_allocator *alloc, const char *text, size_t len, styro_request **out,
                             styro_error *err)
 {
@@ -119,8 +121,8 @@ static int read_place(struct styro_reading *in, const struct styro_place *place,
 }
 
 /*
- * Reads the value into a layer of its own and lays that on the request: what is wrong changes nothing. Adding starts from
- * what is there.
+ * Reads the value into a layer of its own and lays that on the request: what is wrong changes nothing. Adding starts
+ * from what is there.
  */
 static int assign(styro_request *request, struct styro_reading *in, const struct styro_place *place, json_t *value)
 {
@@ -138,9 +140,11 @@ static int assign(styro_request *request, struct styro_reading *in, const struct
     code = styro_read_memory(in);
   }
   styro_layer_free(&scratch);
+  in->layer = NULL;
   return code;
 }
 
+/* JSON cannot carry other bytes, and the request could not be written back. */
 static int check_text(struct styro_reading *in, const char *text)
 {
   if (styro_utf8_valid(text, strlen(text))) {
@@ -161,13 +165,12 @@ static bool takes_json(const struct styro_field *field)
   case STYRO_TYPE_EMPTY:
   case STYRO_TYPE_FDS:
   case STYRO_TYPE_BPF:
-  case STYRO_TYPE_RULES:
-    return true;
-  default:
-    return false;
+  case STYRO_TYPE_RULES: return true;
+  default: return false;
   }
 }
 
+/* A syntax error has a line and a column of the value, and the field that it was for. */
 static int value_of_json(struct styro_reading *in, const char *text, json_t **out)
 {
   int code = styro_json_parse(text, strlen(text), out, in->err);
@@ -177,6 +180,7 @@ static int value_of_json(struct styro_reading *in, const char *text, json_t **ou
   return code;
 }
 
+/* From here on a list's items are JSON, and follow its stricter rules. */
 static int value_of_text(struct styro_reading *in, const struct styro_place *place, const char *text, json_t **out)
 {
   bool entry_of_map = place->field == place->container;
@@ -204,7 +208,8 @@ int styro_request_set(styro_request *request, const char *pointer, const char *t
   return assign(request, &in, &place, value);
 }
 
-int styro_request_set_int(styro_request *request, const char *pointer, int64_t number, styro_error *err)
+/* JSON's integers are int64_t in jansson, so that nothing is lost on the way. */
+int styro_request_set_int(styro_request *request, const char *pointer, int64_t value, styro_error *err)
 {
   if (request == NULL || pointer == NULL) {
     return fail_usage(err, "a request and a pointer are needed");
@@ -215,8 +220,8 @@ int styro_request_set_int(styro_request *request, const char *pointer, int64_t n
   if (code != 0) {
     return code;
   }
-  json_auto_t *value = json_integer(number);
-  return value == NULL ? styro_read_memory(&in) : assign(request, &in, &place, value);
+  json_auto_t *integer = json_integer(value);
+  return integer == NULL ? styro_read_memory(&in) : assign(request, &in, &place, integer);
 }
 
 int styro_request_set_json(styro_request *request, const char *pointer, const char *json, styro_error *err)
@@ -242,8 +247,8 @@ static int add_item(styro_request *request, struct styro_reading *in, const stru
                      field->type == STYRO_TYPE_CAPS || field->type == STYRO_TYPE_FDS ||
                      strcmp(field->pointer, "/security/capabilities") == 0;
   if (!holds_items) {
-    int code = styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%s` is no list that could be added to",
-                          in->at);
+    int code =
+        styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%s` is no list that could be added to", in->at);
     styro_error_field(in->err, "%s", in->at);
     styro_error_hint(in->err, "set it, or add to a map with a key");
     return code;
@@ -266,8 +271,8 @@ static int fail_no_map(struct styro_reading *in)
 /* Moves the place to the entry with that key. */
 static int descend_to_key(struct styro_reading *in, struct styro_place *place, const char *key)
 {
-  bool is_map = place->container == NULL &&
-                (place->field->type == STYRO_TYPE_MAP || place->field->type == STYRO_TYPE_RULES);
+  bool is_map =
+      place->container == NULL && (place->field->type == STYRO_TYPE_MAP || place->field->type == STYRO_TYPE_RULES);
   if (!is_map) {
     return fail_no_map(in);
   }

@@ -74,6 +74,7 @@ static bool write_entry(struct styro_buffer *buffer, const struct styro_layer *l
   return !no_text;
 }
 
+/* A default is shown for what nobody set; an object without one is not there. */
 static bool write_place(struct styro_buffer *buffer, const struct styro_layer *layer, const struct styro_place *place)
 {
   const struct styro_field *field = place->field;
@@ -94,6 +95,7 @@ static bool write_place(struct styro_buffer *buffer, const struct styro_layer *l
   return true;
 }
 
+/* Resolved anew at each call: a getter is for people and tests, and no state can go stale. */
 int styro_request_get(styro_request *request, const char *pointer, const char **out, styro_error *err)
 {
   if (request == NULL || pointer == NULL || out == NULL) {

@@ -1,6 +1,6 @@
 /*
- * The JSON Schema of a request (draft 2020-12), made from the table that reads it. What spans fields stands in no schema:
- * an editor that accepts a request does not promise that the library does.
+ * The JSON Schema of a request (draft 2020-12), made from the table that reads it. What spans fields stands in no
+ * schema: an editor that accepts a request does not promise that the library does.
  */
 #include "schema.h"
 
@@ -36,6 +36,7 @@ static void write_words(struct styro_buffer *buffer, const struct styro_field *f
   styro_buffer_text(buffer, "]");
 }
 
+/* A list that may be one text has two forms. */
 static void write_list(struct styro_buffer *buffer, const struct styro_field *field)
 {
   bool or_one = (field->flags & STYRO_FIELD_ONE_OR_MORE) != 0;
@@ -54,7 +55,7 @@ static void write_list(struct styro_buffer *buffer, const struct styro_field *fi
 
 static void write_object(struct styro_buffer *buffer, const struct styro_field *object);
 
-/* What is said about a type alike wherever it stands; `%` types with bounds of their own follow below. */
+/* What is said about a type alike wherever it stands; types with bounds of their own follow below. */
 static const char *const fragments[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_BOOL] = "\"type\":\"boolean\"",
     [STYRO_TYPE_LIMIT] = "\"$ref\":\"#/$defs/limit\"",
@@ -65,10 +66,10 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_PROTECTIONS] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
     [STYRO_TYPE_CAPS] = "\"$ref\":\"#/$defs/capabilities\"",
     [STYRO_TYPE_EMPTY] = "\"type\":\"array\",\"maxItems\":0",
-    [STYRO_TYPE_FDS] = "\"anyOf\":[{\"const\":\"by_caller\"},{\"type\":\"array\",\"items\":{\"type\":\"integer\","
-                       "\"minimum\":3},\"uniqueItems\":true}]",
-    [STYRO_TYPE_BPF] = "\"type\":\"array\",\"minItems\":1,\"maxItems\":4096,\"items\":{\"type\":\"array\",\"items\":{"
-                       "\"type\":\"integer\",\"minimum\":0},\"minItems\":4,\"maxItems\":4}",
+    [STYRO_TYPE_FDS] = ("\"anyOf\":[{\"const\":\"by_caller\"},{\"type\":\"array\",\"items\":{\"type\":\"integer\","
+                        "\"minimum\":3},\"uniqueItems\":true}]"),
+    [STYRO_TYPE_BPF] = ("\"type\":\"array\",\"minItems\":1,\"maxItems\":4096,\"items\":{\"type\":\"array\",\"items\":{"
+                        "\"type\":\"integer\",\"minimum\":0},\"minItems\":4,\"maxItems\":4}"),
 };
 
 static const char definitions[] =
@@ -93,33 +94,25 @@ static void write_constraint(struct styro_buffer *buffer, const struct styro_fie
     styro_buffer_text(buffer, "\"$ref\":\"#/$defs/size\"");
     write_bounds(buffer, field);
     break;
-  case STYRO_TYPE_CORES:
-    styro_buffer_text(buffer, "\"type\":\"number\",\"exclusiveMinimum\":0");
-    break;
+  case STYRO_TYPE_CORES: styro_buffer_text(buffer, "\"type\":\"number\",\"exclusiveMinimum\":0"); break;
   case STYRO_TYPE_TEXT:
     styro_buffer_format(buffer, "\"type\":\"string\",\"minLength\":%" PRId64 ",\"maxLength\":%" PRId64, field->min,
                         field->max);
     break;
-  case STYRO_TYPE_ENUM:
-    write_words(buffer, field);
-    break;
-  case STYRO_TYPE_LIST:
-    write_list(buffer, field);
-    break;
+  case STYRO_TYPE_ENUM: write_words(buffer, field); break;
+  case STYRO_TYPE_LIST: write_list(buffer, field); break;
   case STYRO_TYPE_RULES:
     styro_buffer_text(buffer, "\"type\":\"object\",\"propertyNames\":{\"$ref\":\"#/$defs/path\"},"
                               "\"additionalProperties\":{");
     write_object(buffer, styro_field_exact("/paths/*"));
     styro_buffer_text(buffer, "}");
     break;
-  case STYRO_TYPE_OBJECT:
-    write_object(buffer, field);
-    break;
-  default:
-    styro_buffer_text(buffer, fragments[field->type]);
+  case STYRO_TYPE_OBJECT: write_object(buffer, field); break;
+  default: styro_buffer_text(buffer, fragments[field->type]);
   }
 }
 
+/* As a request would say it: numbers and booleans bare, all else as text. */
 static void write_default(struct styro_buffer *buffer, const struct styro_field *field)
 {
   if (field->fallback == NULL) {
@@ -187,8 +180,9 @@ static void write_object(struct styro_buffer *buffer, const struct styro_field *
 
 void styro_schema_write(struct styro_buffer *buffer)
 {
-  styro_buffer_text(buffer, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"styrolite request, "
-                            "version 1\",\"required\":[\"version\"],");
+  styro_buffer_text(buffer,
+                    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":\"styrolite request, "
+                    "version 1\",\"required\":[\"version\"],");
   write_properties(buffer, styro_field_at(0));
   styro_buffer_text(buffer, ",");
   styro_buffer_text(buffer, definitions);

@@ -120,7 +120,7 @@ static bool may_switch(const styro_runner *runner, const struct styro_child *chi
   return runner->forced_mode < 0 && refused && where;
 }
 
-static uint32_t failed_step(const styro_plan *plan, int code)
+static uint32_t find_step(const styro_plan *plan, int code)
 {
   const struct wire_plan *block = plan->block;
   const struct wire_step *step = wire_step_first(block);
@@ -145,12 +145,11 @@ static int child_failed(const struct styro_launch *launch, const struct styro_ch
   }
   bool maps = child->what == WIRE_WHAT_MAP_UID || child->what == WIRE_WHAT_MAP_GID ||
               child->what == WIRE_WHAT_MAP_SETGROUPS;
-  uint32_t step = failed_step(launch->plan, maps ? WIRE_STEP_MAP_IDS : WIRE_STEP_NAMESPACES);
+  uint32_t step = find_step(launch->plan, maps ? WIRE_STEP_MAP_IDS : WIRE_STEP_NAMESPACES);
   styro_plan_explain_failure(launch->plan, STYRO_ESETUP, step, child->what, child->error, "", err);
   return STYRO_ESETUP;
 }
 
-/* A child that failed before its exec has no exit signal yet in the two-step: __WALL finds it. */
 static void reap(pid_t pid)
 {
   int status;
@@ -158,39 +157,29 @@ static void reap(pid_t pid)
   }
 }
 
-static int make_pipes(struct styro_child *child, styro_error *err)
-{
-  child->wake[0] = child->wake[1] = child->settled[0] = child->settled[1] = -1;
-  if (!child->two_step) {
-    return 0;
-  }
-  if (pipe2(child->wake, O_CLOEXEC) != 0 || pipe2(child->settled, O_CLOEXEC) != 0) {
-    return styro_fd_fail(err, errno, "the pipes to the new process");
-  }
-  return 0;
-}
-
-static void close_pipes(struct styro_child *child)
-{
-  for (int i = 0; i < 2; i++) {
-    styro_fd_close(&child->wake[i]);
-    styro_fd_close(&child->settled[i]);
-  }
-}
-
 static void start_blocked(struct styro_child *child)
 {
   sigset_t all;
   sigset_t old;
-  int outer = -1;
   int cancel;
   sigfillset(&all);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  styro_child_start(child, &outer);
-  reap(outer);
+  styro_child_start(child);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_setcancelstate(cancel, NULL);
+}
+
+#define CAP(name) (1ull << CAP_##name)
+/* What the helper's steps need of its new user namespace; each one raised costs a copy of the credentials. */
+#define SETUP_CAPABILITIES                                                                                             \
+  (CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETPCAP) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE) | CAP(DAC_OVERRIDE))
+
+static uint64_t needed_capabilities(const styro_plan *plan)
+{
+  const struct wire_step *step = styro_plan_step(plan, find_step(plan, WIRE_STEP_CAPABILITIES));
+  const struct wire_step_capabilities *sets = (const void *)step;
+  return SETUP_CAPABILITIES | sets->permitted | sets->inheritable;
 }
 
 static void fill_child(const struct styro_launch *launch, struct styro_child *child)
@@ -201,7 +190,7 @@ static void fill_child(const struct styro_launch *launch, struct styro_child *ch
     child->clone_flags &= ~WIRE_CLONE_NEWTIME;
   }
   child->two_step = launch->run->flags & WIRE_RUN_TWO_STEP;
-  child->raise = child->two_step || ids->uid != 0;
+  child->capabilities = child->two_step || ids->uid != 0 ? needed_capabilities(launch->plan) : 0;
   child->helper_fd = launch->runner->helper_fd;
   child->top = FIXED_SLOTS + (int)launch->extra_n;
   child->slots_n = (unsigned)child->top;
@@ -217,17 +206,12 @@ static int spawn_vfork(const struct styro_launch *launch, struct styro_slot *slo
   memset(&child, 0, sizeof child);
   fill_child(launch, &child);
   child.slots = slots;
-  int result = make_pipes(&child, err);
-  if (result == 0) {
-    start_blocked(&child);
-  }
-  close_pipes(&child);
-  if (result != 0 || child.error == 0) {
+  start_blocked(&child);
+  if (child.error == 0) {
     *out = (struct styro_spawned){.pid = child.pid, .pidfd = child.pidfd, .agent = -1, .mode = STYRO_SPAWN_VFORK};
-    return result;
+    return 0;
   }
   if (child.pid > 0) {
-    kill(child.pid, SIGKILL); /* still ours: nobody has reaped it */
     reap(child.pid);
   }
   styro_fd_close(&child.pidfd);

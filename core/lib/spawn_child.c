@@ -1,5 +1,5 @@
 /*
- * Between clone and exec: code that runs in the caller's own memory while the caller's thread sleeps. Raw system calls
+ * Between clone and exec: code that runs in the caller's own memory while the caller's thread waits. Raw system calls
  * only: no allocator, no locks, no errno, no TLS, no change of ids, nothing that would outlive it in the shared memory
  * but its answers. Built without sanitizers and without a stack protector.
  */
@@ -15,8 +15,13 @@
 #include "../wire/status.h"
 #include "../wire/sys.h"
 
-#define OUTER_STACK 8192
-#define INNER_STACK 8192
+#define CHILD_STACK 8192
+#define FUTEX_WAIT_ 0
+#define FUTEX_WAKE_ 1
+#define CLONE_CHILD_CLEARTID_ 0x00200000ull
+
+/* Whether the child may go on: its maps stand, or could not be written. */
+enum gate { GATE_CLOSED = 0, GATE_OPEN = 1, GATE_REFUSED = 2 };
 
 static unsigned long text_length(const char *text)
 {
@@ -107,7 +112,7 @@ static int raise_capabilities(struct styro_child *child)
     result = sys_call(SYS_capset, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
   }
   for (unsigned cap = 0; result >= 0 && cap < 64; cap++) {
-    if (data[cap / 32].permitted >> (cap % 32) & 1) {
+    if (child->capabilities >> cap & 1) {
       result = sys_call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0, 0);
     }
   }
@@ -147,7 +152,7 @@ static int execute(struct styro_child *child)
   static const char *const argv[] = {"styrolite-helper", NULL};
   static const char *const env[] = {NULL};
   int helper_fd = child->helper_fd;
-  int result = child->raise ? raise_capabilities(child) : 0;
+  int result = child->capabilities ? raise_capabilities(child) : 0;
   if (result >= 0) {
     result = place_slots(child, &helper_fd);
   }
@@ -165,74 +170,60 @@ static int single_main(void *argument)
   return write_own_maps(child) < 0 ? 127 : execute(child);
 }
 
-/* Two-step: the real child waits, in its new namespaces, until its maps stand. */
-static int inner_main(void *argument)
+static void futex_wait(const int *word, int while_value)
 {
-  struct styro_child *child = argument;
-  char byte;
-  sys_close(child->wake[1]);
-  return sys_read(child->wake[0], &byte, 1) == 1 ? execute(child) : 127;
+  sys_call(SYS_futex, sys_arg(word), FUTEX_WAIT_, while_value, 0, 0, 0);
 }
 
-/* Two-step: in the old user namespace, sharing the descriptor table, so that the pidfd lands with the caller. */
-static int outer_main(void *argument)
+/* Two-step: the child waits, in its new namespaces, until its maps stand. */
+static int waiting_main(void *argument)
 {
   struct styro_child *child = argument;
-  struct wire_clone_args args;
-  char byte;
-  for (unsigned i = 0; i < sizeof args; i++) {
-    ((volatile char *)&args)[i] = 0;
+  int gate;
+  while ((gate = __atomic_load_n(&child->gate, __ATOMIC_ACQUIRE)) == GATE_CLOSED) {
+    futex_wait(&child->gate, GATE_CLOSED);
   }
-  args.flags = child->clone_flags | WIRE_CLONE_VM | WIRE_CLONE_PARENT | WIRE_CLONE_PIDFD;
-  args.pidfd = (uint64_t)(uintptr_t)&child->pidfd;
-  args.stack = (uint64_t)(uintptr_t)child->inner_stack;
-  args.stack_size = child->inner_stack_size;
-  long pid = sys_clone3_call(&args, inner_main, child);
-  if (pid < 0) {
-    fail(child, WIRE_WHAT_FORK, pid);
-    return 1;
-  }
-  child->pid = (int)pid;
-  int result = write_maps_of(child, (int)pid);
-  if (result >= 0) {
-    sys_write(child->wake[1], "", 1);
-  }
-  /* Numbers closed here may be reused by another thread at once: the caller must know that they are gone. */
-  sys_close(child->wake[1]);
-  child->wake[1] = -1;
-  sys_close(child->settled[1]);
-  child->settled[1] = -1;
-  while (sys_read(child->settled[0], &byte, 1) == -4 /* EINTR */) {
-  }
-  return 0;
+  return gate == GATE_OPEN ? execute(child) : 127;
 }
 
-int styro_child_start(struct styro_child *child, int *outer)
+/*
+ * Two-step, the caller's side: only who holds CAP_SETUID in the old user namespace may write such maps. It goes on when
+ * the child has left the shared memory: the kernel then clears `alive` (set_tid_address(2), "clear_child_tid").
+ */
+static void let_go(struct styro_child *child)
 {
-  char stack[OUTER_STACK] __attribute__((aligned(16)));
-  char inner_stack[INNER_STACK] __attribute__((aligned(16)));
-  struct wire_clone_args args = {.flags = WIRE_CLONE_VM | WIRE_CLONE_VFORK,
+  int gate = write_maps_of(child, child->pid) < 0 ? GATE_REFUSED : GATE_OPEN;
+  __atomic_store_n(&child->gate, gate, __ATOMIC_RELEASE);
+  sys_call(SYS_futex, sys_arg(&child->gate), FUTEX_WAKE_, 1, 0, 0, 0);
+  int alive;
+  while ((alive = __atomic_load_n(&child->alive, __ATOMIC_ACQUIRE)) != 0) {
+    futex_wait(&child->alive, alive);
+  }
+}
+
+void styro_child_start(struct styro_child *child)
+{
+  char stack[CHILD_STACK] __attribute__((aligned(16)));
+  struct wire_clone_args args = {.flags = child->clone_flags | WIRE_CLONE_VM | WIRE_CLONE_PIDFD,
+                                 .pidfd = (uint64_t)(uintptr_t)&child->pidfd,
+                                 .exit_signal = SIGCHLD,
                                  .stack = (uint64_t)(uintptr_t)stack,
                                  .stack_size = sizeof stack};
-  *outer = -1;
-  child->inner_stack = inner_stack;
-  child->inner_stack_size = sizeof inner_stack;
+  child->gate = GATE_CLOSED;
+  child->alive = 1;
   if (child->two_step) {
-    args.flags |= WIRE_CLONE_FILES;
+    args.flags |= CLONE_CHILD_CLEARTID_;
+    args.child_tid = (uint64_t)(uintptr_t)&child->alive;
   } else {
-    args.flags |= child->clone_flags | WIRE_CLONE_PIDFD;
-    args.pidfd = (uint64_t)(uintptr_t)&child->pidfd;
-    args.exit_signal = SIGCHLD;
+    args.flags |= WIRE_CLONE_VFORK;
   }
-  long pid = sys_clone3_call(&args, child->two_step ? outer_main : single_main, child);
-  child->inner_stack = NULL;
+  long pid = sys_clone3_call(&args, child->two_step ? waiting_main : single_main, child);
   if (pid < 0) {
-    return fail(child, WIRE_WHAT_FORK, pid);
+    fail(child, WIRE_WHAT_FORK, pid);
+    return;
   }
+  child->pid = (int)pid;
   if (child->two_step) {
-    *outer = (int)pid;
-  } else {
-    child->pid = (int)pid;
+    let_go(child);
   }
-  return -*(volatile int *)&child->error;
 }

@@ -16,19 +16,17 @@ struct styro_slot {
 #define STYRO_MAP_TEXT 40
 
 struct styro_child {
-  uint64_t clone_flags; /* CLONE_NEW* */
-  bool two_step;        /* a process in the old user namespace writes the maps */
-  bool raise;           /* capabilities cross the helper's exec only as ambient ones */
+  uint64_t clone_flags;  /* CLONE_NEW* */
+  uint64_t capabilities; /* to be ambient across the helper's exec: what its steps and the payload's sets need */
+  bool two_step;         /* the maps name another id than the caller's own: the caller's side writes them */
   char uid_map[STYRO_MAP_TEXT];
   char gid_map[STYRO_MAP_TEXT];
   int helper_fd;
   struct styro_slot *slots;
   unsigned slots_n;
-  int top;       /* first number above all `to` */
-  int wake[2];   /* two-step: the maps are written; -1 once closed */
-  int settled[2]; /* two-step: its end says that the child executed or is gone; -1 once closed */
-  void *inner_stack;
-  unsigned long inner_stack_size;
+  int top;   /* first number above all `to` */
+  int gate;  /* two-step, futex: enum gate of spawn_child.c */
+  int alive; /* two-step, futex: 0 once the child has left this memory by exec or exit */
   /* answers */
   int pid;
   int pidfd;
@@ -37,9 +35,9 @@ struct styro_child {
 };
 
 /*
- * Makes the clone and returns when the helper was executed or has failed: 0, or a negative errno with child->what set.
- * All signals must be blocked. *outer is the pid of the two-step's outer process, to be reaped with __WALL, else -1.
+ * Makes the clone and returns when the helper was executed or has failed: then child->error and child->what say why, and
+ * a child->pid above 0 is still to be reaped. All signals must be blocked.
  */
-int styro_child_start(struct styro_child *child, int *outer);
+void styro_child_start(struct styro_child *child);
 
 #endif

@@ -45,6 +45,7 @@ const char *styro_type_hint(enum styro_type type)
   return words[type].hint;
 }
 
+/* The empty word stands for a value that cannot be written. */
 static size_t count_words(const struct styro_field *field)
 {
   size_t n = 0;
@@ -54,6 +55,7 @@ static size_t count_words(const struct styro_field *field)
   return n;
 }
 
+/* Cut where it is too long: a list of words is help, not data. */
 void styro_words_print(const struct styro_field *field, char *out, size_t size)
 {
   size_t n = count_words(field), seen = 0, used = 0;
@@ -72,17 +74,10 @@ void styro_words_print(const struct styro_field *field, char *out, size_t size)
 const char *styro_bound_print(enum styro_type type, int64_t bound, char *out)
 {
   switch (type) {
-  case STYRO_TYPE_SIZE:
-    return styro_print_size((uint64_t)bound, out);
-  case STYRO_TYPE_DURATION:
-    return styro_print_duration(bound, out);
-  case STYRO_TYPE_CORES:
-    return styro_print_cores(bound, out);
-  case STYRO_TYPE_MODE:
-    snprintf(out, STYRO_PRINTED, "%04" PRIo64, (uint64_t)bound);
-    return out;
-  default:
-    snprintf(out, STYRO_PRINTED, "%" PRId64, bound);
-    return out;
+  case STYRO_TYPE_SIZE: return styro_print_size((uint64_t)bound, out);
+  case STYRO_TYPE_DURATION: return styro_print_duration(bound, out);
+  case STYRO_TYPE_CORES: return styro_print_cores(bound, out);
+  case STYRO_TYPE_MODE: snprintf(out, STYRO_PRINTED, "%04" PRIo64, (uint64_t)bound); return out;
+  default: snprintf(out, STYRO_PRINTED, "%" PRId64, bound); return out;
   }
 }

@@ -55,12 +55,14 @@ static void name_field(struct finding *found, const char *container, const char 
 
 /* ---- root and paths ---- */
 
+/* The system base is read-only anyway; the word would suggest a choice. */
 static bool writable_without_directory(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
   return is_set(e, "/root/writable") && e->fields.root_kind != STYRO_ROOT_DIRECTORY;
 }
 
+/* The reader bounds one object; presets and setters add up. */
 static bool too_many_paths(const struct styro_effective *e, struct finding *found)
 {
   snprintf(found->object, sizeof found->object, "%zu", e->fields.rules_n);
@@ -75,6 +77,7 @@ static bool too_many_variables(const struct styro_effective *e, struct finding *
 
 typedef bool rule_test(const struct styro_path_rule *rule);
 
+/* The first rule that fails the test, in the order in which they were written. */
 static bool any_path(const struct styro_effective *e, rule_test *test, const char *part, struct finding *found)
 {
   for (size_t i = 0; i < e->fields.rules_n; i++) {
@@ -102,6 +105,7 @@ static bool optional_without_source(const struct styro_path_rule *rule)
   return rule->optional && !shows_host(rule);
 }
 
+/* `fail` is the default, and harmless wherever it stands. */
 static bool missing_without_deny(const struct styro_path_rule *rule)
 {
   return rule->if_missing == STYRO_MISSING_IGNORE && rule->access != STYRO_ACCESS_DENY;
@@ -144,18 +148,21 @@ static bool path_mode(const struct styro_effective *e, struct finding *found)
 
 /* ---- command and run ---- */
 
+/* An absent command is none of our business: a run may bring one. */
 static bool command_empty(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
   return e->fields.command.n > 0 && e->fields.command.items[0][0] == '\0';
 }
 
+/* One says that a run decides, the other that it does not. */
 static bool fixed_but_fds(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
   return e->fields.fixed && e->fields.preserve_by_caller;
 }
 
+/* Written, that is: the default has a grace of 0 and no deadline. */
 static bool grace_without_wall(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
@@ -170,6 +177,7 @@ static bool output_without_limit(const struct styro_effective *e, struct finding
 
 /* ---- namespaces and user ---- */
 
+/* Everything that hides the host's files is a mount. */
 static bool mount_host(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
@@ -188,6 +196,7 @@ static bool pid_host_with_init(const struct styro_effective *e, struct finding *
   return e->fields.namespaces[STYRO_NS_PID] == STYRO_NS_HOST && e->fields.init;
 }
 
+/* The kernel ends a process tree together with its pid namespace, and only so without a gap. */
 static bool pid_host_tree(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
@@ -195,6 +204,7 @@ static bool pid_host_tree(const struct styro_effective *e, struct finding *found
          (e->fields.best_effort & STYRO_BIT(STYRO_TREE_KILL)) == 0;
 }
 
+/* sethostname(2) would rename the machine. */
 static bool hostname_of_host(const struct styro_effective *e, struct finding *found)
 {
   if (e->fields.hostname == NULL || e->fields.namespaces[STYRO_NS_UTS] != STYRO_NS_HOST) {
@@ -204,12 +214,14 @@ static bool hostname_of_host(const struct styro_effective *e, struct finding *fo
   return true;
 }
 
+/* PDEATHSIG is no way out: it fires when the thread that spawned ends, not the process. */
 static bool death_without_init(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
   return !e->fields.init && e->fields.die_with_parent;
 }
 
+/* user_namespaces(7): an unprivileged gid_map needs `deny` in setgroups. Other maps are decided when it runs. */
 static bool groups_with_self_map(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
@@ -236,6 +248,7 @@ static bool any_capability(uint64_t bits, struct finding *found)
   return bits != 0;
 }
 
+/* ptrace(2) checks capabilities in the namespace of the target, which init shares with the payload. */
 static bool opens_init(const struct styro_effective *e, struct finding *found)
 {
   const struct styro_fields *f = &e->fields;
@@ -260,6 +273,7 @@ static bool inheritable_not_bounding(const struct styro_effective *e, struct fin
   return any_capability(e->fields.cap_inheritable & ~e->fields.cap_bounding, found);
 }
 
+/* Caught here with the instruction's number: seccomp(2) would only say EINVAL, after everything else was set up. */
 static bool filter_invalid(const struct styro_effective *e, struct finding *found)
 {
   if (e->fields.seccomp_kind != STYRO_SECCOMP_BPF) {
@@ -296,6 +310,7 @@ static bool limit_not_waived(const struct styro_effective *e, struct finding *fo
   return false;
 }
 
+/* What no protection stands for could not be listed as not enforced, and so would be silently missing. */
 static bool cgroup_key_unknown(const struct styro_effective *e, struct finding *found)
 {
   const struct styro_map *keys = &e->fields.limits.cgroup;
@@ -325,6 +340,7 @@ static bool any_rlimit(const struct styro_effective *e, rlimit_test *test, struc
   return false;
 }
 
+/* setrlimit(2) sets both; the missing one would have to be read from the caller, and compile reads nothing. */
 static bool is_half(const struct styro_effective *e, const struct styro_field *row)
 {
   const struct styro_field *soft = styro_field_named(row, "soft"), *hard = styro_field_named(row, "hard");
@@ -410,10 +426,11 @@ static const struct rule rules[] = {
     {STYRO_EREQUEST, "/die_with_parent", death_without_init,
      "`die_with_parent` needs the sandbox's init, and `init` is false", "leave out one of the two"},
     {STYRO_EREQUEST, "/preserve_fds", fixed_but_fds,
-     "`preserve_fds` leaves descriptors to each run, and `fixed` lets a run choose nothing but its streams and its name",
+     "`preserve_fds` leaves descriptors to each run, and `fixed` lets a run choose nothing but streams and name",
      "list the descriptors, or leave out `fixed`"},
 };
 
+/* The object takes the place of the braces; a format of printf(3) in data would be a hole. */
 static int fail_rule(const struct rule *rule, const struct finding *found, styro_error *err)
 {
   const char *place = strstr(rule->message, "{}");

@@ -34,6 +34,7 @@ static int fail_variable(styro_error *err, const char *field, const char *object
   return STYRO_EREQUEST;
 }
 
+/* The name is no text of its own: it ends at the brace. */
 static const char *find_value(const struct styro_map *variables, const char *name, size_t len)
 {
   for (size_t i = 0; i < variables->n; i++) {
@@ -69,6 +70,7 @@ static int expand_one(struct styro_buffer *buffer, const struct styro_map *varia
   return 0;
 }
 
+/* What comes out of a variable is not looked through again: a value cannot smuggle in another. */
 static int expand_all(struct styro_buffer *buffer, const struct styro_map *variables, const char *text,
                       const char *field, styro_error *err)
 {
@@ -129,6 +131,7 @@ static int fail_path(styro_error *err, const char *field, const char *path, cons
   return STYRO_EREQUEST;
 }
 
+/* Checked now, because only now it is a path. */
 static int expand_path(struct styro_layer *layer, const struct styro_map *variables, char **text, const char *field,
                        styro_error *err)
 {
@@ -207,6 +210,7 @@ static int expand_rule(struct styro_layer *layer, const struct styro_map *variab
   return code;
 }
 
+/* The paths of one layer only: that a later layer names the same place is how presets are overruled. */
 static int expand_rules(struct styro_layer *layer, const struct styro_map *variables, styro_error *err)
 {
   for (size_t i = 0; i < layer->fields.rules_n; i++) {

@@ -247,6 +247,10 @@ static void floor_tree(struct floor *f)
     }
   }
   floor_dev(f, root);
+  if (f->detached &&
+      !f->reference) { /* goes with the old root: a detached mount's end would take a grace period more */
+    floor_attach(f, mask, AT_FDCWD, "/dev");
+  }
   int limit = floor_proc(f, root, mask);
   int tmp = floor_new(f, "tmpfs", WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV, tmp_options);
   floor_attach(f, tmp, root, "tmp");

@@ -173,9 +173,19 @@ class Sandbox:
         try:
             yield Running(process, path)
         finally:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            end(process)
+
+
+def end(process):
+    """The second signal ends the whole tree, also where no init would see the command die."""
+    for _ in range(2):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
 
 
 # Given to every probe. attempt() answers "ok" or the name of the errno.

@@ -1,6 +1,6 @@
 /*
- * Prints docs/request.schema.json (`schema`) or docs/request.md (`reference`) from the library's table of fields, so that
- * both can be compared with what is committed. Links the static library: the reference is not public.
+ * Writes docs/request.schema.json and docs/request.md below the directory that is given, from the library's table of
+ * fields, so that both can be compared with what is committed.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -9,32 +9,48 @@
 
 #include "schema.h"
 
-static int print_indented(const char *text)
+/* The schema is one line in the library: people read it indented. */
+static int write_schema(FILE *file, const char *text)
 {
   json_t *schema = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
   if (schema == NULL) {
-    return EXIT_FAILURE;
+    return -1;
   }
-  int failed = json_dumpf(schema, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0 || putchar('\n') == EOF;
+  int failed = json_dumpf(schema, file, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0 || fputc('\n', file) == EOF;
   json_decref(schema);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return failed ? -1 : 0;
+}
+
+static int write_text(FILE *file, const char *text)
+{
+  return fputs(text, file) < 0 ? -1 : 0;
+}
+
+static int write_one(const char *root, const char *name, void (*make)(struct styro_buffer *),
+                     int (*put)(FILE *, const char *))
+{
+  char path[4096];
+  struct styro_buffer buffer;
+  styro_buffer_init(&buffer, NULL);
+  make(&buffer);
+  snprintf(path, sizeof path, "%s/docs/%s", root, name);
+  FILE *file = buffer.failed ? NULL : fopen(path, "w");
+  int failed = !file || put(file, buffer.data) != 0;
+  failed |= file && fclose(file) != 0;
+  styro_buffer_free(&buffer);
+  if (failed) {
+    fprintf(stderr, "gen_docs: cannot write %s\n", path);
+  }
+  return failed;
 }
 
 int main(int argc, char **argv)
 {
-  const char *what = argc == 2 ? argv[1] : "";
-  struct styro_buffer buffer;
-  styro_buffer_init(&buffer, NULL);
-  int status = EXIT_FAILURE;
-  if (strcmp(what, "schema") == 0) {
-    styro_schema_write(&buffer);
-    status = buffer.failed ? EXIT_FAILURE : print_indented(buffer.data);
-  } else if (strcmp(what, "reference") == 0) {
-    styro_reference_write(&buffer);
-    status = buffer.failed || fputs(buffer.data, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-  } else {
-    fputs("usage: gen_docs schema|reference\n", stderr);
+  if (argc != 2) {
+    fputs("usage: gen_docs ROOT\n", stderr);
+    return EXIT_FAILURE;
   }
-  styro_buffer_free(&buffer);
-  return status;
+  int failed = write_one(argv[1], "request.schema.json", styro_schema_write, write_schema);
+  failed |= write_one(argv[1], "request.md", styro_reference_write, write_text);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -20,8 +20,9 @@ END_TEST
 
 START_TEST(what_is_no_capability)
 {
-  static const char *const names[] = {"",   "net",  "CAP_",   "all", "64", "41", "99999999999999", "13x",
-                                      "-1", " 13 ", "net_raw ", "cap_net_raw,cap_chown", NULL};
+  static const char *const names[] = {
+      "",  "net", "CAP_", "all", "64", "41", "99999999999999", "13x", "-1", " 13 ", "net_raw ", "cap_net_raw,cap_chown",
+      NULL};
   for (size_t i = 0; names[i] != NULL; i++) {
     ck_assert_msg(styro_capability_number(names[i]) == -1, "`%s`", names[i]);
   }

@@ -132,9 +132,23 @@ END_TEST
 
 START_TEST(what_is_printed_reads_back)
 {
-  static const int64_t values[] = {0,       1,          7,           999,          1000,          1024,
-                                   1536,    1000000,    1500000000,  60000000000,  90000000000,   3600000000000,
-                                   1 << 20, 268435456,  1073741825,  INT64_MAX,    INT64_C(1) << 40};
+  static const int64_t values[] = {0,
+                                   1,
+                                   7,
+                                   999,
+                                   1000,
+                                   1024,
+                                   1536,
+                                   1000000,
+                                   1500000000,
+                                   60000000000,
+                                   90000000000,
+                                   3600000000000,
+                                   1 << 20,
+                                   268435456,
+                                   1073741825,
+                                   INT64_MAX,
+                                   INT64_C(1) << 40};
   char text[STYRO_PRINTED];
   for (size_t i = 0; i < COUNT(values); i++) {
     uint64_t bytes = 1;
@@ -237,9 +251,9 @@ START_TEST(the_nearest_word)
   static const struct {
     const char *word, *best;
   } rows[] = {
-      {"timout", "timeout"}, {"comand", "command"}, {"cmomand", "command"}, {"extend", "extends"},
-      {"en", "env"},         {"rw", "ro"},          {"zzz", NULL},          {"banana", NULL},
-      {"", NULL},
+      {"timout", "timeout"}, {"comand", "command"}, {"cmomand", "command"},
+      {"extend", "extends"}, {"en", "env"},         {"rw", "ro"},
+      {"zzz", NULL},         {"banana", NULL},      {"", NULL},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
     struct styro_nearest nearest = {.word = rows[i].word};

@@ -1,4 +1,4 @@
-/* core/lib/json.c, read*.c and json_write.c: text that is no JSON, the version, and requests that go out and in again. */
+/* core/lib/json.c, read*.c and json_write.c: text that is no JSON, versions, and requests that go out and in again. */
 #include <check.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -53,8 +53,9 @@ END_TEST
 
 START_TEST(a_truncated_request_is_an_error_at_every_length)
 {
-  static const char text[] = "{\"version\": 1, \"extends\": \"python\", \"timeout\": 1.5, \"env\": {\"A\": \"\\u00e9\"}, "
-                             "\"paths\": {\"/a\": {\"access\": \"rw\", \"optional\": true}}, \"nice\": -5}";
+  static const char text[] =
+      "{\"version\": 1, \"extends\": \"python\", \"timeout\": 1.5, \"env\": {\"A\": \"\\u00e9\"}, "
+      "\"paths\": {\"/a\": {\"access\": \"rw\", \"optional\": true}}, \"nice\": -5}";
   for (size_t len = 0; len < sizeof text - 1; len++) {
     styro_error err = ERROR_READY;
     ck_assert_int_eq(read_text(text, len, &err), STYRO_EPARSE);
@@ -72,6 +73,9 @@ START_TEST(depth_and_size_have_limits)
   ck_assert_int_eq(read_text(brackets_in_text, strlen(brackets_in_text), &err), 0);
   size_t len = 2 << 20;
   char *large = malloc(len);
+  if (large == NULL) {
+    ck_abort_msg("no memory for the test");
+  }
   memset(large, '[', len);
   ck_assert_int_eq(read_text(large, len, &err), STYRO_EPARSE);
   ck_assert_ptr_nonnull(strstr(err.message, "2097152 bytes long"));

@@ -255,7 +255,8 @@ START_TEST(no_descriptor_left)
   ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
   ck_assert_int_eq(rc, STYRO_ESPAWN);
   ck_assert_int_eq(err.sys_errno, EMFILE);
-  ck_assert_ptr_nonnull(strstr(err.hint, "RLIMIT_NOFILE"));
+  ck_assert_str_eq(err.object, "RLIMIT_NOFILE");
+  ck_assert_ptr_nonnull(strstr(err.message, "no descriptor is left for the plan's memory file"));
   ck_assert_int_ge(styro_plan_memfd(plan, &err), 3);
 }
 END_TEST

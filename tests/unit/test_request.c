@@ -111,13 +111,14 @@ START_TEST(setters_speak_text)
   set("/umask", "077");
   set("/nice", "-3");
   set("/network", "{\"mode\": \"host\"}");
-  expect_json("{\"version\":1,\"extends\":[\"python\"],\"root\":\"empty\",\"paths\":{\"/out\":{\"access\":\"rw\",\"from\":"
-              "\"/host/out\"},\"/t\":{\"access\":\"tmpfs\",\"size\":1048576,\"mode\":\"0700\"}},\"command\":[\"true\"],"
-              "\"env\":{\"A\":\"[not json\"},\"user\":{\"uid\":0},\"network\":\"host\",\"limits\":{\"cpu\":2.5,\"cgroup\":"
-              "{\"memory.high\":\"1\"}},\"rlimits\":{\"as\":\"unlimited\",\"nofile\":{\"soft\":64,\"hard\":128}},"
-              "\"timeout\":{\"wall\":\"1500ms\",\"grace\":\"500ms\"},\"security\":{\"capabilities\":{\"bounding\":["
-              "\"CAP_CHOWN\"],\"effective\":[],\"permitted\":[],\"inheritable\":[],\"ambient\":[]}},\"init\":false,"
-              "\"umask\":\"0077\",\"nice\":-3}");
+  expect_json(
+      "{\"version\":1,\"extends\":[\"python\"],\"root\":\"empty\",\"paths\":{\"/out\":{\"access\":\"rw\",\"from\":"
+      "\"/host/out\"},\"/t\":{\"access\":\"tmpfs\",\"size\":1048576,\"mode\":\"0700\"}},\"command\":[\"true\"],"
+      "\"env\":{\"A\":\"[not json\"},\"user\":{\"uid\":0},\"network\":\"host\",\"limits\":{\"cpu\":2.5,\"cgroup\":"
+      "{\"memory.high\":\"1\"}},\"rlimits\":{\"as\":\"unlimited\",\"nofile\":{\"soft\":64,\"hard\":128}},"
+      "\"timeout\":{\"wall\":\"1500ms\",\"grace\":\"500ms\"},\"security\":{\"capabilities\":{\"bounding\":["
+      "\"CAP_CHOWN\"],\"effective\":[],\"permitted\":[],\"inheritable\":[],\"ambient\":[]}},\"init\":false,"
+      "\"umask\":\"0077\",\"nice\":-3}");
 }
 END_TEST
 
@@ -141,8 +142,9 @@ START_TEST(integers_count_the_smallest_unit)
   ck_assert_int_eq(styro_request_set_int(request, "/rlimits/nofile", 64, &err), 0);
   ck_assert_int_eq(styro_request_set_int(request, "/limits/cpu", 2, &err), 0);
   ck_assert_int_eq(styro_request_set_int(request, "/umask", 18, &err), 0);
-  expect_json("{\"version\":1,\"limits\":{\"cpu\":2},\"rlimits\":{\"nofile\":64},\"timeout\":\"1500ms\",\"output\":4096,"
-              "\"umask\":\"0022\"}");
+  expect_json(
+      "{\"version\":1,\"limits\":{\"cpu\":2},\"rlimits\":{\"nofile\":64},\"timeout\":\"1500ms\",\"output\":4096,"
+      "\"umask\":\"0022\"}");
   ck_assert_int_eq(styro_request_set_int(request, "/cwd", 1, &err), STYRO_EREQUEST);
   ck_assert_str_eq(err.message, "expected an absolute path, not a whole number");
   ck_assert_int_eq(styro_request_set_int(request, "/output", -1, &err), STYRO_EREQUEST);
@@ -332,9 +334,10 @@ START_TEST(variables_are_resolved)
   ck_assert_str_eq(e.fields.env.values[0], "${CWD} /home/me//work/ $X y");
   ck_assert_str_eq(e.fields.command.items[0], "${CWD}");
   styro_effective_free(&e);
-  expect_json("{\"version\":1,\"root\":{\"directory\":\"${CWD}/root\"},\"paths\":{\"${CWD}/${NAME}\":{\"access\":\"ro\","
-              "\"from\":\"${CWD}\"}},\"command\":[\"${CWD}\"],\"cwd\":\"/a/${NAME}\",\"env\":{\"A\":\"$${CWD} ${CWD} $X "
-              "${NAME}\"}}");
+  expect_json(
+      "{\"version\":1,\"root\":{\"directory\":\"${CWD}/root\"},\"paths\":{\"${CWD}/${NAME}\":{\"access\":\"ro\","
+      "\"from\":\"${CWD}\"}},\"command\":[\"${CWD}\"],\"cwd\":\"/a/${NAME}\",\"env\":{\"A\":\"$${CWD} ${CWD} $X "
+      "${NAME}\"}}");
 }
 END_TEST
 
@@ -474,7 +477,8 @@ static int write_schema(const styro_allocator *alloc, styro_error *error)
   return code;
 }
 
-static kit_work *const works[] = {read_everything, resolve_everything, set_in_every_way, write_everything, write_schema};
+static kit_work *const works[] = {read_everything, resolve_everything, set_in_every_way, write_everything,
+                                  write_schema};
 
 START_TEST(every_failed_allocation_is_named_and_leaves_nothing)
 {

@@ -7,7 +7,10 @@
 
 #include "styrolite.h"
 
-#define ERROR_READY {.size = sizeof(styro_error)}
+#define ERROR_READY             \
+  {                             \
+    .size = sizeof(styro_error) \
+  }
 
 /* Does the work with the allocator; 0, or the code that it failed with. Frees all it made. */
 typedef int kit_work(const styro_allocator *alloc, styro_error *err);

@@ -1,18 +1,16 @@
 /*
- * What a run block says about identity and mode before the clone: by the plan, the caller, the runner's mode and the
- * kernel's abilities. The clone itself is the system tests' business.
+ * Before the clone: what a run block says about identity and mode, by the plan, the caller, the runner's mode and the
+ * kernel's abilities; where descriptors go; when the fast mode is given up. The clone itself is the system tests' business.
+ * The source is included, not linked: these are its inner functions, and fake_spawn.c bears the same names outside.
  */
-#include <check.h>
-#include <errno.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "system_spawn.h"
 
-#include "lib/spawn.h"
+#include "lib/spawn.c"
+
+#include <check.h>
+#include <grp.h>
+#include <stdlib.h>
+
 #include "sample_plan.h"
 
 #define MODES (WIRE_RUN_HELPER_MODE | WIRE_RUN_TWO_STEP | WIRE_RUN_NO_TIME_NS)
@@ -195,9 +193,126 @@ START_TEST(time_namespaces_by_kernel)
 }
 END_TEST
 
+/* ---- descriptors ------------------------------------------------------------------------------------------------- */
+
+START_TEST(slots_of_the_helper)
+{
+  const int extra[] = {40, 41};
+  const struct styro_launch launch = {.plan_fd = 13, .run_fd = 14, .status_fd = 15, .caller_fd = -1, .stdio = {10, -1, 12},
+                                      .extra = extra, .extra_n = 2};
+  const int from[] = {10, -1, 12, 13, 14, 15, -1, 40, 41};
+  struct styro_slot slots[FIXED_SLOTS + 2];
+  fill_slots(&launch, slots);
+  for (int i = 0; i < FIXED_SLOTS + 2; i++) {
+    ck_assert_int_eq(slots[i].from, from[i]);
+    ck_assert_int_eq(slots[i].to, i);
+  }
+}
+END_TEST
+
+/* A descriptor that stands where another one is to go moves out of the way; one that is in its place stays. */
+START_TEST(descriptors_in_the_way_are_lifted)
+{
+  int high = fcntl(0, F_DUPFD_CLOEXEC, 50);
+  struct styro_slot slots[] = {{0, 0}, {2, 1}, {1, 2}, {-1, 3}, {high, 4}};
+  int copies[5];
+  ck_assert_int_eq(lift_slots(slots, 5, 5, copies), 0);
+  ck_assert_int_eq(slots[0].from, 0);
+  ck_assert_int_eq(copies[0], -1);
+  for (int i = 1; i < 3; i++) {
+    ck_assert_int_ge(copies[i], 5);
+    ck_assert_int_eq(slots[i].from, copies[i]);
+    ck_assert(fcntl(copies[i], F_GETFD) & FD_CLOEXEC);
+    close(copies[i]);
+  }
+  ck_assert_int_eq(slots[3].from, -1);
+  ck_assert_int_eq(slots[4].from, high);
+  close(high);
+}
+END_TEST
+
+/* ---- when to switch ---------------------------------------------------------------------------------------------- */
+
+START_TEST(what_helper_mode_may_still_reach)
+{
+  const int errors[] = {EPERM, EACCES, ENOSYS, EINVAL};
+  const uint32_t calls[] = {WIRE_WHAT_FORK, WIRE_WHAT_MAP_UID, WIRE_WHAT_MAP_GID, WIRE_WHAT_MAP_SETGROUPS};
+  struct styro_child child = {.error = 0};
+  for (int i = 0; i < 4; i++) {
+    for (int k = 0; k < 4; k++) {
+      child.error = errors[i];
+      child.what = calls[k];
+      runner.forced_mode = -1;
+      ck_assert(may_switch(&runner, &child));
+      runner.forced_mode = STYRO_SPAWN_VFORK;
+      ck_assert(!may_switch(&runner, &child));
+    }
+  }
+  runner.forced_mode = -1;
+  child.error = ENOMEM;
+  ck_assert(!may_switch(&runner, &child));
+  child.error = EPERM;
+  child.what = WIRE_WHAT_EXEC;
+  ck_assert(!may_switch(&runner, &child));
+}
+END_TEST
+
+START_TEST(what_the_child_is_told)
+{
+  const int extra[] = {40};
+  const struct styro_launch launch = {.runner = &runner, .plan = plan, .run = &run, .extra = extra, .extra_n = 1};
+  struct styro_child child;
+  memset(&child, 0, sizeof child);
+  run.flags = WIRE_RUN_TWO_STEP | WIRE_RUN_NO_TIME_NS;
+  run.map_uid = 65534;
+  run.map_gid = 4294967294u;
+  spaces()->clone_flags |= WIRE_CLONE_NEWTIME;
+  ids()->uid = 0;
+  fill_child(&launch, &child);
+  ck_assert_str_eq(child.uid_map, "0 65534 1");
+  ck_assert_str_eq(child.gid_map, "1001 4294967294 1");
+  ck_assert_uint_eq(child.clone_flags, WIRE_CLONE_NEWUSER | WIRE_CLONE_NEWNS);
+  ck_assert(child.two_step && child.capabilities & 1ull << CAP_SYS_ADMIN);
+  ck_assert_int_eq(child.top, FIXED_SLOTS + 1);
+  run.flags = 0;
+  fill_child(&launch, &child);
+  ck_assert(!child.two_step && !child.capabilities); /* uid 0 inside keeps its capabilities over the helper's exec */
+  ck_assert_uint_eq(child.clone_flags, WIRE_CLONE_NEWUSER | WIRE_CLONE_NEWNS | WIRE_CLONE_NEWTIME);
+  ids()->uid = 5;
+  fill_child(&launch, &child);
+  ck_assert(child.capabilities & 1ull << CAP_SYS_ADMIN);
+}
+END_TEST
+
+/* ---- what the child answered ------------------------------------------------------------------------------------- */
+
+static void answered(uint32_t what, int number, int code, int stage, const char *message)
+{
+  static char path[] = "/usr/libexec/helper";
+  const struct styro_launch launch = {.runner = &runner, .plan = plan, .run = &run};
+  const struct styro_child child = {.what = what, .error = number};
+  runner.path = path;
+  ck_assert_int_eq(child_failed(&launch, &child, &err), code);
+  ck_assert_int_eq(err.stage, stage);
+  ck_assert_int_eq(err.sys_errno, number);
+  ck_assert_msg(strstr(err.message, message), "`%s` does not say `%s`", err.message, message);
+}
+
+START_TEST(failures_of_the_child)
+{
+  answered(WIRE_WHAT_EXEC, ENOEXEC, STYRO_EHELPER, STYRO_STAGE_HELPER, "the helper cannot be executed: Exec format error");
+  ck_assert_str_eq(err.object, "/usr/libexec/helper");
+  answered(WIRE_WHAT_FDS, EMFILE, STYRO_ESPAWN, STYRO_STAGE_SPAWN, "no descriptor is left for the helper's descriptors");
+  answered(WIRE_WHAT_FORK, ENOSPC, STYRO_ESETUP, STYRO_STAGE_SPAWN, "cannot start the process: No space left on device");
+  ck_assert_ptr_nonnull(strstr(err.hint, "user.max_*_namespaces"));
+  answered(WIRE_WHAT_MAP_UID, EPERM, STYRO_ESETUP, STYRO_STAGE_IDS, "cannot write the uid map: Operation not permitted");
+  answered(WIRE_WHAT_MAP_GID, EPERM, STYRO_ESETUP, STYRO_STAGE_IDS, "cannot write the gid map: Operation not permitted");
+}
+END_TEST
+
 int main(void)
 {
-  Suite *suite = suite_create("spawn_prepare");
+  Suite *suite = suite_create("spawn");
   TCase *cases = tcase_create("all");
   tcase_add_checked_fixture(cases, setup, teardown);
   tcase_add_test(cases, the_callers_own_id_under_a_self_map);
@@ -208,6 +323,11 @@ int main(void)
   tcase_add_test(cases, a_switched_runner_stays_switched);
   tcase_add_test(cases, an_undumpable_caller_takes_the_helper);
   tcase_add_test(cases, time_namespaces_by_kernel);
+  tcase_add_test(cases, slots_of_the_helper);
+  tcase_add_test(cases, descriptors_in_the_way_are_lifted);
+  tcase_add_test(cases, what_helper_mode_may_still_reach);
+  tcase_add_test(cases, what_the_child_is_told);
+  tcase_add_test(cases, failures_of_the_child);
   suite_add_tcase(suite, cases);
   SRunner *runner_ = srunner_create(suite);
   srunner_run_all(runner_, CK_NORMAL);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes core/lib/presets_data.c from core/presets/*.json; with --check only says whether it is current.
+"""Writes core/lib/presets_generated.c from core/presets/*.json; with --check only says whether it is current.
 
 The C file is committed, so that nobody who builds the library needs Python.
 """
@@ -8,9 +8,9 @@ import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-TARGET = HERE.parent / "lib" / "presets_data.c"
+TARGET = HERE.parent / "lib" / "presets_generated.c"
 HEADER = """/*
- * The presets, made from core/presets by its embed.py: change them there and run it. Holds text only; what it means is
+ * The presets, made from core/presets by its make_presets.py: change them there and run it. Holds text only; what it means is
  * the reader's business.
  */
 #include "presets.h"
@@ -24,7 +24,7 @@ def c_string(text):
 
 def row(path):
     text = json.dumps(json.loads(path.read_text(encoding="utf-8")), ensure_ascii=True)
-    pieces = [text[i : i + 100] for i in range(0, len(text), 100)]
+    pieces = [text[i : i + 80] for i in range(0, len(text), 80)]
     lines = "\n".join("     " + c_string(piece) for piece in pieces)
     return f"    {{{c_string(path.stem)},\n{lines}}},\n"
 
@@ -36,12 +36,12 @@ def generate():
 
 def main(arguments):
     if arguments not in ([], ["--check"]):
-        sys.exit("usage: embed.py [--check]")
+        sys.exit("usage: make_presets.py [--check]")
     text = generate()
     if not arguments:
         TARGET.write_text(text, encoding="utf-8")
     elif TARGET.read_text(encoding="utf-8") != text:
-        sys.exit(f"{TARGET.name} is not current: run core/presets/embed.py")
+        sys.exit(f"{TARGET.name} is not current: run core/presets/make_presets.py")
 
 
 main(sys.argv[1:])

@@ -1,0 +1,251 @@
+/* What the helper reported, in words: every call has some, and the texts that users meet most are exactly these. */
+#include <check.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/plan_steps.h"
+#include "sample_plan.h"
+
+static styro_plan *plan;
+static styro_error err;
+
+static void setup(void)
+{
+  plan = sample_plan();
+}
+
+static void teardown(void)
+{
+  styro_plan_free(plan);
+}
+
+static void explain_number(uint32_t number, uint32_t what, int error, const char *component)
+{
+  memset(&err, 0x55, sizeof err);
+  err.size = sizeof err;
+  styro_plan_explain_failure(plan, STYRO_ESETUP, number, what, error, component, &err);
+  ck_assert_int_eq(err.code, STYRO_ESETUP);
+}
+
+static void explain(int code, uint32_t what, int error, const char *component)
+{
+  explain_number(sample_number(plan->block, code), what, error, component);
+}
+
+/* ---- for all ----------------------------------------------------------------------------------------------------- */
+
+static void check_texts(void)
+{
+  const char *const texts[] = {err.message, err.hint, err.object, err.field};
+  for (int i = 0; i < 4; i++) {
+    ck_assert_msg(!strstr(texts[i], "(null)") && !strstr(texts[i], "%s"), "%s", texts[i]);
+  }
+  size_t len = strlen(err.message);
+  ck_assert_uint_gt(len, 10);
+  ck_assert_msg(err.message[len - 1] != '.', "%s", err.message);
+  ck_assert_msg(!strstr(err.message, "``"), "%s", err.message);
+}
+
+START_TEST(every_step_call_and_errno_has_words)
+{
+  static const int numbers[] = {0, 1, 2, 5, 12, 13, 22, 24, 28, 30, 40, 133, 134, 4095, 9999, -1};
+  for (uint32_t step = 0; step <= sample_codes_n; step++) {
+    for (uint32_t what = 0; what < WIRE_WHAT_COUNT + 1; what++) {
+      for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        explain_number(step, what, numbers[i], "some/component");
+        check_texts();
+        explain_number(step, what, numbers[i], NULL);
+        ck_assert(!strstr(err.message, "(null)"));
+      }
+    }
+  }
+}
+END_TEST
+
+START_TEST(every_call_is_told_from_the_others)
+{
+  static char messages[WIRE_WHAT_COUNT][512];
+  for (uint32_t what = 1; what < WIRE_WHAT_COUNT; what++) {
+    explain(WIRE_STEP_BIND, what, EIO, "/x");
+    memcpy(messages[what], err.message, sizeof messages[what]);
+    for (uint32_t before = 1; before < what; before++) {
+      ck_assert_str_ne(messages[before], messages[what]);
+    }
+    ck_assert_msg(strncmp(err.message, "cannot bind", 11) != 0, "call %u has no words of its own", what);
+  }
+}
+END_TEST
+
+/* ---- exact texts ------------------------------------------------------------------------------------------------- */
+
+struct expected {
+  int code;
+  uint32_t what;
+  int error;
+  const char *component;
+  int stage;
+  const char *field, *object, *message, *hint;
+};
+
+/* Every step of the sample carries the field /paths. */
+static const struct expected table[] = {
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOENT, "", STYRO_STAGE_SOURCE, "/paths/~1data", "/srv/root/srv/data",
+     "cannot open `/srv/root/srv/data` on the host: No such file or directory",
+     "create it, correct `from`, or mark the rule \"optional\""},
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "", STYRO_STAGE_SOURCE, "/paths/~1data", "/srv/root/srv/data",
+     "cannot open `/srv/root/srv/data` on the host: Permission denied",
+     "the caller itself may not reach it: check the directories above it"},
+    {WIRE_STEP_BIND, WIRE_WHAT_TARGET_MISSING, ENOENT, "/data", STYRO_STAGE_PATH, "/paths/~1data", "/data",
+     "`/data` does not exist inside and is not made there, because nothing is ever made on the host: No such file or "
+     "directory",
+     "make it in the directory that is shown there, or choose another place"},
+    {WIRE_STEP_BIND, WIRE_WHAT_TARGET_LINK, ELOOP, "", STYRO_STAGE_PATH, "/paths/~1data", "/data",
+     "`/data` is a symbolic link inside the sandbox: Too many levels of symbolic links",
+     "name the path that it points to"},
+    {WIRE_STEP_BIND, WIRE_WHAT_READ_ONLY, EROFS, "", STYRO_STAGE_PATH, "/paths/~1data", "/data",
+     "`/data` is asked for as rw, but is mounted read-only on the host: Read-only file system",
+     "ask for \"ro\", or name a directory on a writable mount"},
+    {WIRE_STEP_BIND, WIRE_WHAT_ATTACH, EINVAL, "", STYRO_STAGE_PATH, "/paths/~1data", "/data",
+     "cannot attach the mount at `/data`: Invalid argument", ""},
+    {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "", STYRO_STAGE_SOURCE, "/paths", "/srv/root",
+     "cannot open `/srv/root` on the host: No such file or directory", "make the directory, or name one that exists"},
+    {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE_TYPE, ENOTDIR, "", STYRO_STAGE_ROOT, "/paths", "/srv/root",
+     "`/srv/root` on the host is not of a type that can stand there: Not a directory",
+     "root.directory must be a directory"},
+    {WIRE_STEP_DEV, WIRE_WHAT_STEP, EPERM, "tty", STYRO_STAGE_DEVICE, NULL, "/dev/tty", NULL, NULL},
+    {WIRE_STEP_DEV, WIRE_WHAT_TARGET_MISSING, ENOENT, "", STYRO_STAGE_DEVICE, NULL, "/dev", NULL,
+     "make the directory `dev` in the root directory"},
+    {WIRE_STEP_PROC, WIRE_WHAT_TARGET_TYPE, ENOTDIR, "", STYRO_STAGE_PROC, NULL, "/proc", NULL,
+     "the root directory's `proc` must be a directory"},
+    {WIRE_STEP_PROC, WIRE_WHAT_STEP, EPERM, "", STYRO_STAGE_PROC, NULL, "/proc",
+     "cannot mount a new proc `/proc`: Operation not permitted",
+     "an outer container masks parts of /proc: start it with an unmasked proc (docker: --security-opt "
+     "systempaths=unconfined)"},
+    {WIRE_STEP_MASK, WIRE_WHAT_TARGET_MISSING, ENOENT, "", STYRO_STAGE_PATH, NULL, NULL, NULL,
+     "a denied path that does not exist could be made by the payload: create it, or say \"if_missing\": \"ignore\" and "
+     "accept the gap"},
+    {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, EACCES, "", STYRO_STAGE_ACCESS, "/paths/~1data", "/data",
+     "`/data` is asked for as rw, but the payload's id cannot write it: Permission denied",
+     "let the payload's id own it (root callers: chown 65534:65534 PATH), or keep the caller's own id with \"user\": "
+     "{\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+    {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, EROFS, "", STYRO_STAGE_ACCESS, "/paths/~1data", "/data",
+     "`/data` is asked for as rw, but the payload's id cannot write it: Read-only file system",
+     "it lies on a read-only mount: ask for \"ro\""},
+    {WIRE_STEP_RLIMIT, WIRE_WHAT_STEP, EPERM, "", STYRO_STAGE_RLIMIT, "/paths/nofile", "nofile",
+     "cannot set a resource limit `nofile`: Operation not permitted",
+     "a hard limit cannot be raised above the caller's own"},
+    {WIRE_STEP_KEYRING, WIRE_WHAT_STEP, EPERM, "", STYRO_STAGE_PROCESS, "/paths", "",
+     "cannot join a new session keyring: Operation not permitted",
+     "an outer container forbids keyctl: list \"session_keyring\" in best_effort"},
+    {WIRE_STEP_IDENTITY, WIRE_WHAT_SETGROUPS, EPERM, "", STYRO_STAGE_IDENTITY, "/paths", NULL,
+     "cannot drop the supplementary groups: Operation not permitted", ""},
+    {WIRE_STEP_IDENTITY, WIRE_WHAT_SETUID, EINVAL, "", STYRO_STAGE_IDENTITY, "/paths", "uid 1000, gid 1001",
+     "cannot take the user id: Invalid argument", "only ids of the uid map exist inside"},
+    {WIRE_STEP_NAMESPACES, WIRE_WHAT_MAP_UID, EPERM, "", STYRO_STAGE_IDS, "/paths", NULL,
+     "cannot write the uid map: Operation not permitted", NULL},
+    {WIRE_STEP_WORKDIR, WIRE_WHAT_CHDIR, ENOENT, "/work", STYRO_STAGE_COMMAND, "/paths", "/work",
+     "cannot enter the working directory `/work`: No such file or directory",
+     "cwd is a path inside: show it with a rule in `paths`, or leave cwd out"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_NOT_FOUND, ENOENT, "prog", STYRO_STAGE_EXEC, "/paths", "prog",
+     "`prog` was not found inside the sandbox: No such file or directory",
+     "show it with a \"ro\" rule in `paths`, or give its path inside"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_INTERPRETER, ENOENT, "/opt/perl", STYRO_STAGE_EXEC, "/paths", "/opt/perl",
+     "the interpreter `/opt/perl` that the script's first line names is not visible inside: No such file or directory",
+     "show it with a \"ro\" rule in `paths`"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_LOADER, ENOENT, "/lib/ld.so", STYRO_STAGE_EXEC, "/paths", "/lib/ld.so",
+     "the loader `/lib/ld.so` that the program asks for is not visible inside: No such file or directory",
+     "show it and the program's libraries with \"ro\" rules in `paths`, or use a static program"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, EACCES, "/x", STYRO_STAGE_EXEC, "/paths", "/x",
+     "cannot execute `/x`: Permission denied", "it is not executable, or lies on a mount with noexec"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, ENOEXEC, "/x", STYRO_STAGE_EXEC, "/paths", "/x",
+     "cannot execute `/x`: Exec format error",
+     "it is of no format that the kernel runs: a script needs a first line #!"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, E2BIG, "/x", STYRO_STAGE_EXEC, "/paths", "/x",
+     "cannot execute `/x`: Argument list too long", "arguments and environment are larger than the kernel accepts"},
+};
+
+START_TEST(the_texts_that_users_meet)
+{
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    const struct expected *row = &table[i];
+    explain(row->code, row->what, row->error, row->component);
+    ck_assert_int_eq(err.sys_errno, row->error);
+    ck_assert_str_eq(styro_stage_name(err.stage), styro_stage_name(row->stage));
+    ck_assert_str_eq(row->field ? row->field : err.field, err.field);
+    ck_assert_str_eq(row->object ? row->object : err.object, err.object);
+    ck_assert_str_eq(row->message ? row->message : err.message, err.message);
+    ck_assert_str_eq(row->hint ? row->hint : err.hint, err.hint);
+  }
+}
+END_TEST
+
+/* There the number is no errno but what the reader said. */
+START_TEST(a_refused_plan_is_the_helpers_matter)
+{
+  explain(WIRE_STEP_BIND, WIRE_WHAT_PLAN, WIRE_FAULT_ALIGN, "");
+  ck_assert_int_eq(err.stage, STYRO_STAGE_HELPER);
+  ck_assert_int_eq(err.sys_errno, 0);
+  ck_assert_str_eq(err.message, "the helper refuses the plan: it holds a misaligned offset");
+  ck_assert_str_eq(err.hint, "library and helper must come from one build");
+  ck_assert_str_eq(err.field, "");
+  ck_assert_str_eq(err.object, "");
+  explain(WIRE_STEP_RUN, WIRE_WHAT_RUN, WIRE_FAULT_MAGIC, "");
+  ck_assert_str_eq(err.message, "the helper refuses the run block: it holds a wrong magic number");
+  explain(WIRE_STEP_RUN, WIRE_WHAT_RUN, 12345, "");
+  ck_assert_str_eq(err.message, "the helper refuses the run block: it holds an unknown fault");
+}
+END_TEST
+
+START_TEST(a_step_that_is_not_there)
+{
+  explain_number(9999, WIRE_WHAT_STEP, ENOMEM, "");
+  ck_assert_int_eq(err.stage, STYRO_STAGE_HELPER);
+  ck_assert_str_eq(err.message, "cannot set up the sandbox: Cannot allocate memory");
+  ck_assert_str_eq(err.field, "");
+}
+END_TEST
+
+/* A failure that is no errno's, such as a value that did not hold, is not called a success. */
+START_TEST(no_errno_no_words_about_it)
+{
+  explain(WIRE_STEP_BIND, WIRE_WHAT_READ_BACK, 0, "");
+  ck_assert_str_eq(err.message, "`/data` is not as it was set when read back");
+  explain(WIRE_STEP_BIND, WIRE_WHAT_ATTACH, 9999, "");
+  ck_assert_str_eq(err.message, "cannot attach the mount at `/data`: error 9999");
+}
+END_TEST
+
+START_TEST(long_objects_are_cut_not_overrun)
+{
+  char component[1024];
+  memset(component, 'x', sizeof component);
+  component[0] = '/';
+  component[sizeof component - 1] = 0;
+  explain(WIRE_STEP_BIND, WIRE_WHAT_ATTACH, EIO, component);
+  ck_assert_uint_eq(strlen(err.object), sizeof err.object - 1);
+  ck_assert_uint_lt(strlen(err.message), sizeof err.message);
+  styro_plan_explain_failure(plan, STYRO_EEXEC, 0, WIRE_WHAT_EXEC, EIO, component, NULL);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("failure");
+  TCase *cases = tcase_create("all");
+  tcase_add_checked_fixture(cases, setup, teardown);
+  tcase_add_test(cases, every_step_call_and_errno_has_words);
+  tcase_add_test(cases, every_call_is_told_from_the_others);
+  tcase_add_test(cases, the_texts_that_users_meet);
+  tcase_add_test(cases, a_refused_plan_is_the_helpers_matter);
+  tcase_add_test(cases, a_step_that_is_not_there);
+  tcase_add_test(cases, no_errno_no_words_about_it);
+  tcase_add_test(cases, long_objects_are_cut_not_overrun);
+  suite_add_tcase(suite, cases);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
