@@ -18,14 +18,13 @@ static int drop_bounding(struct helper *h, uint64_t keep)
 {
   h->what = WIRE_WHAT_CAP_BOUNDING;
   for (unsigned cap = 0; cap < 64; cap++) {
-    int held = sys_prctl(PR_CAPBSET_READ, cap, 0);
-    if (held == -EINVAL) {
+    bool wanted = keep >> cap & 1;
+    int result = sys_prctl(wanted ? PR_CAPBSET_READ : PR_CAPBSET_DROP, cap, 0);
+    if (result == -EINVAL) {
       return keep >> cap ? -EINVAL : 0; /* past the kernel's last: nothing beyond may be asked for */
     }
-    bool wanted = keep >> cap & 1;
-    int result = held == 1 && !wanted ? sys_prctl(PR_CAPBSET_DROP, cap, 0) : held == 0 && wanted ? -EPERM : 0;
-    if (result < 0) {
-      return result;
+    if (result < 0 || (wanted && result == 0)) {
+      return result < 0 ? result : -EPERM;
     }
   }
   return 0;
@@ -76,8 +75,10 @@ static bool two_hold(const struct wire_step_capabilities *body)
     if (bounding < 0) {
       return true;
     }
+    /* Ambient is never more than permitted and inheritable (capabilities(7)), which are read back as a whole. */
+    bool possible = body->permitted & body->inheritable & 1ull << cap;
     if (bounding != (int)(body->bounding >> cap & 1) ||
-        raise_or_test(PR_CAP_AMBIENT_IS_SET, cap) != (int)(body->ambient >> cap & 1)) {
+        (possible && raise_or_test(PR_CAP_AMBIENT_IS_SET, cap) != (int)(body->ambient >> cap & 1))) {
       return false;
     }
   }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "helper.h"
 
@@ -18,31 +19,17 @@ static const struct {
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
-/* Devices cannot be made in a user namespace: the host's own nodes are bound, one by one. */
-static int bind_device(struct helper *h, int dev, int index)
+/* Devices cannot be made in a user namespace: copies of the host's own nodes, taken with the sources, are attached. */
+static int place_device(struct helper *h, int dev, int index)
 {
-  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC,
-                                              .propagation = WIRE_MS_PRIVATE};
   const char *name = device_names[index];
   h->component = name;
   h->what = WIRE_WHAT_CREATE;
-  int file = sys_openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-  if (file < 0) {
-    return file;
-  }
-  sys_close(file);
-  h->what = WIRE_WHAT_CLONE_TREE;
-  int mount = sys_open_tree(h->devices[index], "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
-  if (mount < 0) {
-    return mount;
-  }
-  h->what = WIRE_WHAT_FLAGS;
-  int result = sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &attr);
+  int result = (int)sys_call(SYS_mknodat, dev, sys_arg(name), S_IFREG | 0666, 0, 0, 0);
   if (result >= 0) {
     h->what = WIRE_WHAT_ATTACH;
-    result = sys_move_mount(mount, dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+    result = sys_move_mount(h->devices[index], dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
   }
-  sys_close(mount);
   sys_close(h->devices[index]);
   return result;
 }
@@ -87,7 +74,7 @@ static int fill_dev(struct helper *h, int dev, uint64_t shm_size)
 {
   int result = 0;
   for (int i = 0; result >= 0 && i < DEVICE_COUNT; i++) {
-    result = bind_device(h, dev, i);
+    result = place_device(h, dev, i);
   }
   for (unsigned i = 0; result >= 0 && i < sizeof device_links / sizeof device_links[0]; i++) {
     h->component = device_links[i].name;
@@ -112,10 +99,13 @@ static int fill_dev(struct helper *h, int dev, uint64_t shm_size)
 /* mount_setattr(2) takes a mount that is detached or attached for good, none inside a detached tree. */
 static int seal_dev(struct helper *h, int dev)
 {
-  static const struct wire_mount_attr sealed = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};
+  static const struct wire_mount_attr all = {.attr_set = WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC,
+                                             .propagation = WIRE_MS_PRIVATE};
+  static const struct wire_mount_attr top = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};
   h->component = NULL;
   h->what = WIRE_WHAT_FLAGS;
-  return sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH, &sealed);
+  int result = sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH | WIRE_AT_RECURSIVE, &all);
+  return result < 0 ? result : sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH, &top);
 }
 
 /* Filled and sealed while detached where the kernel can attach to that, else in its place (Linux before 6.15). */

@@ -30,6 +30,8 @@ struct helper {
   int proc;                     /* mount of the new proc, -1 until there */
   int userns_limit;             /* /proc/sys/user/max_user_namespaces, opened while it could be written */
   int payload_pid;              /* in init: the payload */
+  char parent[256];             /* where directories were attached last: neighbours are attached by name in it */
+  int parent_fd;                /* its descriptor, -1: none */
   uint64_t nofile_soft;         /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
   int devices[DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX];
@@ -56,6 +58,7 @@ int tree_open(struct helper *h, const char *path, bool directory);           /* 
 int tree_make(struct helper *h, const char *path, bool directory);           /* the same, made where absent */
 int tree_place(struct helper *h, const struct wire_step *step, bool directory); /* by the step's target and flags */
 int tree_attach(struct helper *h, int mount, int place);
+int tree_attach_by_name(struct helper *h, const char *path, int mount); /* a directory over one that is there */
 int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);           /* a detached tmpfs, or -errno */
 int tree_is_directory(int fd);                                              /* 1, 0 or -errno */
 #define TREE_SKIP 1 /* tree_place(): absent, and the step says that this is fine */

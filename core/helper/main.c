@@ -172,7 +172,7 @@ int main(void)
 {
   struct helper *h = &state;
   int64_t start = sys_now();
-  h->root = h->mask = h->proc = h->userns_limit = -1;
+  h->root = h->mask = h->proc = h->userns_limit = h->parent_fd = -1;
   signals_reset();
   take_blocks(h);
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;

@@ -90,11 +90,12 @@ static int is_read_only(int mount)
 }
 
 /* A private copy of the source's tree with its flags set and read back; -errno where they do not hold. */
-static int clone_with(struct helper *h, int source, uint64_t attributes)
+static int clone_with(struct helper *h, int source, const char *name, uint64_t attributes)
 {
   struct wire_mount_attr attr = {.attr_set = attributes, .propagation = WIRE_MS_PRIVATE};
   h->what = WIRE_WHAT_CLONE_TREE;
-  int mount = sys_open_tree(source, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  int mount = sys_open_tree(source, name,
+                            WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
   if (mount < 0) {
     return mount;
   }
@@ -129,11 +130,17 @@ static int bind_source(struct helper *h, const struct wire_step *step, uint64_t 
   if (fstat(h->fd, &st) != 0 || S_ISLNK(st.st_mode)) {
     return -ELOOP;
   }
-  int mount = clone_with(h, h->fd, attributes);
+  int mount = clone_with(h, h->fd, "", attributes);
   if (mount < 0) {
     return mount;
   }
-  int place = tree_place(h, step, S_ISDIR(st.st_mode));
+  bool directory = S_ISDIR(st.st_mode);
+  if (directory && !(step->flags & WIRE_CREATE) &&
+      tree_attach_by_name(h, wire_str(h->plan, wire_step_target(step)->path), mount) >= 0) {
+    sys_close(mount);
+    return 0;
+  }
+  int place = tree_place(h, step, directory);
   if (place < 0) {
     sys_close(mount);
     return place == NOT_THERE ? 0 : place;
@@ -203,7 +210,11 @@ int step_tmpfs(struct helper *h, const struct wire_step *step)
 #define MASK_FILE "file"
 #define MASK_DIRECTORY "directory"
 
-/* One read-only tmpfs with an unreadable file and an unreadable directory; each mask is a copy of one of them. */
+/*
+ * One read-only tmpfs with an unreadable file and an unreadable directory; each mask is a copy of one of them. It stands
+ * over the old /dev, whose devices are open by now, and goes with the old root: the end of a detached mount would cost a
+ * grace period of the kernel's own.
+ */
 int mask_prepare(struct helper *h)
 {
   static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
@@ -216,17 +227,39 @@ int mask_prepare(struct helper *h)
   if (mount < 0) {
     return mount;
   }
-  int file = sys_openat(mount, MASK_FILE, O_CREAT | O_WRONLY | O_CLOEXEC, 0);
-  int result = file < 0 ? file : sys_mkdirat(mount, MASK_DIRECTORY, 0);
-  if (file >= 0) {
-    sys_close(file);
+  int result = (int)sys_call(SYS_mknodat, mount, sys_arg(MASK_FILE), S_IFREG, 0, 0, 0);
+  if (result >= 0) {
+    result = sys_mkdirat(mount, MASK_DIRECTORY, 0);
   }
   if (result >= 0) {
     h->what = WIRE_WHAT_FLAGS;
     result = sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &attr);
   }
+  if (result >= 0) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(mount, AT_FDCWD, "/dev", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
   h->mask = result < 0 ? -1 : mount;
   return result;
+}
+
+/* Where a step's target is resolved from: entries of the sandbox's own proc by its descriptor, all else from the root. */
+struct spot {
+  int dir;
+  const char *name;
+};
+
+static struct spot spot_of(struct helper *h, const struct wire_step *step)
+{
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  bool in_proc = h->proc >= 0 && strncmp(path, "/proc/", 6) == 0;
+  return in_proc ? (struct spot){h->proc, path + 6} : (struct spot){h->root, path + 1};
+}
+
+static int open_spot(const struct spot *spot)
+{
+  return sys_openat2(spot->dir, spot->name, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                     WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
 }
 
 /* Absent: made on the sandbox's own tmpfs, skipped where nothing can appear, skipped and said, or refused. */
@@ -248,26 +281,24 @@ static int mask_absent(struct helper *h, const struct wire_step *step)
 }
 
 /* Opens the place once more: what is there now must be the mask object itself. */
-static int mask_holds(struct helper *h, const struct wire_step *step, int mount)
+static int mask_holds(struct helper *h, const struct spot *spot, int mount)
 {
   struct stat wanted;
   struct stat seen;
-  int fd = sys_openat2(h->root, wire_str(h->plan, wire_step_target(step)->path) + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC,
-                       WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  h->what = WIRE_WHAT_READ_BACK;
+  int fd = open_spot(spot);
   if (fd < 0) {
     return fd;
   }
-  int same = fstat(mount, &wanted) == 0 && fstat(fd, &seen) == 0 && wanted.st_dev == seen.st_dev &&
-             wanted.st_ino == seen.st_ino;
+  bool same = fstat(mount, &wanted) == 0 && fstat(fd, &seen) == 0 && wanted.st_dev == seen.st_dev &&
+              wanted.st_ino == seen.st_ino;
   sys_close(fd);
-  h->what = WIRE_WHAT_READ_BACK;
   return same ? 0 : -EBUSY;
 }
 
-static int mask_place(struct helper *h, const struct wire_step *step, int place)
+static int mask_place(struct helper *h, const struct spot *spot, int place, bool directory)
 {
-  int directory = tree_is_directory(place);
-  int result = directory < 0 ? directory : mask_prepare(h);
+  int result = mask_prepare(h);
   if (result < 0) {
     return result;
   }
@@ -278,7 +309,7 @@ static int mask_place(struct helper *h, const struct wire_step *step, int place)
   }
   result = tree_attach(h, mount, place);
   if (result >= 0) {
-    result = mask_holds(h, step, mount);
+    result = mask_holds(h, spot, mount);
   }
   sys_close(mount);
   return result;
@@ -286,11 +317,10 @@ static int mask_place(struct helper *h, const struct wire_step *step, int place)
 
 int step_mask(struct helper *h, const struct wire_step *step)
 {
-  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  struct spot spot = spot_of(h, step);
   struct stat st;
   h->what = WIRE_WHAT_TARGET;
-  int place = sys_openat2(h->root, path + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC,
-                          WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  int place = open_spot(&spot);
   if (place == -ENOENT) {
     place = mask_absent(h, step);
   }
@@ -303,31 +333,27 @@ int step_mask(struct helper *h, const struct wire_step *step)
     result = -ELOOP;
   }
   if (!result) {
-    result = mask_place(h, step, place);
+    result = mask_place(h, &spot, place, S_ISDIR(st.st_mode));
   }
   sys_close(place);
   return result;
 }
 
-/* A place bound onto itself, read-only with all below (proc's sys). */
+/* A place bound onto itself, read-only with all below (proc's sys); the kernel's own entries are never links. */
 int step_read_only(struct helper *h, const struct wire_step *step)
 {
-  const char *path = wire_str(h->plan, wire_step_target(step)->path);
-  h->what = WIRE_WHAT_TARGET;
-  int place = sys_openat2(h->root, path + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC,
-                          WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
-  if (place == -ENOENT && step->flags & WIRE_DEFAULTED) {
+  struct spot spot = spot_of(h, step);
+  int mount = clone_with(h, spot.dir, spot.name, WIRE_MOUNT_ATTR_RDONLY);
+  if (mount == -ENOENT && step->flags & WIRE_DEFAULTED) {
     return 0;
   }
-  if (place < 0) {
-    return place;
-  }
-  int mount = clone_with(h, place, WIRE_MOUNT_ATTR_RDONLY);
   if (mount < 0) {
-    sys_close(place);
     return mount;
   }
-  return put(h, mount, place);
+  h->what = WIRE_WHAT_ATTACH;
+  int result = sys_move_mount(mount, spot.dir, spot.name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  sys_close(mount);
+  return result;
 }
 
 int step_seal(struct helper *h, const struct wire_step *step)

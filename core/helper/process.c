@@ -143,7 +143,7 @@ int step_reset(struct helper *h, const struct wire_step *step)
   if (result >= 0) {
     result = (int)sys_call(SYS_personality, 0, 0, 0, 0, 0, 0);
   }
-  if (result >= 0) {
+  if (result >= 0 && sys_call(SYS_sched_getscheduler, 0, 0, 0, 0, 0, 0) != 0) {
     result = (int)sys_call(SYS_sched_setscheduler, 0, 0, sys_arg(&priority), 0, 0, 0);
   }
   return result;

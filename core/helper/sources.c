@@ -47,7 +47,7 @@ static int open_devices(struct helper *h)
   h->what = WIRE_WHAT_SOURCE;
   for (int i = 0; i < DEVICE_COUNT; i++) {
     h->component = device_paths[i];
-    h->devices[i] = sys_openat(AT_FDCWD, device_paths[i], O_PATH | O_CLOEXEC, 0);
+    h->devices[i] = sys_open_tree(AT_FDCWD, device_paths[i], WIRE_OPEN_TREE_CLONE | O_CLOEXEC);
     if (h->devices[i] < 0) {
       return h->devices[i];
     }

@@ -165,6 +165,45 @@ int tree_attach(struct helper *h, int mount, int place)
   return sys_move_mount(mount, place, "", WIRE_MOVE_MOUNT_F_EMPTY_PATH | WIRE_MOVE_MOUNT_T_EMPTY_PATH);
 }
 
+/* The directory that holds path, by descriptor; kept, because what is attached next often stands beside it. */
+static int open_parent_of(struct helper *h, const char *path)
+{
+  size_t len = (size_t)(strrchr(path, '/') - path);
+  if (len == 0) {
+    return h->root;
+  }
+  if (len >= sizeof h->parent) {
+    return -ENAMETOOLONG;
+  }
+  if (h->parent_fd < 0 || strncmp(h->parent, path, len) != 0 || h->parent[len]) {
+    if (h->parent_fd >= 0) {
+      sys_close(h->parent_fd);
+    }
+    memcpy(h->parent, path, len);
+    h->parent[len] = 0;
+    h->parent_fd = open_below(h, h->parent, O_DIRECTORY);
+  }
+  return h->parent_fd;
+}
+
+/*
+ * Saves the descriptor of the place: move_mount(2) follows no link at the end, and refuses a directory over anything else.
+ * Whatever fails here is tried again the long way, which says why.
+ */
+int tree_attach_by_name(struct helper *h, const char *path, int mount)
+{
+  int parent = open_parent_of(h, path);
+  if (parent < 0) {
+    return parent;
+  }
+  int result = sys_move_mount(mount, parent, strrchr(path, '/') + 1, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  if (result >= 0 && h->parent_fd >= 0 && strncmp(h->parent, path, strlen(path)) == 0) {
+    sys_close(h->parent_fd); /* it lies below the new mount now */
+    h->parent_fd = -1;
+  }
+  return result;
+}
+
 static int configure_tmpfs(int context, uint64_t size, uint32_t mode)
 {
   char text[24] = "0";
@@ -194,15 +233,13 @@ int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes)
 
 /*
  * Before Linux 6.15 nothing can be attached to a detached tree: the root goes over "/" of this private namespace first,
- * and the mask objects over the old /dev (whose devices are open by now); both orders resolve from the same descriptor.
+ * the mask objects before it, since nothing of the old tree can be named afterwards. Both orders resolve from the same
+ * descriptor.
  */
 static int attach_early(struct helper *h)
 {
   int result = mask_prepare(h);
-  if (result >= 0) {
-    h->what = WIRE_WHAT_ATTACH;
-    result = sys_move_mount(h->mask, AT_FDCWD, "/dev", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
-  }
+  h->what = WIRE_WHAT_ATTACH;
   return result < 0 ? result : sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
 }
 

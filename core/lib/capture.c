@@ -1,6 +1,6 @@
 /*
- * Bounded capture of a stream: bytes from our end of a pipe into memory, without blocking. Memory grows by need up to the
- * limit and never beyond it. Knows no process and no outcome.
+ * Bounded capture of a stream: bytes from our end of a pipe into memory, without blocking. Memory grows by need up to
+ * the limit and never beyond it. Knows no process and no outcome.
  */
 #include "capture.h"
 
@@ -16,12 +16,9 @@
 static size_t head_of(size_t limit, int keep)
 {
   switch (keep) {
-    case WIRE_KEEP_TAIL:
-      return 0;
-    case WIRE_KEEP_BOTH:
-      return limit - limit / 2;
-    default:
-      return limit;
+  case WIRE_KEEP_TAIL: return 0;
+  case WIRE_KEEP_BOTH: return limit - limit / 2;
+  default: return limit;
   }
 }
 

@@ -23,11 +23,11 @@ struct styro_sink {
   bool captured;
   char *data;
   size_t capacity;
-  size_t len;      /* bytes kept */
+  size_t len; /* bytes kept */
   size_t limit;
-  size_t head;     /* bytes at the start that are never overwritten */
-  size_t ring;     /* where in the tail the next byte goes, once len == limit */
-  uint64_t bytes;  /* all that was read */
+  size_t head;    /* bytes at the start that are never overwritten */
+  size_t ring;    /* where in the tail the next byte goes, once len == limit */
+  uint64_t bytes; /* all that was read */
 };
 
 /* fd -1: not captured. keep: enum wire_keep. */

@@ -13,8 +13,8 @@
 #define NOTE_NAME "Styrolite" /* with its NUL: 10 bytes, padded to 12 */
 #define NOTE_TYPE 1u
 #define NOTE_DESC_SIZE (WIRE_ID_SIZE + 4u)
-#define PHDR_MAX 64u        /* program headers looked at; a static executable has about ten */
-#define SEGMENT_MAX 4096u   /* bytes of one note segment looked at */
+#define PHDR_MAX 64u      /* program headers looked at; a static executable has about ten */
+#define SEGMENT_MAX 4096u /* bytes of one note segment looked at */
 
 /* Exactly size bytes from `at`; a short file is damage. */
 static int read_at(int fd, uint64_t at, void *to, size_t size)

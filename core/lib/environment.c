@@ -1,4 +1,6 @@
-/* The payload's environment while it is put together: NAME=value entries, later ones replace earlier. Copies no text. */
+/*
+ * The payload's environment while it is put together: NAME=value entries, later ones replace earlier. Copies no text.
+ */
 #include "environment.h"
 
 #include <string.h>

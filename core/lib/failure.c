@@ -129,12 +129,14 @@ static const struct wire_source *find_source(const styro_plan *plan, uint32_t nu
 /* The whole path on the host: what is opened below an earlier source is only the rest of it. */
 static void host_path(const styro_plan *plan, const struct wire_source *from, char *out, size_t size)
 {
-  char inner[256];
-  snprintf(out, size, "%s", wire_str(plan->block, from->path));
-  while (from->base) {
-    from = find_source(plan, from->base - 1);
-    snprintf(inner, sizeof inner, "%s", out);
-    snprintf(out, size, "%s/%s", wire_str(plan->block, from->path), inner);
+  const struct wire_source *outer = from->base ? find_source(plan, from->base - 1) : NULL;
+  size_t len = 0;
+  if (outer) {
+    host_path(plan, outer, out, size);
+    len = strlen(out);
+  }
+  if (len + 1 < size) {
+    snprintf(out + len, size - len, "%s%s", outer ? "/" : "", wire_str(plan->block, from->path));
   }
 }
 

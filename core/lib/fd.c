@@ -65,9 +65,10 @@ static int fail_full_table(styro_error *err, int number, const char *purpose)
              purpose, strerror(number), (unsigned long long)limit.rlim_cur);
   styro_error_object(err, "RLIMIT_NOFILE");
   styro_error_hint(err, "%s",
-                   number == EMFILE ? "raise it (ulimit -n, setrlimit(2)) or run fewer sandboxes at once: each takes three "
-                                      "descriptors and one more per captured or fed stream"
-                                    : "the whole system ran out of open files: see sysctl fs.file-max");
+                   number == EMFILE
+                       ? "raise it (ulimit -n, setrlimit(2)) or run fewer sandboxes at once: each takes three "
+                         "descriptors and one more per captured or fed stream"
+                       : "the whole system ran out of open files: see sysctl fs.file-max");
   return STYRO_ESPAWN;
 }
 

@@ -1,6 +1,7 @@
 /*
  * The helper executable as a file: where it may lie, whether it may be trusted, and its own word on the wire format.
- * Whoever may write it decides what runs with the caller's rights, so every doubt is an error that names what to change.
+ * Whoever may write it decides what runs with the caller's rights, so every doubt is an error that names what to
+ * change.
  */
 #include "helper_file.h"
 
@@ -58,8 +59,8 @@ static int check_owner(const struct stat *st, const char *what, const char *path
   }
   char hint[PATH_MAX + 64];
   snprintf(hint, sizeof hint, "chown root %s, or use a copy of your own", path);
-  return refuse(err, 0, path, hint, "the %s `%s` belongs to uid %u, neither to root nor to the caller (uid %u)", what, path,
-                (unsigned)st->st_uid, (unsigned)geteuid());
+  return refuse(err, 0, path, hint, "the %s `%s` belongs to uid %u, neither to root nor to the caller (uid %u)", what,
+                path, (unsigned)st->st_uid, (unsigned)geteuid());
 }
 
 static int check_mode(const struct stat *st, const char *what, const char *path, styro_error *err)
@@ -69,8 +70,10 @@ static int check_mode(const struct stat *st, const char *what, const char *path,
   }
   char hint[PATH_MAX + 64];
   snprintf(hint, sizeof hint, "chmod go-w %s", path);
-  return refuse(err, 0, path, hint, "the %s `%s` is writable by group or others (mode %04o): anybody there could replace "
-                "what runs with the caller's rights", what, path, (unsigned)(st->st_mode & 07777));
+  return refuse(err, 0, path, hint,
+                "the %s `%s` is writable by group or others (mode %04o): anybody there could replace "
+                "what runs with the caller's rights",
+                what, path, (unsigned)(st->st_mode & 07777));
 }
 
 static int check_file(int fd, const struct stat *st, const char *path, styro_error *err)
@@ -147,10 +150,12 @@ static int check_note(int fd, const char *path, styro_error *err)
       note.run_format == WIRE_RUN_FORMAT) {
     return STYRO_OK;
   }
-  return refuse(err, 0, path, "library and helper must come from the same build: install both, or unset STYROLITE_HELPER",
-                "the helper `%.150s` speaks wire %s (plan %u, run %u), but the library `%.100s` (%s) speaks %s (plan %u, run "
-                "%u)", path, hex(note.wire_id, theirs), (unsigned)note.plan_format, (unsigned)note.run_format,
-                own_object(), STYRO_VERSION, hex(own_id, ours), WIRE_PLAN_FORMAT, WIRE_RUN_FORMAT);
+  return refuse(
+      err, 0, path, "library and helper must come from the same build: install both, or unset STYROLITE_HELPER",
+      "the helper `%.150s` speaks wire %s (plan %u, run %u), but the library `%.100s` (%s) speaks %s (plan %u, run "
+      "%u)",
+      path, hex(note.wire_id, theirs), (unsigned)note.plan_format, (unsigned)note.run_format, own_object(),
+      STYRO_VERSION, hex(own_id, ours), WIRE_PLAN_FORMAT, WIRE_RUN_FORMAT);
 }
 
 /* ---- sealed copy ------------------------------------------------------------------------------------------------- */
@@ -165,9 +170,11 @@ static int make_memfd(const char *path, styro_error *err)
   int number = errno;
   fd = styro_fd_lift(fd);
   if (fd < 0 && (number == EACCES || number == EPERM)) {
-    return refuse(err, number, path, "install the helper owned by root, or set vm.memfd_noexec below 2",
-                  "the helper `%s` belongs to the caller and must therefore run from a sealed copy in memory, but the sysctl "
-                  "vm.memfd_noexec forbids executable memory files", path);
+    return refuse(
+        err, number, path, "install the helper owned by root, or set vm.memfd_noexec below 2",
+        "the helper `%s` belongs to the caller and must therefore run from a sealed copy in memory, but the sysctl "
+        "vm.memfd_noexec forbids executable memory files",
+        path);
   }
   return fd < 0 ? styro_fd_fail(err, number, "the helper's sealed copy") : fd;
 }
@@ -192,8 +199,10 @@ static int seal(int file, const char *path, styro_error *err)
   }
   if (copy_bytes(file, memfd) < 0 || fchmod(memfd, 0500) < 0 ||
       fcntl(memfd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
-    return refuse(err, errno, path, "see whether memory is left", "the helper `%s` cannot be copied into a sealed memory "
-                  "file: %s", path, strerror(errno));
+    return refuse(err, errno, path, "see whether memory is left",
+                  "the helper `%s` cannot be copied into a sealed memory "
+                  "file: %s",
+                  path, strerror(errno));
   }
   return styro_fd_steal(&memfd);
 }
@@ -206,15 +215,15 @@ static int keep(int directory, const char *name, const struct stat *st, struct s
   STYRO_CLEANUP_FD int file = styro_fd_lift(openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat opened;
   if (file < 0 || fstat(file, &opened) < 0) {
-    return refuse(err, errno, out->path, "see to it that the caller may read it", "the helper `%s` cannot be opened: %s",
-                  out->path, strerror(errno));
+    return refuse(err, errno, out->path, "see to it that the caller may read it",
+                  "the helper `%s` cannot be opened: %s", out->path, strerror(errno));
   }
   if (opened.st_ino != st->st_ino || opened.st_dev != st->st_dev) {
     return refuse(err, 0, out->path, "try again", "the helper `%s` was replaced while it was checked", out->path);
   }
   out->sealed = st->st_uid != 0 && geteuid() != 0;
-  STYRO_CLEANUP_FD int kept =
-      out->sealed ? seal(file, out->path, err) : styro_fd_lift(openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  STYRO_CLEANUP_FD int kept = out->sealed ? seal(file, out->path, err)
+                                          : styro_fd_lift(openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (kept < 0) {
     return out->sealed ? kept : styro_fd_fail(err, errno, "the helper");
   }
@@ -238,8 +247,8 @@ static int take(struct styro_helper_file *out, styro_error *err)
   STYRO_CLEANUP_FD int directory = opened;
   STYRO_CLEANUP_FD int file = styro_fd_lift(openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (file < 0 || fstat(file, &st) < 0) {
-    return refuse(err, errno, out->path, "see to it that the caller may read it", "the helper `%s` cannot be opened: %s",
-                  out->path, strerror(errno));
+    return refuse(err, errno, out->path, "see to it that the caller may read it",
+                  "the helper `%s` cannot be opened: %s", out->path, strerror(errno));
   }
   int rc = check_file(file, &st, out->path, err);
   return rc ? rc : keep(directory, name, &st, out, err);
@@ -309,9 +318,11 @@ int styro_helper_file_find(const char *hint, struct styro_helper_file *out, styr
   found = found ? found : try_place(own, "/../../libexec/styrolite", out, err);
   found = found ? found : try_place(STYRO_LIBEXECDIR, "", out, err);
   if (found == 0) {
-    return refuse(err, ENOENT, STYRO_HELPER_NAME, "install it there, or name it in the environment variable STYROLITE_HELPER",
-                  "the helper executable `" STYRO_HELPER_NAME "` was found neither in `%.150s`, nor in `libexec/styrolite` of "
-                  "the same prefix, nor in `%.150s`", own, STYRO_LIBEXECDIR);
+    return refuse(
+        err, ENOENT, STYRO_HELPER_NAME, "install it there, or name it in the environment variable STYROLITE_HELPER",
+        "the helper executable `" STYRO_HELPER_NAME "` was found neither in `%.150s`, nor in `libexec/styrolite` of "
+        "the same prefix, nor in `%.150s`",
+        own, STYRO_LIBEXECDIR);
   }
   return found < 0 ? found : STYRO_OK;
 }

@@ -48,9 +48,9 @@ static int check_fixed(const styro_plan *plan, const styro_run *run, styro_error
     bool given;
     const char *field;
   } varied[] = {
-      {run->argv != NULL, "/command"},          {run->env != NULL, "/env"},
-      {run->cwd != NULL, "/cwd"},               {run->preserve_fds_n != 0, "/preserve_fds"},
-      {run->timeout != 0, "/timeout"},          {run->output_limit != 0, "/output/limit"},
+      {run->argv != NULL, "/command"}, {run->env != NULL, "/env"},
+      {run->cwd != NULL, "/cwd"},      {run->preserve_fds_n != 0, "/preserve_fds"},
+      {run->timeout != 0, "/timeout"}, {run->output_limit != 0, "/output/limit"},
   };
   for (size_t i = 0; plan_of(plan)->flags & WIRE_PLAN_FIXED && i < sizeof varied / sizeof *varied; i++) {
     if (varied[i].given) {
@@ -62,7 +62,7 @@ static int check_fixed(const styro_plan *plan, const styro_run *run, styro_error
   return STYRO_OK;
 }
 
-/* ---- command, environment, working directory, name ----------------------------------------------------------------- */
+/* ---- command, environment, working directory, name -------------------------------------------------------------- */
 
 static int check_command(const styro_plan *plan, const styro_run *run, styro_error *err)
 {
@@ -146,7 +146,8 @@ static int check_limited(const styro_stream *stream, const char *name, styro_err
   if (stream->kind == STYRO_STREAM_PIPE || stream->kind == STYRO_STREAM_NULL) {
     return STYRO_OK;
   }
-  return refuse(err, "/output", "capture stdout and stderr, send what is not wanted to /dev/null, or leave `output` out",
+  return refuse(err, "/output",
+                "capture stdout and stderr, send what is not wanted to /dev/null, or leave `output` out",
                 "an output limit was asked for, but %s is not captured by the library", name);
 }
 

@@ -18,8 +18,8 @@ struct styro_order {
   const styro_plan *plan;
   styro_run run; /* zeros where the caller gave none */
   bool init;
-  bool default_cwd;      /* nobody asked for the working directory */
-  int64_t timeout;       /* nanoseconds, 0 none */
+  bool default_cwd; /* nobody asked for the working directory */
+  int64_t timeout;  /* nanoseconds, 0 none */
   int64_t grace;
   uint64_t output_limit; /* bytes per captured stream, never 0 */
   int output_keep;       /* enum wire_keep */

@@ -74,8 +74,8 @@ static void judge_lost(const struct styro_facts *facts, styro_outcome *out)
 static void judge_failure(const struct styro_facts *facts, styro_outcome *out)
 {
   out->reason = facts->failure == STYRO_EEXEC ? STYRO_EXEC_FAILED : STYRO_SETUP_FAILED;
-  styro_plan_explain_failure(facts->plan, facts->failure, facts->step, facts->what, facts->sys_errno,
-                             facts->component, &out->error);
+  styro_plan_explain_failure(facts->plan, facts->failure, facts->step, facts->what, facts->sys_errno, facts->component,
+                             &out->error);
 }
 
 /* Init's report stands, but for a stream that went over its limit before the payload ended by itself. */

@@ -70,7 +70,8 @@ const char *styro_duration_text(int64_t nanoseconds, char *buffer, size_t size);
 const char *styro_signal_text(int number, char *buffer, size_t size);
 
 /* The JSON of an outcome that was judged from these facts; NULL when out of memory. End it with styro_strfree(). */
-char *styro_outcome_to_json(const styro_outcome *outcome, const struct styro_facts *facts, const styro_allocator *alloc);
+char *styro_outcome_to_json(const styro_outcome *outcome, const struct styro_facts *facts,
+                            const styro_allocator *alloc);
 
 /* Why a protection of `left_out` or `skipped` is not enforced, and by which field. Static texts. */
 struct styro_weakness {

@@ -75,9 +75,7 @@ static void end_sentence(styro_outcome *out, const char *after, int64_t timeout,
   char text[64];
   size_t size = sizeof out->message;
   switch (out->reason) {
-  case STYRO_EXITED:
-    snprintf(out->message, size, "exited with code %d after %s", out->code, after);
-    break;
+  case STYRO_EXITED: snprintf(out->message, size, "exited with code %d after %s", out->code, after); break;
   case STYRO_SIGNALED:
     snprintf(out->message, size, "killed by %s%s after %s", styro_signal_text(out->signal, text, sizeof text),
              out->core_dumped ? " (core dumped)" : "", after);
@@ -86,16 +84,12 @@ static void end_sentence(styro_outcome *out, const char *after, int64_t timeout,
     snprintf(out->message, size, "stopped after %s: the %s deadline of %s passed", after, out->detail,
              styro_duration_text(timeout, text, sizeof text));
     break;
-  case STYRO_OOM_KILLED:
-    snprintf(out->message, size, "killed after %s: the memory limit was reached", after);
-    break;
+  case STYRO_OOM_KILLED: snprintf(out->message, size, "killed after %s: the memory limit was reached", after); break;
   case STYRO_OUTPUT_LIMITED:
     size_text(output_limit, text, sizeof text);
     snprintf(out->message, size, "stopped after %s: %s went over its limit of %s", after, out->detail, text);
     break;
-  default:
-    snprintf(out->message, size, "canceled after %s", after);
-    break;
+  default: snprintf(out->message, size, "canceled after %s", after); break;
   }
 }
 

@@ -8,10 +8,10 @@
 
 /* How a process ended. */
 struct styro_exit {
-  bool known;           /* wait_status holds */
-  bool has_usage;       /* usage holds: of the process and all children that it waited for */
-  bool not_ours;        /* no wait status was to be had: SIGCHLD ignored, or somebody else waited */
-  int wait_status;      /* as waitpid(2) gives it */
+  bool known;      /* wait_status holds */
+  bool has_usage;  /* usage holds: of the process and all children that it waited for */
+  bool not_ours;   /* no wait status was to be had: SIGCHLD ignored, or somebody else waited */
+  int wait_status; /* as waitpid(2) gives it */
   struct rusage usage;
 };
 

@@ -79,11 +79,14 @@ static int send_to_init(struct styro_process *process, int sig, styro_error *err
   if (n >= 0 || errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) {
     return STYRO_OK; /* nobody there any more: it ended */
   }
-  return styro_fail(err, STYRO_EIO, STYRO_STAGE_SUPERVISE, errno, "signal %d could not be sent to the sandbox's init: %s",
-                    sig, strerror(errno));
+  return styro_fail(err, STYRO_EIO, STYRO_STAGE_SUPERVISE, errno,
+                    "signal %d could not be sent to the sandbox's init: %s", sig, strerror(errno));
 }
 
-/* Without an init the payload is the first process, but only from its exec on: before, the signal would hit the helper. */
+/*
+ * Without an init the payload is the first process, but only from its exec on: before, the signal would hit the
+ * helper.
+ */
 static int send_to_payload(struct styro_process *process, int sig, styro_error *err)
 {
   if (!process->facts.running || process->pidfd < 0) {
@@ -91,8 +94,8 @@ static int send_to_payload(struct styro_process *process, int sig, styro_error *
     return STYRO_OK;
   }
   if (styro_pidfd_signal(process->pidfd, sig) < 0) {
-    return styro_fail(err, STYRO_EIO, STYRO_STAGE_SUPERVISE, errno, "signal %d could not be sent to the payload: %s", sig,
-                      strerror(errno));
+    return styro_fail(err, STYRO_EIO, STYRO_STAGE_SUPERVISE, errno, "signal %d could not be sent to the payload: %s",
+                      sig, strerror(errno));
   }
   return STYRO_OK;
 }

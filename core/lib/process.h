@@ -1,6 +1,6 @@
 /*
- * One running sandbox: its descriptors, records, streams and outcome. Only process*.c look inside. Everything the kernel
- * has to say comes in through one epoll descriptor, which is also what the caller polls.
+ * One running sandbox: its descriptors, records, streams and outcome. Only process*.c look inside. Everything the
+ * kernel has to say comes in through one epoll descriptor, which is also what the caller polls.
  */
 #ifndef STYRO_LIB_PROCESS_H
 #define STYRO_LIB_PROCESS_H

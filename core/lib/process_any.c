@@ -1,4 +1,6 @@
-/* Waiting for any of many sandboxes from one thread: one poll over their descriptors, a round for each that is ready. */
+/*
+ * Waiting for any of many sandboxes from one thread: one poll over their descriptors, a round for each that is ready.
+ */
 #include <errno.h>
 #include <poll.h>
 

@@ -127,17 +127,10 @@ static void take(struct styro_process *process, struct message *message)
   case WIRE_STATUS_EXEC_FAILED:
     take_failure(facts, head->type, head->step, head->arg, head->err, message->body.failed.component);
     break;
-  case WIRE_STATUS_RUNNING:
-    take_running(facts, &message->body.running);
-    break;
-  case WIRE_STATUS_ENDED:
-    take_ended(facts, &message->body.ended);
-    break;
-  case WIRE_STATUS_FD:
-    take_pidfd(process, message);
-    break;
-  default:
-    break; /* of a later version: nothing that the outcome depends on */
+  case WIRE_STATUS_RUNNING: take_running(facts, &message->body.running); break;
+  case WIRE_STATUS_ENDED: take_ended(facts, &message->body.ended); break;
+  case WIRE_STATUS_FD: take_pidfd(process, message); break;
+  default: break; /* of a later version: nothing that the outcome depends on */
   }
 }
 

@@ -1,6 +1,6 @@
 /*
- * From a plan and a run to a running sandbox: everything that can fail is made before the clone, so that afterwards there
- * is either a process handle or nothing at all. What clones is spawn.c.
+ * From a plan and a run to a running sandbox: everything that can fail is made before the clone, so that afterwards
+ * there is either a process handle or nothing at all. What clones is spawn.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -81,12 +81,9 @@ static int make_pipe(struct ends *ends, int number, int *ours, styro_error *err)
 static int given_stream(const styro_stream *stream, int number)
 {
   switch (stream->kind) {
-  case STYRO_STREAM_FD:
-    return stream->fd;
-  case STYRO_STREAM_INHERIT:
-    return styro_fd_is_open(number) ? number : -1;
-  default:
-    return -1;
+  case STYRO_STREAM_FD: return stream->fd;
+  case STYRO_STREAM_INHERIT: return styro_fd_is_open(number) ? number : -1;
+  default: return -1;
   }
 }
 
@@ -335,7 +332,9 @@ int styro_runner_spawn(styro_runner *runner, const styro_plan *plan, const styro
   struct styro_order order;
   if (!runner || !plan || !out) {
     return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_SPAWN, 0, "%s is NULL",
-                      !runner ? "the runner" : !plan ? "the plan" : "the place for the process");
+                      !runner ? "the runner"
+                      : !plan ? "the plan"
+                              : "the place for the process");
   }
   int rc = styro_order_merge(plan, run, &order, err);
   if (rc) {

@@ -16,7 +16,10 @@
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
-/* The first stream over its limit names the outcome. The tree is killed unless it is dead, and then it counts all the same. */
+/*
+ * The first stream over its limit names the outcome. The tree is killed unless it is dead, and then it counts all the
+ * same.
+ */
 static void check_limit(struct styro_process *process, const struct styro_sink *sink, int number)
 {
   if (process->kills_on_overflow && !process->facts.full && styro_sink_overflowed(sink)) {
@@ -49,7 +52,9 @@ static void feed(struct styro_process *process)
 
 /* ---- deadline (no init) ------------------------------------------------------------------------------------------ */
 
-/* The deadline passed: ask first where there is a grace time, then kill. A PID 1 without a handler ignores the asking. */
+/*
+ * The deadline passed: ask first where there is a grace time, then kill. A PID 1 without a handler ignores the asking.
+ */
 static void pass_deadline(struct styro_process *process)
 {
   uint64_t times;
@@ -116,22 +121,12 @@ static int complete(struct styro_process *process, styro_error *err)
 static int handle(struct styro_process *process, enum styro_source source, styro_error *err)
 {
   switch (source) {
-  case STYRO_SOURCE_STATUS:
-    styro_process_receive(process);
-    break;
-  case STYRO_SOURCE_TIMER:
-    pass_deadline(process);
-    break;
-  case STYRO_SOURCE_IN:
-    feed(process);
-    break;
-  case STYRO_SOURCE_OUT:
-    return drain(process, &process->out, 1, err);
-  case STYRO_SOURCE_ERR:
-    return drain(process, &process->err, 2, err);
-  default:
-    take_end(process);
-    break;
+  case STYRO_SOURCE_STATUS: styro_process_receive(process); break;
+  case STYRO_SOURCE_TIMER: pass_deadline(process); break;
+  case STYRO_SOURCE_IN: feed(process); break;
+  case STYRO_SOURCE_OUT: return drain(process, &process->out, 1, err);
+  case STYRO_SOURCE_ERR: return drain(process, &process->err, 2, err);
+  default: take_end(process); break;
   }
   return STYRO_OK;
 }
@@ -276,4 +271,3 @@ int styro_process_started(styro_process *process, int wait_ms, styro_error *err)
     }
   }
 }
-

@@ -1,6 +1,6 @@
 /*
- * The runner: the helper found and checked once, and what this kernel can do. Where helpers lie and which may be trusted
- * is helper_file.c's; what the environment forces is decided here. Knows no plan.
+ * The runner: the helper found and checked once, and what this kernel can do. Where helpers lie and which may be
+ * trusted is helper_file.c's; what the environment forces is decided here. Knows no plan.
  */
 #include "runner.h"
 
@@ -87,7 +87,10 @@ static int find_mode(struct styro_runner *runner, styro_error *err)
   } else if (forced && *forced) {
     return fail_variable(err, "STYRO_SPAWN", forced, "`vfork` and `helper` are allowed");
   }
-  /* The files in /proc of a child that shares a non-dumpable caller's memory belong to root: its maps cannot be written. */
+  /*
+   * The files in /proc of a child that shares a non-dumpable caller's memory belong to root: its maps cannot be
+   * written.
+   */
   bool dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
   runner->mode = runner->forced_mode >= 0 ? runner->forced_mode : dumpable ? STYRO_SPAWN_VFORK : STYRO_SPAWN_HELPER;
   return STYRO_OK;

@@ -1,4 +1,6 @@
-/* A caller with 500 MB of touched memory: the time of a spawn does not follow its size. Times are printed, not judged. */
+/*
+ * A caller with 500 MB of touched memory: the time of a spawn does not follow its size. Times are printed, not judged.
+ */
 #include "driver.h"
 
 enum { ROUNDS = 40 };
@@ -46,7 +48,8 @@ int main(void)
   memset(memory, 1, MEMORY);
   for (int i = 0; i < 2; i++) {
     double big = median_run(runner, plans[i]);
-    check(big > 0 && small[i] > 0, "start, run and reap %s: %.0f us small, %.0f us with 500 MB", names[i], small[i], big);
+    check(big > 0 && small[i] > 0, "start, run and reap %s: %.0f us small, %.0f us with 500 MB", names[i], small[i],
+          big);
     styro_plan_free(plans[i]);
   }
   free(memory);

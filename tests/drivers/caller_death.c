@@ -1,4 +1,6 @@
-/* The caller is killed with SIGKILL while a forked child of it, holding all its descriptors, lives on: the tree dies. */
+/*
+ * The caller is killed with SIGKILL while a forked child of it, holding all its descriptors, lives on: the tree dies.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

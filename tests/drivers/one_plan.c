@@ -1,4 +1,7 @@
-/* One plan runs a thousand times with a thousand argvs; then once with a thousand arguments and 128 KiB of environment. */
+/*
+ * One plan runs a thousand times with a thousand argvs; then once with a thousand arguments and 128 KiB of
+ * environment.
+ */
 #include "driver.h"
 
 static void thousand_argvs(styro_runner *runner, const styro_plan *plan)

@@ -73,8 +73,8 @@ static void background(styro_runner *runner, const char *json, const char *what)
   styro_run run = captured(argv);
   double start = now_us();
   styro_process *process = to_end(runner, json, &run);
-  check(outcome.reason == STYRO_EXITED && outcome.out.kept == 8 && now_us() - start < 10e6, "background process, %s: %s",
-        what, outcome.message);
+  check(outcome.reason == STYRO_EXITED && outcome.out.kept == 8 && now_us() - start < 10e6,
+        "background process, %s: %s", what, outcome.message);
   styro_process_free(process);
 }
 
@@ -83,7 +83,8 @@ int main(void)
   styro_runner *runner = runner_new();
   flood(runner, "{\"version\": 1, \"output\": {\"limit\": \"1M\"}}", STYRO_EXITED, "truncate");
   flood(runner, "{\"version\": 1, \"output\": {\"limit\": \"1M\", \"keep\": \"tail\"}}", STYRO_EXITED, "tail");
-  flood(runner, "{\"version\": 1, \"output\": {\"limit\": \"1M\", \"on_limit\": \"kill\"}}", STYRO_OUTPUT_LIMITED, "kill");
+  flood(runner, "{\"version\": 1, \"output\": {\"limit\": \"1M\", \"on_limit\": \"kill\"}}", STYRO_OUTPUT_LIMITED,
+        "kill");
   flood(runner, "{\"version\": 1, \"init\": false, \"output\": {\"limit\": \"1M\", \"on_limit\": \"kill\"}}",
         STYRO_OUTPUT_LIMITED, "kill without init");
   unread(runner);

@@ -1,4 +1,7 @@
-/* After a thousand sandboxes the caller is what it was: dumpable, pdeathsig, umask, cwd, mask, ids, descriptors, memory. */
+/*
+ * After a thousand sandboxes the caller is what it was: dumpable, pdeathsig, umask, cwd, mask, ids, descriptors,
+ * memory.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>

@@ -39,9 +39,22 @@ END_TEST
 /* Of /etc single files only: passwords, keys and configuration of the host stay outside, whatever is added here. */
 START_TEST(nothing_secret_is_shown)
 {
-  static const char *const never[] = {"/etc/shadow", "/etc/passwd", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssl/private/x",
-                                      "/etc/machine-id", "/root/.ssh", "/home/me", "/var/lib/x", "/run/docker.sock",
-                                      "/sys/x", "/tmp/x", "/dev/sda", "/proc/1", "/boot/x", "/srv/x", "/opt/x"};
+  static const char *const never[] = {"/etc/shadow",
+                                      "/etc/passwd",
+                                      "/etc/ssh/ssh_host_ed25519_key",
+                                      "/etc/ssl/private/x",
+                                      "/etc/machine-id",
+                                      "/root/.ssh",
+                                      "/home/me",
+                                      "/var/lib/x",
+                                      "/run/docker.sock",
+                                      "/sys/x",
+                                      "/tmp/x",
+                                      "/dev/sda",
+                                      "/proc/1",
+                                      "/boot/x",
+                                      "/srv/x",
+                                      "/opt/x"};
   for (size_t i = 0; i < styro_base_n; i++) {
     for (size_t k = 0; k < sizeof never / sizeof never[0]; k++) {
       ck_assert_msg(!encloses(styro_base[i].path, never[k]), "%s shows %s", styro_base[i].path, never[k]);
@@ -61,8 +74,8 @@ END_TEST
 
 START_TEST(proc_entries_lie_in_proc)
 {
-  static const char *const masked[] = {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger",
-                                       "/proc/acpi", "/proc/scsi"};
+  static const char *const masked[] = {"/proc/kcore",         "/proc/keys", "/proc/timer_list",
+                                       "/proc/sysrq-trigger", "/proc/acpi", "/proc/scsi"};
   for (size_t i = 0; i < styro_proc_entries_n; i++) {
     ck_assert_msg(normalised(styro_proc_entries[i].path), "%s", styro_proc_entries[i].path);
     ck_assert_msg(strncmp(styro_proc_entries[i].path, "/proc/", 6) == 0, "%s", styro_proc_entries[i].path);

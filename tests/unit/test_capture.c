@@ -245,8 +245,8 @@ START_TEST(utf8_is_checked)
 {
   ck_assert(styro_utf8_valid("", 0));
   ck_assert(styro_utf8_valid("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 10));
-  const char *const wrong[] = {"\x80", "\xc0\xaf", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5",
-                               "\xe2\x82", "\xf0\x9f\x98", "\xff"};
+  const char *const wrong[] = {"\x80", "\xc0\xaf", "\xc3",         "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                               "\xf5", "\xe2\x82", "\xf0\x9f\x98", "\xff"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     ck_assert_msg(!styro_utf8_valid(wrong[i], strlen(wrong[i])), "sequence %zu", i);
   }
@@ -256,8 +256,8 @@ END_TEST
 
 START_TEST(base64_is_padded)
 {
-  const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-                                  {"\xff\xfe\xfd", "//79"}};
+  const char *const pairs[][2] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+                                  {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd", "//79"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     struct styro_buffer buffer;
     styro_buffer_init(&buffer, NULL);

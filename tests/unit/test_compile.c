@@ -78,8 +78,9 @@ START_TEST(everything_that_can_be_asked_for)
   make("\"oom_score_adj\": 500, \"nice\": 5, \"rlimits\": {\"nofile\": 64}, \"paths\": {\"/w\": \"rw\"}, "
        "\"new_session\": false");
   begins_with("run\npromises\nnamespaces\nmap ids\nhostname\nloopback\noom score\nidentity\nroot\n");
-  ends_with("seal root\npivot\nuserns limit\ninit\nreset\nkeyring\nnice\nrlimit\ncapabilities\naccess /w\ncwd\nseccomp\n"
-            "exec\n");
+  ends_with(
+      "seal root\npivot\nuserns limit\ninit\nreset\nkeyring\nnice\nrlimit\ncapabilities\naccess /w\ncwd\nseccomp\n"
+      "exec\n");
 }
 END_TEST
 
@@ -248,8 +249,8 @@ END_TEST
 
 /* ---- namespaces and ids ------------------------------------------------------------------------------------------ */
 
-#define ALL                                                                                                            \
-  (WIRE_CLONE_NEWNS | WIRE_CLONE_NEWPID | WIRE_CLONE_NEWIPC | WIRE_CLONE_NEWUTS | WIRE_CLONE_NEWCGROUP |               \
+#define ALL                                                                                              \
+  (WIRE_CLONE_NEWNS | WIRE_CLONE_NEWPID | WIRE_CLONE_NEWIPC | WIRE_CLONE_NEWUTS | WIRE_CLONE_NEWCGROUP | \
    WIRE_CLONE_NEWTIME | WIRE_CLONE_NEWUSER | WIRE_CLONE_NEWNET)
 
 START_TEST(namespaces)
@@ -320,14 +321,17 @@ START_TEST(resource_limits_have_the_kernels_numbers)
     const char *name;
     uint32_t number;
   } rows[] = {
-      {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},   {"cpu", RLIMIT_CPU},       {"data", RLIMIT_DATA},
-      {"fsize", RLIMIT_FSIZE},     {"locks", RLIMIT_LOCKS}, {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
-      {"nice", RLIMIT_NICE},       {"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"rss", RLIMIT_RSS},
-      {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME}, {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+      {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+      {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
+      {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+      {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
+      {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+      {"stack", RLIMIT_STACK},
   };
   for (uint32_t i = 0; i < 16; i++) {
     char members[96], object[32], field[64];
-    snprintf(members, sizeof members, "\"rlimits\": {\"%s\": {\"soft\": %u, \"hard\": \"unlimited\"}}", rows[i].name, i + 7);
+    snprintf(members, sizeof members, "\"rlimits\": {\"%s\": {\"soft\": %u, \"hard\": \"unlimited\"}}", rows[i].name,
+             i + 7);
     make(members);
     ck_assert_uint_eq(outline_count(plan, WIRE_STEP_RLIMIT), 1);
     const struct wire_step_rlimit *limit = outline_step(plan, WIRE_STEP_RLIMIT);
@@ -450,8 +454,8 @@ END_TEST
 static int fill(styro_request *request)
 {
   int rc = styro_request_set_json(request, "/env", "{\"A\": \"1\", \"PATH\": \"/bin\"}", NULL);
-  rc = rc ? rc : styro_request_set_json(request, "/paths", "{\"/a\": \"rw\", \"/a/b\": \"deny\", \"/a/b/c\": \"ro\"}",
-                                        NULL);
+  rc = rc ? rc
+          : styro_request_set_json(request, "/paths", "{\"/a\": \"rw\", \"/a/b\": \"deny\", \"/a/b/c\": \"ro\"}", NULL);
   rc = rc ? rc : styro_request_set_json(request, "/command", "[\"x\", \"y\"]", NULL);
   return rc ? rc : styro_request_set_json(request, "/preserve_fds", "[7, 8]", NULL);
 }

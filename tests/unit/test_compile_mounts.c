@@ -233,7 +233,8 @@ START_TEST(what_encloses_comes_first_in_any_order)
     const char *text = outline(plan);
     const char *first = strstr(text, "bind /a\n");
     ck_assert_ptr_nonnull(first);
-    ck_assert_msg(strncmp(first, "bind /a\nbind /a/b\nbind /a/b/c\nbind /a-b\nbind /a.b\nseal root\n", 57) == 0, "%s", text);
+    ck_assert_msg(strncmp(first, "bind /a\nbind /a/b\nbind /a/b/c\nbind /a-b\nbind /a.b\nseal root\n", 57) == 0, "%s",
+                  text);
   }
 }
 END_TEST
@@ -290,7 +291,8 @@ END_TEST
 
 START_TEST(denied_under_a_writable_place)
 {
-  make("\"paths\": {\"/w\": \"rw\", \"/w/must\": \"deny\", \"/w/may\": {\"access\": \"deny\", \"if_missing\": \"ignore\"}}");
+  make(
+      "\"paths\": {\"/w\": \"rw\", \"/w/must\": \"deny\", \"/w/may\": {\"access\": \"deny\", \"if_missing\": \"ignore\"}}");
   holds("/w/must", "mask /w/must\n"); /* absent: an error, since the payload could make it */
   holds("/w/may", "mask /w/may [if_missing_ignore]\n");
 }

@@ -22,8 +22,8 @@ static styro_outcome out;
 static void setup(void)
 {
   hand_plan_init(&hand);
-  hand_promises(&hand)->enforced = BIT(STYRO_SECCOMP) | BIT(STYRO_SUPPLEMENTARY_GROUPS) | BIT(STYRO_TIME_OFFSETS) |
-                                   BIT(STYRO_DENIED_PATHS);
+  hand_promises(&hand)->enforced =
+      BIT(STYRO_SECCOMP) | BIT(STYRO_SUPPLEMENTARY_GROUPS) | BIT(STYRO_TIME_OFFSETS) | BIT(STYRO_DENIED_PATHS);
   facts = (struct styro_facts){.plan = &hand.plan, .init = true, .running = true, .spawned = SECOND};
   facts.finished = SECOND + 12 * MS;
   facts.output_limit = 1 << 20;
@@ -202,9 +202,9 @@ START_TEST(durations_as_people_say_them)
     int64_t value;
     const char *text;
   } rows[] = {
-      {-1, "an unknown time"},  {0, "0 us"},           {850000, "850 us"},       {MS, "1 ms"},
-      {1500000, "1.5 ms"},      {9999999, "9.9 ms"},   {12345678, "12 ms"},      {999999999, "999 ms"},
-      {SECOND, "1 s"},          {1250 * MS, "1.2 s"},  {119 * SECOND, "119 s"},  {125 * SECOND, "2 min 5 s"},
+      {-1, "an unknown time"}, {0, "0 us"},          {850000, "850 us"},      {MS, "1 ms"},
+      {1500000, "1.5 ms"},     {9999999, "9.9 ms"},  {12345678, "12 ms"},     {999999999, "999 ms"},
+      {SECOND, "1 s"},         {1250 * MS, "1.2 s"}, {119 * SECOND, "119 s"}, {125 * SECOND, "2 min 5 s"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char text[64];
@@ -227,12 +227,23 @@ static json_t *as_json(void)
 }
 
 static const char *const top_keys[] = {
-    "version", "reason", "code", "signal", "core_dumped", "detail", "error", "message", "name", "isolation",
-    "spawn_mode", "init", "enforced", "not_enforced", "approximated", "stdout", "stderr", "usage",
+    "version",   "reason",     "code", "signal",   "core_dumped",  "detail",       "error",  "message", "name",
+    "isolation", "spawn_mode", "init", "enforced", "not_enforced", "approximated", "stdout", "stderr",  "usage",
 };
 static const char *const usage_keys[] = {
-    "wall", "user", "system", "max_rss", "memory_peak", "pids_peak", "minor_faults", "major_faults",
-    "switches_voluntary", "switches_involuntary", "read_bytes", "write_bytes", "setup",
+    "wall",
+    "user",
+    "system",
+    "max_rss",
+    "memory_peak",
+    "pids_peak",
+    "minor_faults",
+    "major_faults",
+    "switches_voluntary",
+    "switches_involuntary",
+    "read_bytes",
+    "write_bytes",
+    "setup",
 };
 static const char *const setup_keys[] = {"spawn", "helper", "tree", "identity", "exec"};
 static const char *const error_keys[] = {"code", "errno", "errno_name", "stage", "field", "object", "message", "hint"};
@@ -372,10 +383,20 @@ int main(void)
   Suite *suite = suite_create("outcome");
   TCase *cases = tcase_create("all");
   const TTest *const tests[] = {
-      what_init_reports, a_report_stands_against_a_later_kill, init_was_killed, without_an_init, failures_come_first,
-      what_is_left_out_moves, phases_need_both_their_stamps, durations_as_people_say_them, every_key_is_always_there,
-      numbers_are_exact_in_every_locale, errors_are_whole_and_valid_text, streams_are_text_or_base64,
-      weaknesses_say_why, memory_may_run_out_anywhere,
+      what_init_reports,
+      a_report_stands_against_a_later_kill,
+      init_was_killed,
+      without_an_init,
+      failures_come_first,
+      what_is_left_out_moves,
+      phases_need_both_their_stamps,
+      durations_as_people_say_them,
+      every_key_is_always_there,
+      numbers_are_exact_in_every_locale,
+      errors_are_whole_and_valid_text,
+      streams_are_text_or_base64,
+      weaknesses_say_why,
+      memory_may_run_out_anywhere,
   };
   tcase_add_checked_fixture(cases, setup, NULL);
   for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {

@@ -9,6 +9,7 @@
 
 #include "lib/builder.h"
 #include "sample_plan.h"
+#include "under_valgrind.h"
 
 static char *good;
 static size_t len;
@@ -37,23 +38,19 @@ static uint64_t next(void)
 
 static unsigned rounds(void)
 {
-  const char *preload = getenv("LD_PRELOAD");
-  return preload && strstr(preload, "vgpreload") ? 300 : 20000;
+  return under_valgrind() ? 300 : 20000;
 }
 
 static uint32_t odd_value(void)
 {
-  static const uint32_t values[] = {0, 1, 2, 4, 7, 8, 64, 0x7fffffff, 0x80000000, UINT32_MAX, UINT32_MAX - 3, UINT32_MAX - 7};
+  static const uint32_t values[] = {
+      0, 1, 2, 4, 7, 8, 64, 0x7fffffff, 0x80000000, UINT32_MAX, UINT32_MAX - 3, UINT32_MAX - 7};
   uint64_t r = next();
   switch (r % 4) {
-  case 0:
-    return values[next() % (sizeof values / sizeof values[0])];
-  case 1:
-    return (uint32_t)(next() % (len + 16)); /* an offset, nearly right */
-  case 2:
-    return (uint32_t)(next() % 256);
-  default:
-    return (uint32_t)next();
+  case 0: return values[next() % (sizeof values / sizeof values[0])];
+  case 1: return (uint32_t)(next() % (len + 16)); /* an offset, nearly right */
+  case 2: return (uint32_t)(next() % 256);
+  default: return (uint32_t)next();
   }
 }
 
@@ -138,8 +135,8 @@ static void use(const styro_plan *plan)
   print(plan, STYRO_FORMAT_TEXT);
   print(plan, STYRO_FORMAT_JSON);
   for (uint32_t i = 0; i < block->steps_n; i++) {
-    styro_plan_explain_failure(plan, STYRO_ESETUP, i, (uint32_t)(next() % (WIRE_WHAT_COUNT + 2)), (int)(next() % 140), "",
-                               &err);
+    styro_plan_explain_failure(plan, STYRO_ESETUP, i, (uint32_t)(next() % (WIRE_WHAT_COUNT + 2)), (int)(next() % 140),
+                               "", &err);
   }
 }
 

@@ -378,8 +378,8 @@ static void expect_path(int code, uint32_t at, const char *path, int fault)
 
 START_TEST(paths_inside_are_absolute_and_normalised)
 {
-  const char *const wrong[] = {"", "a", "./a", "../a", "//", "/a/", "/a//b", "/.", "/./a", "/a/.", "/a/./b", "/..", "/../a",
-                               "/a/..", "/a/../"};
+  const char *const wrong[] = {"",     "a",    "./a",    "../a", "//",    "/a/",   "/a//b", "/.",
+                               "/./a", "/a/.", "/a/./b", "/..",  "/../a", "/a/..", "/a/../"};
   const char *const right[] = {"/", "/a", "/.a", "/..a", "/a..", "/...", "/a.b/c", "/a/.b", "/a b"};
   for (size_t i = 0; i < COUNT(wrong); i++) {
     expect_path(WIRE_STEP_FILE, OFFSET(wire_step_file, target.path), wrong[i], WIRE_FAULT_VALUE);

@@ -1,4 +1,7 @@
-/* What one run may vary, and the block that comes of it: merging, refusals, layout, and memory that runs out at every n. */
+/*
+ * What one run may vary, and the block that comes of it: merging, refusals, layout, and memory that runs out at every
+ * n.
+ */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -134,7 +134,8 @@ END_TEST
 
 START_TEST(texts)
 {
-  const uint64_t offsets[] = {0, sizeof(struct wire_run) - 1, sizeof block, UINT32_MAX, UINT64_MAX, (1ull << 32) + TEXT_AT};
+  const uint64_t offsets[] = {0,          sizeof(struct wire_run) - 1, sizeof block, UINT32_MAX,
+                              UINT64_MAX, (1ull << 32) + TEXT_AT};
   for (size_t i = 0; i < COUNT(offsets); i++) {
     block.argv[1] = offsets[i];
     expect(WIRE_FAULT_BOUNDS);

@@ -268,7 +268,10 @@ START_TEST(roots_file_is_used_by_path)
 }
 END_TEST
 
-/* vm.memfd_noexec belongs to the pid namespace (since 6.3): a namespace of the test's own forbids, the host notices nothing. */
+/*
+ * vm.memfd_noexec belongs to the pid namespace (since 6.3): a namespace of the test's own forbids, the host notices
+ * nothing.
+ */
 static int forbid_in_own_namespace(void)
 {
   if (unshare(CLONE_NEWPID) != 0) {
@@ -440,10 +443,22 @@ int main(int argc, char **argv)
   Suite *suite = suite_create("runner");
   TCase *cases = tcase_create("all");
   const TTest *const tests[] = {
-      a_hint_is_used, the_environment_names_it, links_are_resolved, nothing_there_lists_the_places, beside_the_object,
-      writable_by_others, not_executable, a_strangers_file, the_callers_own_file_is_sealed, roots_file_is_used_by_path,
-      executable_memory_is_forbidden, another_wire_is_named_on_both_sides, other_programs_are_no_helpers,
-      the_kernel_is_only_ever_lowered, the_mode_is_forced_or_found, memory_may_run_out_anywhere,
+      a_hint_is_used,
+      the_environment_names_it,
+      links_are_resolved,
+      nothing_there_lists_the_places,
+      beside_the_object,
+      writable_by_others,
+      not_executable,
+      a_strangers_file,
+      the_callers_own_file_is_sealed,
+      roots_file_is_used_by_path,
+      executable_memory_is_forbidden,
+      another_wire_is_named_on_both_sides,
+      other_programs_are_no_helpers,
+      the_kernel_is_only_ever_lowered,
+      the_mode_is_forced_or_found,
+      memory_may_run_out_anywhere,
   };
   tcase_add_checked_fixture(cases, setup, teardown);
   for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {

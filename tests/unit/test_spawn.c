@@ -198,8 +198,13 @@ END_TEST
 START_TEST(slots_of_the_helper)
 {
   const int extra[] = {40, 41};
-  const struct styro_launch launch = {.plan_fd = 13, .run_fd = 14, .status_fd = 15, .caller_fd = -1, .stdio = {10, -1, 12},
-                                      .extra = extra, .extra_n = 2};
+  const struct styro_launch launch = {.plan_fd = 13,
+                                      .run_fd = 14,
+                                      .status_fd = 15,
+                                      .caller_fd = -1,
+                                      .stdio = {10, -1, 12},
+                                      .extra = extra,
+                                      .extra_n = 2};
   const int from[] = {10, -1, 12, 13, 14, 15, -1, 40, 41};
   struct styro_slot slots[FIXED_SLOTS + 2];
   fill_slots(&launch, slots);
@@ -300,13 +305,18 @@ static void answered(uint32_t what, int number, int code, int stage, const char 
 
 START_TEST(failures_of_the_child)
 {
-  answered(WIRE_WHAT_EXEC, ENOEXEC, STYRO_EHELPER, STYRO_STAGE_HELPER, "the helper cannot be executed: Exec format error");
+  answered(WIRE_WHAT_EXEC, ENOEXEC, STYRO_EHELPER, STYRO_STAGE_HELPER,
+           "the helper cannot be executed: Exec format error");
   ck_assert_str_eq(err.object, "/usr/libexec/helper");
-  answered(WIRE_WHAT_FDS, EMFILE, STYRO_ESPAWN, STYRO_STAGE_SPAWN, "no descriptor is left for the helper's descriptors");
-  answered(WIRE_WHAT_FORK, ENOSPC, STYRO_ESETUP, STYRO_STAGE_SPAWN, "cannot start the process: No space left on device");
+  answered(WIRE_WHAT_FDS, EMFILE, STYRO_ESPAWN, STYRO_STAGE_SPAWN,
+           "no descriptor is left for the helper's descriptors");
+  answered(WIRE_WHAT_FORK, ENOSPC, STYRO_ESETUP, STYRO_STAGE_SPAWN,
+           "cannot start the process: No space left on device");
   ck_assert_ptr_nonnull(strstr(err.hint, "user.max_*_namespaces"));
-  answered(WIRE_WHAT_MAP_UID, EPERM, STYRO_ESETUP, STYRO_STAGE_IDS, "cannot write the uid map: Operation not permitted");
-  answered(WIRE_WHAT_MAP_GID, EPERM, STYRO_ESETUP, STYRO_STAGE_IDS, "cannot write the gid map: Operation not permitted");
+  answered(WIRE_WHAT_MAP_UID, EPERM, STYRO_ESETUP, STYRO_STAGE_IDS,
+           "cannot write the uid map: Operation not permitted");
+  answered(WIRE_WHAT_MAP_GID, EPERM, STYRO_ESETUP, STYRO_STAGE_IDS,
+           "cannot write the gid map: Operation not permitted");
 }
 END_TEST
 

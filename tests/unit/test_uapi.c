@@ -18,7 +18,10 @@
 #include "wire/sys.h"
 #include "wire/uapi.h"
 
-#define SAME(name) {#name, WIRE_##name, (unsigned long long)(name)}
+#define SAME(name)                                 \
+  {                                                \
+#name, WIRE_##name, (unsigned long long)(name) \
+  }
 
 struct pair {
   const char *name;
@@ -36,8 +39,8 @@ static void same(const struct pair *pairs, size_t n)
 START_TEST(clone_flags)
 {
   static const struct pair pairs[] = {
-      SAME(CLONE_VM),     SAME(CLONE_FILES),     SAME(CLONE_PIDFD),  SAME(CLONE_VFORK),  SAME(CLONE_PARENT),
-      SAME(CLONE_NEWNS),  SAME(CLONE_NEWCGROUP), SAME(CLONE_NEWUTS), SAME(CLONE_NEWIPC), SAME(CLONE_NEWUSER),
+      SAME(CLONE_VM),     SAME(CLONE_FILES),     SAME(CLONE_PIDFD),   SAME(CLONE_VFORK),  SAME(CLONE_PARENT),
+      SAME(CLONE_NEWNS),  SAME(CLONE_NEWCGROUP), SAME(CLONE_NEWUTS),  SAME(CLONE_NEWIPC), SAME(CLONE_NEWUSER),
       SAME(CLONE_NEWPID), SAME(CLONE_NEWNET),    SAME(CLONE_NEWTIME),
   };
   same(pairs, sizeof pairs / sizeof pairs[0]);
@@ -47,19 +50,36 @@ END_TEST
 START_TEST(mounts_and_opening)
 {
   static const struct pair pairs[] = {
-      SAME(RESOLVE_NO_MAGICLINKS), SAME(RESOLVE_NO_SYMLINKS),     SAME(RESOLVE_IN_ROOT),
-      SAME(OPEN_TREE_CLONE),       SAME(AT_RECURSIVE),            SAME(AT_EMPTY_PATH),
-      SAME(MOVE_MOUNT_F_EMPTY_PATH), SAME(MOVE_MOUNT_T_EMPTY_PATH), SAME(FSOPEN_CLOEXEC),
-      SAME(FSMOUNT_CLOEXEC),       SAME(FSCONFIG_SET_FLAG),       SAME(FSCONFIG_SET_STRING),
-      SAME(FSCONFIG_CMD_CREATE),   SAME(MOUNT_ATTR_RDONLY),       SAME(MOUNT_ATTR_NOSUID),
-      SAME(MOUNT_ATTR_NODEV),      SAME(MOUNT_ATTR_NOEXEC),       SAME(MS_PRIVATE),
-      SAME(MS_REC),                SAME(ST_RDONLY),               SAME(ST_NOSUID),
-      SAME(ST_NODEV),              SAME(ST_NOEXEC),
+      SAME(RESOLVE_NO_MAGICLINKS),
+      SAME(RESOLVE_NO_SYMLINKS),
+      SAME(RESOLVE_IN_ROOT),
+      SAME(OPEN_TREE_CLONE),
+      SAME(AT_RECURSIVE),
+      SAME(AT_EMPTY_PATH),
+      SAME(MOVE_MOUNT_F_EMPTY_PATH),
+      SAME(MOVE_MOUNT_T_EMPTY_PATH),
+      SAME(FSOPEN_CLOEXEC),
+      SAME(FSMOUNT_CLOEXEC),
+      SAME(FSCONFIG_SET_FLAG),
+      SAME(FSCONFIG_SET_STRING),
+      SAME(FSCONFIG_CMD_CREATE),
+      SAME(MOUNT_ATTR_RDONLY),
+      SAME(MOUNT_ATTR_NOSUID),
+      SAME(MOUNT_ATTR_NODEV),
+      SAME(MOUNT_ATTR_NOEXEC),
+      SAME(MS_PRIVATE),
+      SAME(MS_REC),
+      SAME(ST_RDONLY),
+      SAME(ST_NOSUID),
+      SAME(ST_NODEV),
+      SAME(ST_NOEXEC),
 #ifdef MFD_NOEXEC_SEAL
-      SAME(MFD_NOEXEC_SEAL),       SAME(MFD_EXEC),
+      SAME(MFD_NOEXEC_SEAL),
+      SAME(MFD_EXEC),
 #endif
 #ifdef PIDFD_INFO_EXIT
-      SAME(PIDFD_INFO_EXIT),       SAME(PIDFD_GET_INFO),
+      SAME(PIDFD_INFO_EXIT),
+      SAME(PIDFD_GET_INFO),
 #endif
   };
   same(pairs, sizeof pairs / sizeof pairs[0]);

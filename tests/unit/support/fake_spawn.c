@@ -27,7 +27,7 @@ int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wir
 
 static void place(const struct styro_launch *launch)
 {
-  int from[7] = {launch->stdio[0], launch->stdio[1], launch->stdio[2], launch->plan_fd,
+  int from[7] = {launch->stdio[0], launch->stdio[1],  launch->stdio[2], launch->plan_fd,
                  launch->run_fd,   launch->status_fd, launch->caller_fd};
   for (int i = 0; i < 7; i++) {
     from[i] = from[i] < 0 ? open("/dev/null", O_RDWR) : from[i];
@@ -55,8 +55,8 @@ static _Noreturn void play(const struct styro_launch *launch)
 /* The agent of helper mode: hands over the pidfd of the child that it made, as a sibling would, and ends. */
 static void send_pidfd(int channel, pid_t pid, int pidfd)
 {
-  struct wire_passed_pid record = {
-      .head = {.type = WIRE_STATUS_FD, .size = sizeof record, .arg = WIRE_PASSED_PIDFD}, .pid = pid};
+  struct wire_passed_pid record = {.head = {.type = WIRE_STATUS_FD, .size = sizeof record, .arg = WIRE_PASSED_PIDFD},
+                                   .pid = pid};
   union {
     struct cmsghdr head;
     char space[CMSG_SPACE(sizeof(int))];
@@ -148,8 +148,7 @@ void play_ended(int wait_status, uint32_t cause)
 
 void play_failed(uint16_t type, uint32_t step, uint32_t what, int error, const char *component)
 {
-  struct wire_failed record = {
-      .head = {.type = type, .size = sizeof record, .step = step, .err = error, .arg = what}};
+  struct wire_failed record = {.head = {.type = type, .size = sizeof record, .step = step, .err = error, .arg = what}};
   strncpy(record.component, component, sizeof record.component - 1);
   send_record(&record, sizeof record);
 }

@@ -10,13 +10,13 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,       WIRE_STEP_NOTE,     WIRE_STEP_PROMISES,  WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS,
-    WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK, WIRE_STEP_OOM_SCORE, WIRE_STEP_IDENTITY,   WIRE_STEP_ROOT,
-    WIRE_STEP_DIR,       WIRE_STEP_LINK,     WIRE_STEP_FILE,      WIRE_STEP_BIND,       WIRE_STEP_TMPFS,
-    WIRE_STEP_DEV,       WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY, WIRE_STEP_MASK,       WIRE_STEP_SEAL_ROOT,
-    WIRE_STEP_PIVOT,     WIRE_STEP_SEAL,     WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,    WIRE_STEP_RESET,
-    WIRE_STEP_SESSION,   WIRE_STEP_KEYRING,  WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,     WIRE_STEP_CAPABILITIES,
-    WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,  WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,      WIRE_STEP_NOTE,     WIRE_STEP_PROMISES,     WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS,
+    WIRE_STEP_HOSTNAME, WIRE_STEP_LOOPBACK, WIRE_STEP_OOM_SCORE,    WIRE_STEP_IDENTITY,   WIRE_STEP_ROOT,
+    WIRE_STEP_DIR,      WIRE_STEP_LINK,     WIRE_STEP_FILE,         WIRE_STEP_BIND,       WIRE_STEP_TMPFS,
+    WIRE_STEP_DEV,      WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY,    WIRE_STEP_MASK,       WIRE_STEP_SEAL_ROOT,
+    WIRE_STEP_PIVOT,    WIRE_STEP_SEAL,     WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,       WIRE_STEP_RESET,
+    WIRE_STEP_SESSION,  WIRE_STEP_KEYRING,  WIRE_STEP_NICE,         WIRE_STEP_RLIMIT,     WIRE_STEP_CAPABILITIES,
+    WIRE_STEP_ACCESS,   WIRE_STEP_WORKDIR,  WIRE_STEP_SECCOMP,      WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -87,9 +87,7 @@ static size_t fill_bind(struct styro_builder *b, union body *body)
 static size_t fill_identity(uint16_t code, union body *body)
 {
   switch (code) {
-  case WIRE_STEP_PROMISES:
-    body->promises.enforced = 1;
-    return sizeof body->promises;
+  case WIRE_STEP_PROMISES: body->promises.enforced = 1; return sizeof body->promises;
   case WIRE_STEP_NAMESPACES:
     body->namespaces.clone_flags = WIRE_CLONE_NEWUSER | WIRE_CLONE_NEWNS;
     return sizeof body->namespaces;
@@ -103,21 +101,15 @@ static size_t fill_identity(uint16_t code, union body *body)
     return sizeof body->identity;
   case WIRE_STEP_OOM_SCORE:
   case WIRE_STEP_NICE:
-  case WIRE_STEP_USERNS_LIMIT:
-    body->number.value = -3;
-    return sizeof body->number;
-  case WIRE_STEP_RESET:
-    return sizeof body->reset;
+  case WIRE_STEP_USERNS_LIMIT: body->number.value = -3; return sizeof body->number;
+  case WIRE_STEP_RESET: return sizeof body->reset;
   case WIRE_STEP_RLIMIT:
     body->rlimit.resource = 7;
     body->rlimit.soft = 64;
     body->rlimit.hard = WIRE_RLIM_INFINITY;
     return sizeof body->rlimit;
-  case WIRE_STEP_CAPABILITIES:
-    body->capabilities.no_new_privs = 1;
-    return sizeof body->capabilities;
-  default:
-    return sizeof body->plain;
+  case WIRE_STEP_CAPABILITIES: body->capabilities.no_new_privs = 1; return sizeof body->capabilities;
+  default: return sizeof body->plain;
   }
 }
 
@@ -125,9 +117,7 @@ static size_t fill_place(struct styro_builder *b, uint16_t code, union body *bod
 {
   *flags = WIRE_HAS_TARGET;
   switch (code) {
-  case WIRE_STEP_DIR:
-    body->dir.target.path = styro_builder_text(b, "/made");
-    return sizeof body->dir;
+  case WIRE_STEP_DIR: body->dir.target.path = styro_builder_text(b, "/made"); return sizeof body->dir;
   case WIRE_STEP_FILE:
     body->file.target.path = styro_builder_text(b, "/etc/passwd");
     body->file.data = styro_builder_text(b, "root:x:0:0\n");
@@ -137,9 +127,7 @@ static size_t fill_place(struct styro_builder *b, uint16_t code, union body *bod
     body->tmpfs.size = 65536;
     body->tmpfs.mode = 01777;
     return sizeof body->tmpfs;
-  case WIRE_STEP_ACCESS:
-    body->access.target.path = styro_builder_text(b, "/data");
-    return sizeof body->access;
+  case WIRE_STEP_ACCESS: body->access.target.path = styro_builder_text(b, "/data"); return sizeof body->access;
   default:
     body->place.target.path = styro_builder_text(b, code == WIRE_STEP_PROC ? "/proc" : "/dev");
     return sizeof body->place;
@@ -165,19 +153,13 @@ static size_t fill_source(struct styro_builder *b, uint16_t code, union body *bo
 static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uint16_t *flags)
 {
   switch (code) {
-  case WIRE_STEP_RUN:
-    return fill_run(b, body);
-  case WIRE_STEP_NOTE:
-    return fill_note(b, body);
-  case WIRE_STEP_SECCOMP:
-    return fill_seccomp(b, body);
-  case WIRE_STEP_HOSTNAME:
-    body->hostname.name = styro_builder_text(b, "box");
-    return sizeof body->hostname;
+  case WIRE_STEP_RUN: return fill_run(b, body);
+  case WIRE_STEP_NOTE: return fill_note(b, body);
+  case WIRE_STEP_SECCOMP: return fill_seccomp(b, body);
+  case WIRE_STEP_HOSTNAME: body->hostname.name = styro_builder_text(b, "box"); return sizeof body->hostname;
   case WIRE_STEP_ROOT:
   case WIRE_STEP_LINK:
-  case WIRE_STEP_BIND:
-    return fill_source(b, code, body, flags);
+  case WIRE_STEP_BIND: return fill_source(b, code, body, flags);
   case WIRE_STEP_DIR:
   case WIRE_STEP_FILE:
   case WIRE_STEP_TMPFS:
@@ -186,10 +168,8 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_READ_ONLY:
   case WIRE_STEP_MASK:
   case WIRE_STEP_SEAL:
-  case WIRE_STEP_ACCESS:
-    return fill_place(b, code, body, flags);
-  default:
-    return fill_identity(code, body);
+  case WIRE_STEP_ACCESS: return fill_place(b, code, body, flags);
+  default: return fill_identity(code, body);
   }
 }
 

@@ -1,0 +1,111 @@
+"""`explain`: every step in words and as JSON, from the request alone, and the same as what then runs."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from harness import AS_ROOT, COMMAND, WAIT
+from test_root import BASE_ETC, BASE_LINKS, MASKED, READ_ONLY
+
+
+def explain(*args, **more):
+    done = subprocess.run([COMMAND, "explain", *map(str, args)], capture_output=True, text=True, timeout=WAIT, **more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def steps(*args, **more):
+    return json.loads(explain("--emit", "json", *args, **more))["steps"]
+
+
+def names(*args):
+    return [step["step"] for step in steps(*args)]
+
+
+def test_the_order_of_things():
+    seen = names("--", "true")
+    order = ["namespaces", "map ids", "hostname", "loopback", "identity", "root", "bind", "dev", "proc", "read-only", "mask",
+             "tmpfs", "seal root", "pivot", "userns limit", "init", "reset", "session", "keyring", "capabilities", "cwd",
+             "seccomp", "exec"]
+    places = [seen.index(name) for name in order]
+    assert places == sorted(places), list(zip(order, places))
+    assert seen[-1] == "exec" and seen[-2] == "seccomp"
+
+
+def test_every_step_says_why():
+    for step in steps("--", "true"):
+        assert set(step) >= {"number", "step", "stage", "field", "object", "details", "does", "why", "optional"}
+        assert step["why"] and step["does"] and (step["field"] == "" or step["field"].startswith("/")), step
+
+
+def test_words_and_json_are_one():
+    args = ["--ro", "/opt:/o", "--deny", "/usr/share", "--", "true"]
+    text, plan = explain(*args), steps(*args)
+    lines = [line for line in text.splitlines() if line[:3].strip().isdigit()]
+    assert [int(line[:3]) for line in lines] == [step["number"] for step in plan] == list(range(1, len(plan) + 1))
+    for line, step in zip(lines, plan):
+        assert step["does"] in line and step["object"] in line and step["details"] in line
+    for step in plan:
+        assert step["why"] in text
+
+
+def test_the_base_is_listed():
+    objects = {step["object"] for step in steps("--", "true")}
+    assert set(["/usr", *BASE_LINKS, *BASE_ETC, *MASKED, *READ_ONLY, "/dev", "/proc", "/tmp", "/home/sandbox"]) <= objects
+
+
+@pytest.mark.parametrize("args, step, more", [
+    (["--ro", "/opt:/o"], "bind", {"object": "/o", "source": "/opt", "field": "/paths/~1o"}),
+    (["--rw", "/opt:/o"], "access", {"object": "/o", "stage": "access"}),
+    (["--deny", "/usr/share"], "mask", {"object": "/usr/share", "field": "/paths/~1usr~1share"}),
+    (["--tmpfs", "/t"], "tmpfs", {"object": "/t"}),
+    (["--hostname", "h"], "hostname", {"object": "h"}),
+    (["--set", "nice=3"], "nice", {"object": "3"}),
+    (["--set", "oom_score_adj=3"], "oom score", {"object": "3"}),
+    (["--set", "rlimits.nofile=64"], "rlimit", {"object": "nofile", "field": "/rlimits/nofile"}),
+    (["--uid", "7", "--gid", "8"], "identity", {"object": "uid 7, gid 8"}),
+    (["--best-effort", "limits", "--set", "limits.pids=5"], "note", {"object": "limit_pids"}),
+])
+def test_a_field_and_its_step(args, step, more):
+    found = [s for s in steps(*args, "--", "true") if s["step"] == step]
+    assert any(all(s.get(k) == v for k, v in more.items()) for s in found), found
+
+
+@pytest.mark.parametrize("args, step", [(["--no-init"], "init"), (["--network", "host"], "loopback"),
+                                        (["--set", "namespaces.uts=host"], "hostname"), (["--set", "new_session=false"], "session")])
+def test_what_is_not_asked_for_is_no_step(args, step):
+    assert step in names("--", "true") and step not in names(*args, "--", "true")
+
+
+def test_without_no_new_privs_the_filter_comes_before_the_capabilities_go():
+    seen = names("--set", "security.no_new_privs=false", "--", "true")
+    assert seen.index("seccomp") < seen.index("capabilities")
+
+
+def test_it_reads_nothing_of_the_host(tmp_path):
+    """Sources that are not there, other directories, other modes, other kernels: the same plan."""
+    args = ["--ro", "/no/such:/x", "--", "true"]
+    plain = explain(*args)
+    assert explain(*args, cwd="/") == plain
+    assert explain(*args, env={**os.environ, "STYRO_SPAWN": "helper", "STYRO_KERNEL": "5.15"}) == plain
+    assert explain(*args, cwd=tmp_path) == plain
+
+
+@pytest.mark.as_root
+def test_it_is_the_same_for_everybody():
+    args = ["--ro", "/opt:/o", "--", "true"]
+    wrap = ["setpriv", "--reuid", "1500", "--regid", "1500", "--clear-groups"]
+    done = subprocess.run([*wrap, COMMAND, "explain", *args], capture_output=True, text=True, cwd="/", timeout=WAIT)
+    if done.returncode and "styrolite: " not in done.stderr:
+        pytest.skip("the command is not reachable for an ordinary user")
+    assert AS_ROOT and done.stdout == explain(*args)
+
+
+def test_a_failure_names_a_step_of_the_plan(box):
+    """Stage, field and object of an outcome's error are those of the step that `explain` shows."""
+    args = ["--ro", "/no/such:/x"]
+    error = box.fails(["true"], None, args)
+    step = next(s for s in steps(*args, "--", "true") if s["object"] == "/x")
+    assert error["field"] == step["field"] and error["object"] == step["source"]

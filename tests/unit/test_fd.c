@@ -1,0 +1,100 @@
+/* Descriptors of the library: never 0 to 2, closed once, close-on-exec, and the words when none is left. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fd.h"
+
+START_TEST(lifting_leaves_the_standard_streams_alone)
+{
+  int saved = fcntl(0, F_DUPFD_CLOEXEC, 10);
+  close(0);
+  int low = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ck_assert_int_eq(low, 0);
+  int lifted = styro_fd_lift(low);
+  ck_assert_int_ge(lifted, 3);
+  ck_assert(fcntl(lifted, F_GETFD) & FD_CLOEXEC);
+  ck_assert(!styro_fd_is_open(0));
+  ck_assert_int_eq(styro_fd_lift(lifted), lifted);
+  ck_assert_int_eq(dup2(saved, 0), 0);
+  close(saved);
+  close(lifted);
+  ck_assert_int_eq(styro_fd_lift(-1), -1);
+}
+END_TEST
+
+START_TEST(closed_once)
+{
+  int fd = dup(1), number = fd;
+  errno = 77;
+  styro_fd_close(&fd);
+  ck_assert_int_eq(fd, -1);
+  styro_fd_close(&fd);
+  styro_fd_close(&(int){1000000}); /* a close that fails */
+  ck_assert_int_eq(errno, 77);
+  ck_assert(!styro_fd_is_open(number));
+}
+END_TEST
+
+START_TEST(stolen_ones_stay_open)
+{
+  int kept;
+  {
+    STYRO_CLEANUP_FD int fd = dup(1);
+    kept = styro_fd_steal(&fd);
+    ck_assert_int_eq(fd, -1);
+  }
+  ck_assert(styro_fd_is_open(kept));
+  close(kept);
+}
+END_TEST
+
+START_TEST(nonblocking)
+{
+  int ends[2];
+  char byte;
+  ck_assert_int_eq(pipe(ends), 0);
+  ck_assert_int_eq(styro_fd_nonblock(ends[0]), 0);
+  ck_assert_int_eq(read(ends[0], &byte, 1), -1);
+  ck_assert_int_eq(errno, EAGAIN);
+  close(ends[0]);
+  close(ends[1]);
+  ck_assert_int_eq(styro_fd_nonblock(ends[0]), -1);
+  ck_assert_int_eq(errno, EBADF);
+}
+END_TEST
+
+START_TEST(words_for_a_full_table)
+{
+  styro_error err = {.size = sizeof err};
+  ck_assert_int_eq(styro_fd_fail(&err, EMFILE, "the status channel"), STYRO_ESPAWN);
+  ck_assert_str_eq(err.object, "RLIMIT_NOFILE");
+  ck_assert_ptr_nonnull(strstr(err.message, "no descriptor is left for the status channel"));
+  ck_assert_ptr_nonnull(strstr(err.hint, "ulimit -n"));
+  ck_assert_int_eq(styro_fd_fail(&err, ENFILE, "it"), STYRO_ESPAWN);
+  ck_assert_ptr_nonnull(strstr(err.hint, "fs.file-max"));
+  ck_assert_int_eq(styro_fd_fail(&err, ENOMEM, "the status channel"), STYRO_ESPAWN);
+  ck_assert_int_eq(err.sys_errno, ENOMEM);
+  ck_assert_ptr_nonnull(strstr(err.message, "the status channel"));
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("fd");
+  TCase *cases = tcase_create("all");
+  tcase_add_test(cases, lifting_leaves_the_standard_streams_alone);
+  tcase_add_test(cases, closed_once);
+  tcase_add_test(cases, stolen_ones_stay_open);
+  tcase_add_test(cases, nonblocking);
+  tcase_add_test(cases, words_for_a_full_table);
+  suite_add_tcase(suite, cases);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
