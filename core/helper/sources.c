@@ -56,9 +56,22 @@ static int open_devices(struct helper *h)
   return 0;
 }
 
+/*
+ * The limit belongs to the user namespace of who opens it, not to the proc it is found in: without a proc of the
+ * sandbox's own the host's serves as well.
+ */
+static int open_userns_limit(struct helper *h)
+{
+  h->what = WIRE_WHAT_SOURCE;
+  h->component = "/proc/sys/user/max_user_namespaces";
+  h->userns_limit = sys_openat(AT_FDCWD, h->component, O_RDWR | O_CLOEXEC, 0);
+  return h->userns_limit < 0 && !h->step->best_effort ? h->userns_limit : 0;
+}
+
 int sources_open(struct helper *h)
 {
   const struct wire_step *step = wire_step_first(h->plan);
+  bool own_proc = false;
   int result = 0;
   for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
     const struct wire_source *source = wire_step_source(step);
@@ -67,6 +80,10 @@ int sources_open(struct helper *h)
       result = open_source(h, step, source);
     } else if (step->code == WIRE_STEP_DEV) {
       result = open_devices(h);
+    } else if (step->code == WIRE_STEP_PROC) {
+      own_proc = true;
+    } else if (step->code == WIRE_STEP_USERNS_LIMIT && !own_proc) {
+      result = open_userns_limit(h);
     }
     if (result < 0) {
       return result;

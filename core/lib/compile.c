@@ -50,7 +50,7 @@ static int compile_steps(struct styro_compile *c)
   }
   plain_step(c, WIRE_STEP_PIVOT, "/root", STYRO_FATAL);
   styro_compile_seals(c);
-  if (c->fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW && c->fields->namespaces[STYRO_NS_PID] == STYRO_NS_NEW) {
+  if (c->fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW) {
     struct wire_step_number limit = {.value = 0};
     styro_builder_step(&c->builder, WIRE_STEP_USERNS_LIMIT, 0, "/namespaces/user",
                        styro_compile_best_effort(c, STYRO_NESTED_USER_NAMESPACES), &limit, sizeof limit);

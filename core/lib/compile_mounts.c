@@ -278,7 +278,7 @@ static struct wire_source inherited_source(const struct tree *tree, const struct
       return source(tree->c, path + strlen(outer->rule->path) + 1, outer->source);
     }
     if (outer->rule->access == STYRO_ACCESS_TMPFS) {
-      return source(tree->c, path, 0);
+      break;
     }
   }
   bool directory = tree->c->fields->root_kind == STYRO_ROOT_DIRECTORY;

@@ -137,8 +137,8 @@ static uint64_t promised(const struct styro_fields *fields)
            BIT(STYRO_SECCOMP) | BIT(STYRO_SESSION_KEYRING) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) |
            BIT(STYRO_DISK_SIZE) | BIT(STYRO_SUPPLEMENTARY_GROUPS),
        true},
-      {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL) | BIT(STYRO_NESTED_USER_NAMESPACES),
-       spaces[STYRO_NS_PID] == STYRO_NS_NEW},
+      {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL), spaces[STYRO_NS_PID] == STYRO_NS_NEW},
+      {BIT(STYRO_NESTED_USER_NAMESPACES), spaces[STYRO_NS_USER] == STYRO_NS_NEW},
       {BIT(STYRO_IPC_ISOLATION), spaces[STYRO_NS_IPC] == STYRO_NS_NEW},
       {BIT(STYRO_HOSTNAME), spaces[STYRO_NS_UTS] == STYRO_NS_NEW},
       {BIT(STYRO_CGROUP_VIEW), spaces[STYRO_NS_CGROUP] == STYRO_NS_NEW},
@@ -172,7 +172,6 @@ void styro_compile_promises(struct styro_compile *c)
   }
   if (fields->namespaces[STYRO_NS_PID] == STYRO_NS_HOST) {
     note(c, STYRO_TREE_KILL, "/namespaces/pid", "processes of the host's pid namespace do not end with the payload");
-    note(c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/pid", "without a proc of its own the limit cannot be written");
   }
   memset(&body, 0, sizeof body);
   body.enforced = c->enforced;

@@ -241,7 +241,6 @@ START_TEST(weakenings_are_noted)
   note_is(0, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
   make("\"init\": false, \"namespaces\": {\"pid\": \"host\"}, \"best_effort\": [\"tree_kill\"]");
   note_is(1, STYRO_TREE_KILL, "/namespaces/pid", "processes of the host's pid namespace do not end with the payload");
-  note_is(2, STYRO_NESTED_USER_NAMESPACES, "/namespaces/pid", "without a proc of its own the limit cannot be written");
   ck_assert(!enforced(STYRO_PROCESS_VIEW));
   ck_assert(!enforced(STYRO_PROCESS_SIGNALS));
 }
