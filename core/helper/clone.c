@@ -42,11 +42,24 @@ static void map_path(char *out, int pid, const char *file)
   strcat(out, file);
 }
 
+/* The step that is at fault from here on. */
+static const struct wire_step *find_step(struct helper *h, int code)
+{
+  const struct wire_step *step = wire_step_first(h->plan);
+  h->number = 0;
+  while (step->code != code) {
+    step = wire_step_next(step);
+    h->number++;
+  }
+  return h->step = step;
+}
+
 static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int pid)
 {
   char path[64];
   char text[64];
   int result = 0;
+  find_step(h, WIRE_STEP_MAP_IDS);
   if (!(h->run->flags & WIRE_RUN_TWO_STEP)) {
     h->what = WIRE_WHAT_MAP_SETGROUPS;
     map_path(path, pid, "/setgroups");
@@ -65,17 +78,6 @@ static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int
     result = write_text(path, text);
   }
   return result;
-}
-
-static const struct wire_step *find_step(struct helper *h, int code)
-{
-  const struct wire_step *step = wire_step_first(h->plan);
-  h->number = 0;
-  while (step->code != code) {
-    step = wire_step_next(step);
-    h->number++;
-  }
-  return h->step = step;
 }
 
 /* The first process: waits for its maps where the outer process writes them, else writes them itself. */
@@ -111,8 +113,8 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
 
 int helper_clone(struct helper *h)
 {
-  const struct wire_step_namespaces *spaces = (const void *)find_step(h, WIRE_STEP_NAMESPACES);
   const struct wire_step_map_ids *ids = (const void *)find_step(h, WIRE_STEP_MAP_IDS);
+  const struct wire_step_namespaces *spaces = (const void *)find_step(h, WIRE_STEP_NAMESPACES);
   int wake[2];
   int pidfd = -1;
   struct wire_clone_args args;

@@ -34,7 +34,8 @@ struct helper {
   int parent_fd;                /* its descriptor, -1: none */
   uint64_t nofile_soft;         /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
   int devices[DEVICE_COUNT];
-  int sources[WIRE_SOURCES_MAX];
+  int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
+  int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */
 };
 
 /* main.c */

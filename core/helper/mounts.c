@@ -89,16 +89,10 @@ static int is_read_only(int mount)
   return fstatfs(mount, &st) == 0 && st.f_flags & WIRE_ST_RDONLY;
 }
 
-/* A private copy of the source's tree with its flags set and read back; -errno where they do not hold. */
-static int clone_with(struct helper *h, int source, const char *name, uint64_t attributes)
+/* Makes a detached copy private and sets its flags, all at once; reads them back. */
+static int set_attributes(struct helper *h, int mount, uint64_t attributes)
 {
   struct wire_mount_attr attr = {.attr_set = attributes, .propagation = WIRE_MS_PRIVATE};
-  h->what = WIRE_WHAT_CLONE_TREE;
-  int mount = sys_open_tree(source, name,
-                            WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
-  if (mount < 0) {
-    return mount;
-  }
   h->what = WIRE_WHAT_FLAGS;
   int result = sys_mount_setattr(mount, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
   if (result >= 0 && !attributes_hold(mount, attributes)) {
@@ -109,10 +103,7 @@ static int clone_with(struct helper *h, int source, const char *name, uint64_t a
     h->what = WIRE_WHAT_READ_ONLY;
     result = -EROFS;
   }
-  if (result < 0) {
-    sys_close(mount);
-  }
-  return result < 0 ? result : mount;
+  return result;
 }
 
 static int put(struct helper *h, int mount, int place)
@@ -123,29 +114,24 @@ static int put(struct helper *h, int mount, int place)
   return result;
 }
 
+/* Attaches the step's source with these flags; the descriptor is spent. */
 static int bind_source(struct helper *h, const struct wire_step *step, uint64_t attributes)
 {
-  struct stat st;
-  h->what = WIRE_WHAT_SOURCE_TYPE;
-  if (fstat(h->fd, &st) != 0 || S_ISLNK(st.st_mode)) {
-    return -ELOOP;
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  bool directory = tree_is_directory(h->fd) == 1;
+  int result = set_attributes(h, h->fd, attributes);
+  if (result < 0) {
+    return result;
   }
-  int mount = clone_with(h, h->fd, "", attributes);
-  if (mount < 0) {
-    return mount;
-  }
-  bool directory = S_ISDIR(st.st_mode);
-  if (directory && !(step->flags & WIRE_CREATE) &&
-      tree_attach_by_name(h, wire_str(h->plan, wire_step_target(step)->path), mount) >= 0) {
-    sys_close(mount);
+  if (directory && !(step->flags & WIRE_CREATE) && tree_attach_by_name(h, path, h->fd) >= 0) {
+    sys_close(h->fd);
     return 0;
   }
   int place = tree_place(h, step, directory);
   if (place < 0) {
-    sys_close(mount);
     return place == NOT_THERE ? 0 : place;
   }
-  return put(h, mount, place);
+  return put(h, h->fd, place);
 }
 
 int step_bind(struct helper *h, const struct wire_step *step)
@@ -343,15 +329,20 @@ int step_mask(struct helper *h, const struct wire_step *step)
 int step_read_only(struct helper *h, const struct wire_step *step)
 {
   struct spot spot = spot_of(h, step);
-  int mount = clone_with(h, spot.dir, spot.name, WIRE_MOUNT_ATTR_RDONLY);
+  h->what = WIRE_WHAT_CLONE_TREE;
+  int mount = sys_open_tree(spot.dir, spot.name,
+                            WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
   if (mount == -ENOENT && step->flags & WIRE_DEFAULTED) {
     return 0;
   }
   if (mount < 0) {
     return mount;
   }
-  h->what = WIRE_WHAT_ATTACH;
-  int result = sys_move_mount(mount, spot.dir, spot.name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  int result = set_attributes(h, mount, WIRE_MOUNT_ATTR_RDONLY);
+  if (result >= 0) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(mount, spot.dir, spot.name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
   sys_close(mount);
   return result;
 }

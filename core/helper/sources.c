@@ -1,6 +1,7 @@
 /*
- * The source phase: as the caller, every host object that the plan names is opened O_PATH in plan order. From the
- * identity step on nothing on the host is resolved any more.
+ * The source phase: as the caller, every host object that the plan names is opened in plan order, and its mounts are
+ * copied while the host's tree is as the caller sees it. From the identity step on nothing on the host is resolved any
+ * more, and nothing that the set-up attaches can show through a rule.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,26 +21,56 @@ static uint64_t open_flags(const struct wire_step *step)
   return O_PATH | O_CLOEXEC | (step->code == WIRE_STEP_LINK ? O_NOFOLLOW : 0);
 }
 
-static int open_source(struct helper *h, const struct wire_step *step, const struct wire_source *source)
+static int open_object(struct helper *h, const struct wire_step *step, const struct wire_source *source)
 {
   const char *path = wire_str(h->plan, source->path);
-  int fd = -ENOENT;
-  h->what = WIRE_WHAT_SOURCE;
   if (source->base == 0) {
-    fd = sys_openat2(AT_FDCWD, path, open_flags(step), WIRE_RESOLVE_NO_MAGICLINKS);
-  } else if (h->sources[source->base - 1] >= 0) {
-    fd = sys_openat2(h->sources[source->base - 1], path, open_flags(step) | O_NOFOLLOW,
-                     WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+    return sys_openat2(AT_FDCWD, path, open_flags(step), WIRE_RESOLVE_NO_MAGICLINKS);
   }
+  int base = h->bases[source->base - 1];
+  return base < 0 ? -ENOENT
+                  : sys_openat2(base, path, open_flags(step) | O_NOFOLLOW,
+                                WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+}
+
+/* The descriptor that the step will work with: a link's own, else a copy of the mounts at the object. */
+static int take_object(struct helper *h, const struct wire_step *step, int fd)
+{
+  struct stat st;
+  if (fstat(fd, &st) != 0) {
+    return -EBADF;
+  }
+  if (S_ISLNK(st.st_mode) && step->code == WIRE_STEP_LINK) {
+    return fd;
+  }
+  h->what = WIRE_WHAT_SOURCE_TYPE;
+  if (S_ISLNK(st.st_mode)) {
+    return -ELOOP;
+  }
+  if (step->code == WIRE_STEP_ROOT && !S_ISDIR(st.st_mode)) {
+    return -ENOTDIR;
+  }
+  h->what = WIRE_WHAT_CLONE_TREE;
+  return sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+}
+
+static int open_source(struct helper *h, const struct wire_step *step, const struct wire_source *source)
+{
+  uint32_t number = h->source++;
+  h->sources[number] = h->bases[number] = -1;
+  h->what = WIRE_WHAT_SOURCE;
+  int fd = open_object(h, step, source);
   if ((fd == -ENOENT || fd == -ENOTDIR) && step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED)) {
-    fd = -1;
-    h->sources[h->source++] = fd;
     return 0;
   }
-  if (fd >= 0) {
-    h->sources[h->source++] = fd;
+  int taken = fd < 0 ? fd : take_object(h, step, fd);
+  h->sources[number] = taken;
+  if (taken >= 0 && taken != fd && step->flags & WIRE_BASE) {
+    h->bases[number] = fd;
+  } else if (fd >= 0 && taken != fd) {
+    sys_close(fd);
   }
-  return fd;
+  return taken;
 }
 
 static int open_devices(struct helper *h)

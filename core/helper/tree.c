@@ -244,29 +244,20 @@ static int attach_early(struct helper *h)
 }
 
 /* A directory of the host as root: read-only with all its sub-mounts before anything is attached to it. */
-static int clone_root(struct helper *h)
+static int harden_root(struct helper *h)
 {
   static const struct wire_mount_attr attr = {
       .attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV, .propagation = WIRE_MS_PRIVATE};
-  h->what = WIRE_WHAT_SOURCE_TYPE;
-  if (tree_is_directory(h->fd) != 1) {
-    return -ENOTDIR;
-  }
-  h->what = WIRE_WHAT_CLONE_TREE;
-  int root = sys_open_tree(h->fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
-  if (root < 0) {
-    return root;
-  }
   h->what = WIRE_WHAT_FLAGS;
-  int result = sys_mount_setattr(root, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
-  return result < 0 ? result : root;
+  int result = sys_mount_setattr(h->fd, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
+  return result < 0 ? result : h->fd;
 }
 
 int step_root(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_root *body = (const void *)step;
   if (body->kind == WIRE_ROOT_DIRECTORY) {
-    h->root = clone_root(h);
+    h->root = harden_root(h);
   } else {
     h->what = WIRE_WHAT_STEP;
     h->root = tree_tmpfs(1 << 20, body->mode, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);

@@ -111,7 +111,7 @@ static void add_root(struct styro_compile *c)
   if (directory) {
     body.source = source(c, c->fields->root_directory, 0);
   }
-  styro_builder_step(&c->builder, WIRE_STEP_ROOT, directory ? WIRE_HAS_SOURCE : 0,
+  styro_builder_step(&c->builder, WIRE_STEP_ROOT, directory ? WIRE_HAS_SOURCE | WIRE_BASE : 0,
                      directory ? "/root/directory" : "/root", STYRO_FATAL, &body, sizeof body);
 }
 
@@ -293,7 +293,8 @@ static void add_rule_bind(struct tree *tree, struct place *place)
   body.source = rule->from ? source(tree->c, rule->from, 0) : inherited_source(tree, place);
   body.target = target(tree->c, rule->path);
   body.attr_set = (rule->access == STYRO_ACCESS_RO ? READ_ONLY : SAFE) | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
-  unsigned flags = create_flag(tree, place) | (rule->optional ? WIRE_OPTIONAL : 0u) | WIRE_HAS_SOURCE | WIRE_HAS_TARGET;
+  unsigned flags = create_flag(tree, place) | (rule->optional ? WIRE_OPTIONAL : 0u) | (place->has_inner ? WIRE_BASE : 0u) |
+                   WIRE_HAS_SOURCE | WIRE_HAS_TARGET;
   styro_builder_step(&tree->c->builder, WIRE_STEP_BIND, (uint16_t)flags, "/paths", STYRO_FATAL, &body, sizeof body);
   place->source = tree->c->builder.sources_n;
 }

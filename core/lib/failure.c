@@ -81,6 +81,9 @@ static const struct {
      "a denied path that does not exist could be made by the payload: create it, or say \"if_missing\": \"ignore\" and "
      "accept the gap"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOENT, "create it, correct `from`, or mark the rule \"optional\""},
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOTDIR, "what stands before its last `/` is a file: correct `from`"},
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ELOOP,
+     "links of /proc such as /proc/self/cwd are never followed: name the path that it points to"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "the caller itself may not reach it: check the directories above it"},
     {WIRE_STEP_ACCESS, 0, EACCES,
      "let the payload's id own it (root callers: chown 65534:65534 PATH), or keep the caller's own id with "
@@ -98,6 +101,8 @@ static const struct {
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, EPERM,
      "this host refuses user namespaces: sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns "
      "and user.max_user_namespaces decide"},
+    {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, ENOSYS,
+     "a filter of system calls around this process hides clone3: allow it there, or run outside of that sandbox"},
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, ENOSPC,
      "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"},
     {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_UID, EPERM,

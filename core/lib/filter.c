@@ -13,6 +13,7 @@
 enum operand { PLAIN, LOAD_ABSOLUTE, SCRATCH, DIVISOR, SHIFT, JUMP_ALWAYS, JUMP_IF, RETURN };
 
 /* Every instruction that the kernel lets into a seccomp filter. */
+/* NOLINTBEGIN(misc-redundant-expression): BPF_LD, BPF_W and BPF_IMM are all 0, and are written for the reader */
 static const struct {
   uint16_t code;
   uint16_t operand;
@@ -32,6 +33,7 @@ static const struct {
     {BPF_JMP | BPF_JGE | BPF_X, JUMP_IF},      {BPF_JMP | BPF_JGT | BPF_K, JUMP_IF}, {BPF_JMP | BPF_JGT | BPF_X, JUMP_IF},
     {BPF_JMP | BPF_JSET | BPF_K, JUMP_IF},     {BPF_JMP | BPF_JSET | BPF_X, JUMP_IF},
 };
+/* NOLINTEND(misc-redundant-expression) */
 
 static int find_operand(uint16_t code)
 {

@@ -5,7 +5,7 @@
 #include <linux/seccomp.h>
 #include <stdbool.h>
 
-#define ARG_LOW(index) (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (index)) /* little-endian */
+#define ARG_LOW(index) ((uint32_t)offsetof(struct seccomp_data, args) + 8u * (index)) /* little-endian */
 #define SEGMENTS_MAX 2048
 
 /* From number `first` up to the next segment's. rule NULL: the action alone decides. */

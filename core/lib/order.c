@@ -180,7 +180,10 @@ int styro_order_preserved_at(const struct styro_order *order, size_t i)
 {
   const struct wire_list *list = planned_fds(order);
   size_t planned = list ? list->n : 0;
-  return i < planned ? atoi(wire_str(order->plan->block, list->at[i])) : order->run.preserve_fds[i - planned];
+  if (list && i < planned) {
+    return (int)strtol(wire_str(order->plan->block, list->at[i]), NULL, 10);
+  }
+  return order->run.preserve_fds ? order->run.preserve_fds[i - planned] : -1;
 }
 
 static int check_preserved_fd(int fd, styro_error *err)

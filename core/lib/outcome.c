@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "spawn.h"
+#include "spawn_mode.h"
 
 #define SECOND INT64_C(1000000000)
 #define BLOCK 512 /* the unit of ru_inblock and ru_oublock, getrusage(2) */

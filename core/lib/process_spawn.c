@@ -16,7 +16,7 @@
 #include "process.h"
 #include "run_block.h"
 #include "runner.h"
-#include "spawn.h"
+#include "spawn_mode.h"
 
 #define SECOND INT64_C(1000000000)
 

@@ -14,7 +14,7 @@
 #include "../wire/run.h"
 #include "fd.h"
 #include "helper_file.h"
-#include "spawn.h"
+#include "spawn_mode.h"
 
 #define FLOOR 514 /* major * 100 + minor: mount_setattr, Landlock, cgroup.kill, RLIMIT_NPROC per user namespace */
 

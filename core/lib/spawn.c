@@ -1,5 +1,5 @@
 /* The clone in its two modes: what the kernel is asked for, and when to give up on the fast one. */
-#include "spawn.h"
+#include "spawn_mode.h"
 
 #include <errno.h>
 #include <fcntl.h>

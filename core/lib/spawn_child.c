@@ -104,7 +104,7 @@ static int write_maps_of(struct styro_child *child, int pid)
 static int raise_capabilities(struct styro_child *child)
 {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
+  struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
   long result = sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
   if (result >= 0) {
     data[0].inheritable = data[0].permitted;
@@ -112,36 +112,34 @@ static int raise_capabilities(struct styro_child *child)
     result = sys_call(SYS_capset, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
   }
   for (unsigned cap = 0; result >= 0 && cap < 64; cap++) {
-    if (child->capabilities >> cap & 1) {
+    if (child->capabilities >> cap & 1 && data[cap / 32].permitted >> (cap % 32) & 1) {
       result = sys_call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0, 0);
     }
   }
   return result < 0 ? fail(child, WIRE_WHAT_CAP_AMBIENT, result) : 0;
 }
 
-/* First everything out of the way of every target number, then each to its own. */
+/* First everything out of the way of every target number, then each to its own. The table is this child's to change. */
 static int place_slots(struct styro_child *child, int *helper_fd)
 {
   long result = 0;
-  int lifted[child->slots_n + 1];
   if (*helper_fd < child->top) {
     result = *helper_fd = sys_fcntl(*helper_fd, F_DUPFD_CLOEXEC, child->top);
   }
   for (unsigned i = 0; result >= 0 && i < child->slots_n; i++) {
-    const struct styro_slot *slot = &child->slots[i];
-    lifted[i] = slot->from;
+    struct styro_slot *slot = &child->slots[i];
     if (slot->from >= 0 && slot->from < child->top && slot->from != slot->to) {
-      result = lifted[i] = sys_fcntl(slot->from, F_DUPFD_CLOEXEC, child->top);
+      result = slot->from = sys_fcntl(slot->from, F_DUPFD_CLOEXEC, child->top);
     }
   }
   for (unsigned i = 0; result >= 0 && i < child->slots_n; i++) {
-    int to = child->slots[i].to;
-    if (lifted[i] < 0) {
-      sys_close(to);
-    } else if (lifted[i] == to) {
-      result = sys_fcntl(to, F_SETFD, 0);
+    const struct styro_slot *slot = &child->slots[i];
+    if (slot->from < 0) {
+      sys_close(slot->to);
+    } else if (slot->from == slot->to) {
+      result = sys_fcntl(slot->to, F_SETFD, 0);
     } else {
-      result = sys_dup3(lifted[i], to, 0);
+      result = sys_dup3(slot->from, slot->to, 0);
     }
   }
   return result < 0 ? fail(child, WIRE_WHAT_FDS, result) : 0;

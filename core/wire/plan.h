@@ -95,7 +95,7 @@ enum wire_step_flags {
   WIRE_DEFAULTED = 1u << 3,         /* not asked for by name: what is absent in a root directory is skipped */
   WIRE_HAS_SOURCE = 1u << 4,        /* the body starts with a wire_source */
   WIRE_HAS_TARGET = 1u << 5,        /* after the source, if any, the body goes on with a wire_target */
-  WIRE_ANY_TYPE = 1u << 6           /* WIRE_STEP_LINK: a directory at the source is bound instead */
+  WIRE_BASE = 1u << 6               /* later sources are resolved below this one */
 };
 
 struct wire_step {

@@ -134,7 +134,11 @@ def test_memory(box, init, compiled):
 int main(void) { char *p = malloc(50 << 20); memset(p, 1, 50 << 20); return p[12345] != 1; }
 """, "-static", "-O0")
     done = box.run(["/p"], {"init": init, "paths": {"/p": {"from": str(program)}}})
-    assert done.code == 0 and abs(done.outcome["usage"]["max_rss"] - (50 << 20)) < 5 << 20
+    if not init and box.mode == "vfork":
+        # The kernel counts the caller's memory in, which that child shared until its exec: no figure rather than a wrong one.
+        assert done.outcome["usage"]["max_rss"] is None
+    else:
+        assert done.code == 0 and abs(done.outcome["usage"]["max_rss"] - (50 << 20)) < 5 << 20
 
 
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])

@@ -9,7 +9,7 @@
 #include "counting_alloc.h"
 #include "hand_plan.h"
 #include "lib/outcome.h"
-#include "lib/spawn.h"
+#include "lib/spawn_mode.h"
 
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)

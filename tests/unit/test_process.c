@@ -38,7 +38,6 @@ static void script_hello(void)
 START_TEST(exited_with_all_figures)
 {
   run.name = "job 1";
-  run.err.kind = STYRO_STREAM_NULL;
   styro_process *process = run_to_end(script_hello);
   ck_assert_int_eq(out.reason, STYRO_EXITED);
   ck_assert_int_eq(out.code, 3);

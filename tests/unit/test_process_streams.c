@@ -43,7 +43,6 @@ START_TEST(truncate_discards_but_counts)
 {
   hand_run(&hand)->output_keep = WIRE_KEEP_TAIL;
   run.output_limit = 10000;
-  run.err.kind = STYRO_STREAM_NULL;
   styro_process *process = run_to_end(script_flood);
   ck_assert_int_eq(out.reason, STYRO_EXITED);
   ck_assert_uint_eq(out.out.bytes, 4096000);
@@ -64,7 +63,6 @@ START_TEST(kill_at_the_limit)
 {
   hand_run(&hand)->output_kill = 1;
   run.output_limit = 10000;
-  run.err.kind = STYRO_STREAM_NULL;
   styro_process *process = run_to_end(script_flood);
   ck_assert_int_eq(out.reason, STYRO_OUTPUT_LIMITED);
   ck_assert_str_eq(out.detail, "stdout");

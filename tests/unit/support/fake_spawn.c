@@ -12,7 +12,7 @@
 
 #include "lib/fd.h"
 #include "lib/pidfd.h"
-#include "lib/spawn.h"
+#include "lib/spawn_mode.h"
 
 struct fake_spawn fake_spawn;
 

@@ -3,8 +3,11 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "under_valgrind.h"
 
 struct hand_plan hand;
 struct styro_runner runner;
@@ -22,6 +25,7 @@ static void setup(void)
   out = (styro_outcome){.size = sizeof out};
   run = (styro_run){.size = sizeof run};
   run.out.kind = STYRO_STREAM_PIPE;
+  run.err.kind = STYRO_STREAM_NULL;
 }
 
 void without_init(void)
@@ -63,6 +67,10 @@ styro_process *run_to_end(void (*script)(void))
 
 int fixture_run(const char *name, const TTest *const *tests, size_t n)
 {
+  if (under_valgrind()) {
+    printf("skipped: valgrind 3.19 knows no pidfd_open(2)\n");
+    return EXIT_SUCCESS;
+  }
   Suite *suite = suite_create(name);
   TCase *cases = tcase_create("all");
   tcase_add_checked_fixture(cases, setup, NULL);

@@ -14,7 +14,7 @@
 #define MS INT64_C(1000000)
 #define SOON 10000 /* ms: far longer than anything here takes */
 
-/* Made anew before each test: a plan with init, all defaults but stdout, which is captured. */
+/* Made anew before each test: a plan with init, stdin inherited, stdout captured, stderr at /dev/null. */
 extern struct hand_plan hand;
 extern struct styro_runner runner;
 extern styro_error err;
