@@ -196,16 +196,18 @@ static void expire(struct supervision *s)
   kill_all();
 }
 
-static void obey(struct supervision *s)
+/* False: the channel's other end is gone, and this sandbox is to go on without it. */
+static bool obey(struct supervision *s, bool caller)
 {
   struct wire_record record;
   long n = sys_call(SYS_recvfrom, WIRE_FD_STATUS, sys_arg(&record), sizeof record, 0x40 /* MSG_DONTWAIT */, 0, 0);
-  if (n == 0) {
+  if (n == 0 && caller) {
     kill_all(); /* the caller let go of the sandbox */
     s->cause = WIRE_CAUSE_CALLER;
   } else if (n == (long)sizeof record && record.type == WIRE_STATUS_KILL) {
     sys_call(SYS_kill, s->payload, record.arg, 0, 0, 0, 0);
   }
+  return n != 0;
 }
 
 static _Noreturn void watch(struct supervision *s, bool caller)
@@ -222,10 +224,8 @@ static _Noreturn void watch(struct supervision *s, bool caller)
       continue;
     }
     sys_call(SYS_ppoll, sys_arg(fds), caller ? 3 : 2, s->deadline ? sys_arg(&wait) : 0, 0, 8, 0);
-    if (fds[1].revents) {
-      obey(s);
-      fds[1].events = s->cause == WIRE_CAUSE_CALLER ? 0 : POLLIN;
-      fds[1].fd = s->cause == WIRE_CAUSE_CALLER ? -1 : WIRE_FD_STATUS;
+    if (fds[1].revents && !obey(s, caller)) {
+      fds[1].fd = -1;
     }
     if (caller && fds[2].revents) {
       sys_exit(1); /* with PID 1 the kernel ends every process of the namespace */

@@ -387,7 +387,8 @@ typedef struct styro_outcome {
 
 /*
  * Starts a plan and returns as soon as the new process exists, not when the payload runs: a failed set-up is an outcome.
- * run NULL: all defaults. Costs three descriptors, one more per captured or fed stream.
+ * run NULL: all defaults. Costs three descriptors, one more per captured or fed stream. Memory comes from the runner's
+ * allocator; the plan must outlive the process. Without any output limit 16 MiB of each captured stream are kept.
  * Errors: STYRO_ESPAWN (EMFILE names RLIMIT_NOFILE), STYRO_EREQUEST (what this run may not vary), STYRO_ENOMEM.
  */
 int styro_runner_spawn(styro_runner *runner, const styro_plan *plan, const styro_run *run, styro_process **out,

@@ -276,24 +276,32 @@ END_TEST
  * vm.memfd_noexec belongs to the pid namespace (since 6.3): a namespace of the test's own forbids, the host notices
  * nothing.
  */
-static int forbid_in_own_namespace(void)
+static void forbid_and_try(void)
 {
-  if (unshare(CLONE_NEWPID) != 0) {
-    return 77;
+  FILE *file = getpid() == 1 ? fopen("/proc/sys/vm/memfd_noexec", "we") : NULL;
+  if (!file || fputs("2", file) < 0 || fclose(file) != 0) {
+    _exit(77);
   }
+  become_owner();
+  int rc = styro_runner_new(NULL, path, &runner, &err);
+  _exit(rc == STYRO_EHELPER && strstr(err.message, "vm.memfd_noexec") && strstr(err.message, path) ? 0 : 1);
+}
+
+/* Exit code of a forked child that runs the body. */
+static int in_child(void (*body)(void))
+{
+  int status = 1;
   pid_t pid = fork();
   if (pid == 0) {
-    FILE *file = getpid() == 1 ? fopen("/proc/sys/vm/memfd_noexec", "we") : NULL;
-    if (!file || fputs("2", file) < 0 || fclose(file) != 0) {
-      _exit(77);
-    }
-    become_owner();
-    int rc = styro_runner_new(NULL, path, &runner, &err);
-    _exit(rc == STYRO_EHELPER && strstr(err.message, "vm.memfd_noexec") && strstr(err.message, path) ? 0 : 1);
+    body();
   }
-  int status = 1;
   waitpid(pid, &status, 0);
   return WEXITSTATUS(status);
+}
+
+static void unshare_and_try(void)
+{
+  _exit(unshare(CLONE_NEWPID) == 0 ? in_child(forbid_and_try) : 77);
 }
 
 START_TEST(executable_memory_is_forbidden)
@@ -301,7 +309,7 @@ START_TEST(executable_memory_is_forbidden)
   if (skip_unless_root() || access("/proc/sys/vm/memfd_noexec", W_OK) != 0) {
     return;
   }
-  int result = forbid_in_own_namespace();
+  int result = in_child(unshare_and_try);
   ck_assert_msg(result == 0 || result == 77, "result %d", result);
 }
 END_TEST
