@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "request.h"
 #include "spawn_mode.h"
 
 #define SECOND INT64_C(1000000000)
@@ -139,6 +140,24 @@ static void judge_masks(const struct styro_facts *facts, styro_outcome *out)
   out->approximated = promises->approximated & ~gone;
 }
 
+/* The step that the helper went past: it says which field let it. */
+static struct styro_weakness skipped_weakness(const styro_plan *plan, int protection)
+{
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    if (protection == STYRO_DENIED_PATHS && step->flags & WIRE_IF_MISSING_IGNORE) {
+      return (struct styro_weakness){styro_field_pointer(step->field_id),
+                                     "a denied path does not exist, and `if_missing` accepts that it could be made"};
+    }
+    if (step->best_effort == (uint32_t)protection + 1) {
+      return (struct styro_weakness){styro_field_pointer(step->field_id),
+                                     "its step failed on this host, and best_effort accepts that"};
+    }
+  }
+  return (struct styro_weakness){NULL, "its step was skipped"};
+}
+
 struct styro_weakness styro_outcome_weakness(const struct styro_facts *facts, int protection)
 {
   static const struct styro_weakness here[STYRO_PROTECTION_COUNT] = {
@@ -149,7 +168,7 @@ struct styro_weakness styro_outcome_weakness(const struct styro_facts *facts, in
   if (facts->left_out >> protection & 1) {
     return here[protection];
   }
-  return (struct styro_weakness){NULL, "a step was skipped, because what it is about is not there on this host"};
+  return skipped_weakness(facts->plan, protection);
 }
 
 /* ---- usage ------------------------------------------------------------------------------------------------------- */

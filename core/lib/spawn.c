@@ -140,7 +140,7 @@ static int child_failed(const struct styro_launch *launch, const struct styro_ch
     styro_error_object(err, "%s", launch->runner->path);
     return code;
   }
-  if (child->what == WIRE_WHAT_FDS) {
+  if (child->what == WIRE_WHAT_FDS || child->error == EMFILE || child->error == ENFILE) {
     return styro_fd_fail(err, child->error == EINVAL ? EMFILE : child->error, "the helper's descriptors");
   }
   bool maps = child->what == WIRE_WHAT_MAP_UID || child->what == WIRE_WHAT_MAP_GID ||

@@ -78,7 +78,7 @@ def test_the_clock_runs_from_the_start(box):
     begun = time.monotonic()
     done = box.run(["/bin/sh", "-c", "while :; do :; done"], {"timeout": "1s"})
     assert 1 <= time.monotonic() - begun < 2.5 and done.reason == "timed_out"
-    assert done.outcome["usage"]["user"] > 0.3
+    assert done.outcome["usage"]["user"] > 0.1  # of one second, however busy the machine is
 
 
 def test_an_exit_code_of_124_is_no_timeout(box):
