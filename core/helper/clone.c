@@ -4,9 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
-#include <signal.h>
 
 #include "helper.h"
 
@@ -103,8 +103,10 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
   if (result < 0) {
     status_verdict(h, WIRE_STATUS_SETUP_FAILED, -result);
     sys_call(SYS_kill, pid, SIGKILL, 0, 0, 0, 0);
+    /* The cause before the pidfd, by which the library sees the child's end: else that would look like the cause. */
+    status_failed_from_verdict(h);
     status_pidfd(h, pidfd, pid);
-    status_die(h, WIRE_STATUS_SETUP_FAILED, -result);
+    sys_exit(125);
   }
   status_pidfd(h, pidfd, pid);
   sys_write(wake[1], "", 1);

@@ -15,7 +15,7 @@ static const struct {
   const char *name;
   const char *text;
 } device_links[] = {
-    {"fd", "/proc/self/fd"},           {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+    {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
@@ -89,9 +89,9 @@ static int fill_dev(struct helper *h, int dev, uint64_t shm_size)
   if (result >= 0) {
     h->component = "shm";
     h->what = WIRE_WHAT_STEP;
-    result = attach_below(h, dev, "shm",
-                          tree_tmpfs(shm_size, 01777,
-                                     WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC));
+    result = attach_below(
+        h, dev, "shm",
+        tree_tmpfs(shm_size, 01777, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC));
   }
   return result;
 }

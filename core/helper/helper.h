@@ -55,13 +55,13 @@ void status_pidfd(struct helper *h, int pidfd, int pid);
 int status_failed_from_verdict(struct helper *h);
 
 /* tree.c: places below the new root */
-int tree_open(struct helper *h, const char *path, bool directory);           /* O_PATH fd or -errno */
-int tree_make(struct helper *h, const char *path, bool directory);           /* the same, made where absent */
+int tree_open(struct helper *h, const char *path, bool directory);              /* O_PATH fd or -errno */
+int tree_make(struct helper *h, const char *path, bool directory);              /* the same, made where absent */
 int tree_place(struct helper *h, const struct wire_step *step, bool directory); /* by the step's target and flags */
 int tree_attach(struct helper *h, int mount, int place);
 int tree_attach_by_name(struct helper *h, const char *path, int mount); /* a directory over one that is there */
-int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);           /* a detached tmpfs, or -errno */
-int tree_is_directory(int fd);                                              /* 1, 0 or -errno */
+int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);      /* a detached tmpfs, or -errno */
+int tree_is_directory(int fd);                                          /* 1, 0 or -errno */
 #define TREE_SKIP 1 /* tree_place(): absent, and the step says that this is fine */
 
 /* the steps, one verb each */

@@ -190,5 +190,6 @@ int main(void)
   if (result >= 0) {
     result = helper_run_steps(h, wire_step_first(h->plan), 0);
   }
-  status_die(h, h->step && h->step->code == WIRE_STEP_EXEC ? WIRE_STATUS_EXEC_FAILED : WIRE_STATUS_SETUP_FAILED, -result);
+  status_die(h, h->step && h->step->code == WIRE_STEP_EXEC ? WIRE_STATUS_EXEC_FAILED : WIRE_STATUS_SETUP_FAILED,
+             -result);
 }

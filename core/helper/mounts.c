@@ -330,8 +330,8 @@ int step_read_only(struct helper *h, const struct wire_step *step)
 {
   struct spot spot = spot_of(h, step);
   h->what = WIRE_WHAT_CLONE_TREE;
-  int mount = sys_open_tree(spot.dir, spot.name,
-                            WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
+  int mount =
+      sys_open_tree(spot.dir, spot.name, WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
   if (mount == -ENOENT && step->flags & WIRE_DEFAULTED) {
     return 0;
   }

@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include "helper.h"
@@ -154,8 +154,8 @@ int step_reset(struct helper *h, const struct wire_step *step)
 int step_nice(struct helper *h, const struct wire_step *step)
 {
   (void)h;
-  return (int)sys_call(SYS_setpriority, PRIO_PROCESS, 0, (long)((const struct wire_step_number *)(const void *)step)->value,
-                       0, 0, 0);
+  return (int)sys_call(SYS_setpriority, PRIO_PROCESS, 0,
+                       (long)((const struct wire_step_number *)(const void *)step)->value, 0, 0, 0);
 }
 
 int step_rlimit(struct helper *h, const struct wire_step *step)

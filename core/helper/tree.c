@@ -246,8 +246,9 @@ static int attach_early(struct helper *h)
 /* A directory of the host as root: read-only with all its sub-mounts before anything is attached to it. */
 static int harden_root(struct helper *h)
 {
-  static const struct wire_mount_attr attr = {
-      .attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV, .propagation = WIRE_MS_PRIVATE};
+  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                          WIRE_MOUNT_ATTR_NODEV,
+                                              .propagation = WIRE_MS_PRIVATE};
   h->what = WIRE_WHAT_FLAGS;
   int result = sys_mount_setattr(h->fd, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
   return result < 0 ? result : h->fd;
@@ -271,8 +272,8 @@ int step_root(struct helper *h, const struct wire_step *step)
 /* The sandbox's own tmpfs root turns read-only once all places in it are made. */
 int step_seal_root(struct helper *h, const struct wire_step *step)
 {
-  static const struct wire_mount_attr attr = {
-      .attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV};
+  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                          WIRE_MOUNT_ATTR_NODEV};
   (void)step;
   h->what = WIRE_WHAT_FLAGS;
   return sys_mount_setattr(h->root, "", WIRE_AT_EMPTY_PATH, &attr);

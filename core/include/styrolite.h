@@ -98,14 +98,14 @@ enum styro_stage {
 
 /* Filled by every failing call; fixed size, needs no memory and no free. Empty strings mean "nothing to say". */
 typedef struct styro_error {
-  size_t size;           /* sizeof(styro_error), set by the caller */
-  int code;              /* enum styro_code */
-  int sys_errno;         /* errno(3) of the system call at fault, or 0 */
-  int stage;             /* enum styro_stage */
-  char field[128];       /* JSON pointer (RFC 6901) of the request's field, such as "/paths/~1out" */
-  char object[256];      /* the path, name or number at fault */
-  char message[512];     /* one sentence without a final full stop */
-  char hint[512];        /* what to do about it */
+  size_t size;       /* sizeof(styro_error), set by the caller */
+  int code;          /* enum styro_code */
+  int sys_errno;     /* errno(3) of the system call at fault, or 0 */
+  int stage;         /* enum styro_stage */
+  char field[128];   /* JSON pointer (RFC 6901) of the request's field, such as "/paths/~1out" */
+  char object[256];  /* the path, name or number at fault */
+  char message[512]; /* one sentence without a final full stop */
+  char hint[512];    /* what to do about it */
 } styro_error;
 
 /* Lower-case name of a stage ("mount") or of a code ("request"); "unknown" for others. Static text. */
@@ -309,7 +309,8 @@ typedef struct styro_run {
   styro_stream in;
   styro_stream out;
   styro_stream err;
-  const int *preserve_fds; /* more descriptors for the payload, under their own numbers; needs preserve_fds "by_caller" */
+  const int
+      *preserve_fds; /* more descriptors for the payload, under their own numbers; needs preserve_fds "by_caller" */
   size_t preserve_fds_n;
   int64_t timeout;       /* wall nanoseconds, 0: the request's; the smaller of the two holds */
   uint64_t output_limit; /* bytes per captured stream, 0: the request's; the smaller of the two holds */
@@ -366,18 +367,18 @@ typedef struct styro_capture {
 /* The whole answer. Pointers in it belong to the process. */
 typedef struct styro_outcome {
   size_t size;
-  int reason;             /* enum styro_reason */
-  int code;               /* exit code of the payload, -1 unless it exited */
-  int signal;             /* signal that ended the payload, 0 if none */
+  int reason; /* enum styro_reason */
+  int code;   /* exit code of the payload, -1 unless it exited */
+  int signal; /* signal that ended the payload, 0 if none */
   int core_dumped;
-  char detail[16];        /* "wall" or "cpu" (timed_out), "stdout" or "stderr" (output_limit), else "" */
-  styro_error error;      /* code STYRO_OK unless reason is setup_failed, exec_failed or lost */
-  char message[512];      /* one plain sentence */
+  char detail[16];   /* "wall" or "cpu" (timed_out), "stdout" or "stderr" (output_limit), else "" */
+  styro_error error; /* code STYRO_OK unless reason is setup_failed, exec_failed or lost */
+  char message[512]; /* one plain sentence */
   char name[65];
-  char isolation[16];     /* "container" */
-  char spawn_mode[8];     /* "vfork" or "helper" */
-  int init;               /* 1: an init supervised the payload */
-  uint64_t enforced;      /* bits of enum styro_protection */
+  char isolation[16]; /* "container" */
+  char spawn_mode[8]; /* "vfork" or "helper" */
+  int init;           /* 1: an init supervised the payload */
+  uint64_t enforced;  /* bits of enum styro_protection */
   uint64_t not_enforced;
   uint64_t approximated;
   styro_capture out;

@@ -25,11 +25,13 @@ const size_t styro_base_n = COUNT(styro_base);
 
 /* The list that container runtimes agree on (OCI runtime-spec, config-linux: masked and read-only paths), widened. */
 const struct styro_proc_entry styro_proc_entries[] = {
-    {"/proc/sys", true},           {"/proc/bus", true},         {"/proc/fs", true},
-    {"/proc/irq", true},           {"/proc/acpi", false},       {"/proc/asound", false},
-    {"/proc/kcore", false},        {"/proc/keys", false},       {"/proc/key-users", false},
-    {"/proc/latency_stats", false}, {"/proc/timer_list", false}, {"/proc/timer_stats", false},
-    {"/proc/sched_debug", false},  {"/proc/scsi", false},       {"/proc/interrupts", false},
-    {"/proc/sysrq-trigger", false},
+    {"/proc/sys", true},          {"/proc/bus", true},
+    {"/proc/fs", true},           {"/proc/irq", true},
+    {"/proc/acpi", false},        {"/proc/asound", false},
+    {"/proc/kcore", false},       {"/proc/keys", false},
+    {"/proc/key-users", false},   {"/proc/latency_stats", false},
+    {"/proc/timer_list", false},  {"/proc/timer_stats", false},
+    {"/proc/sched_debug", false}, {"/proc/scsi", false},
+    {"/proc/interrupts", false},  {"/proc/sysrq-trigger", false},
 };
 const size_t styro_proc_entries_n = COUNT(styro_proc_entries);

@@ -18,15 +18,15 @@ struct styro_compile {
 int styro_compile_best_effort(const struct styro_compile *c, int protection);
 
 /* Each appends its steps; 0 or a negative code with the error filled. Memory failures show at the end only. */
-int styro_compile_run(struct styro_compile *c);        /* compile_run.c: what a run starts from */
-void styro_compile_promises(struct styro_compile *c);  /* compile_run.c: masks and notes */
+int styro_compile_run(struct styro_compile *c);         /* compile_run.c: what a run starts from */
+void styro_compile_promises(struct styro_compile *c);   /* compile_run.c: masks and notes */
 void styro_compile_namespaces(struct styro_compile *c); /* compile_identity.c */
 void styro_compile_identity(struct styro_compile *c);
-int styro_compile_tree(struct styro_compile *c);       /* compile_mounts.c: root, base, paths */
-void styro_compile_seals(struct styro_compile *c);      /* compile_mounts.c: denied places with something inside */
-void styro_compile_access(struct styro_compile *c);    /* compile_mounts.c: rw places the payload must be able to write */
-void styro_compile_process(struct styro_compile *c);   /* compile_process.c */
-void styro_compile_security(struct styro_compile *c);  /* compile_security.c */
+int styro_compile_tree(struct styro_compile *c);     /* compile_mounts.c: root, base, paths */
+void styro_compile_seals(struct styro_compile *c);   /* compile_mounts.c: denied places with something inside */
+void styro_compile_access(struct styro_compile *c);  /* compile_mounts.c: rw places the payload must be able to write */
+void styro_compile_process(struct styro_compile *c); /* compile_process.c */
+void styro_compile_security(struct styro_compile *c); /* compile_security.c */
 void styro_compile_filter(struct styro_compile *c);
 
 #endif

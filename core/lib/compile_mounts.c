@@ -15,9 +15,9 @@
 /* A rule in sorted order with what its neighbours mean for it. */
 struct place {
   const struct styro_path_rule *rule;
-  int parent;       /* index of the rule that encloses it, -1: none */
-  bool has_inner;   /* another rule lies below */
-  uint32_t source;  /* 1 + number of its source, 0: none */
+  int parent;      /* index of the rule that encloses it, -1: none */
+  bool has_inner;  /* another rule lies below */
+  uint32_t source; /* 1 + number of its source, 0: none */
 };
 
 struct tree {
@@ -293,8 +293,8 @@ static void add_rule_bind(struct tree *tree, struct place *place)
   body.source = rule->from ? source(tree->c, rule->from, 0) : inherited_source(tree, place);
   body.target = target(tree->c, rule->path);
   body.attr_set = (rule->access == STYRO_ACCESS_RO ? READ_ONLY : SAFE) | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
-  unsigned flags = create_flag(tree, place) | (rule->optional ? WIRE_OPTIONAL : 0u) | (place->has_inner ? WIRE_BASE : 0u) |
-                   WIRE_HAS_SOURCE | WIRE_HAS_TARGET;
+  unsigned flags = create_flag(tree, place) | (rule->optional ? WIRE_OPTIONAL : 0u) |
+                   (place->has_inner ? WIRE_BASE : 0u) | WIRE_HAS_SOURCE | WIRE_HAS_TARGET;
   styro_builder_step(&tree->c->builder, WIRE_STEP_BIND, (uint16_t)flags, "/paths", STYRO_FATAL, &body, sizeof body);
   place->source = tree->c->builder.sources_n;
 }

@@ -133,29 +133,16 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
 {
   out[0] = 0;
   switch (step->code) {
-  case WIRE_STEP_RUN:
-    run_details(plan, out, size);
-    break;
-  case WIRE_STEP_MAP_IDS:
-    map_details(step, out, size);
-    break;
-  case WIRE_STEP_BIND:
-    bind_details(plan, step, out, size);
-    break;
-  case WIRE_STEP_TMPFS:
-    tmpfs_details(step, out, size);
-    break;
-  case WIRE_STEP_RLIMIT:
-    rlimit_details(step, out, size);
-    break;
-  case WIRE_STEP_CAPABILITIES:
-    capability_details(step, out, size);
-    break;
+  case WIRE_STEP_RUN: run_details(plan, out, size); break;
+  case WIRE_STEP_MAP_IDS: map_details(step, out, size); break;
+  case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;
+  case WIRE_STEP_TMPFS: tmpfs_details(step, out, size); break;
+  case WIRE_STEP_RLIMIT: rlimit_details(step, out, size); break;
+  case WIRE_STEP_CAPABILITIES: capability_details(step, out, size); break;
   case WIRE_STEP_NOTE:
     snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_note *)(const void *)step)->why));
     break;
-  default:
-    add_flags(out, size, 0, step);
+  default: add_flags(out, size, 0, step);
   }
 }
 
@@ -219,7 +206,8 @@ static void json_step(struct styro_buffer *out, const styro_plan *plan, const st
 int styro_plan_explain(const styro_plan *plan, int format, const styro_allocator *alloc, char **out, styro_error *err)
 {
   if (!plan || !out || (format != STYRO_FORMAT_TEXT && format != STYRO_FORMAT_JSON)) {
-    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0, "styro_plan_explain needs a plan, a format and a place");
+    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0,
+                      "styro_plan_explain needs a plan, a format and a place");
   }
   styro_allocator chosen = styro_allocator_or_malloc(alloc);
   const struct wire_plan *block = plan->block;

@@ -18,9 +18,10 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_SOURCE_TYPE] = {"`%s` on the host is not of a type that can stand there",
                                "name the directory or file itself, not a link to it"},
     [WIRE_WHAT_TARGET] = {"cannot resolve `%s` inside the sandbox", NULL},
-    [WIRE_WHAT_TARGET_MISSING] = {"`%s` does not exist inside and is not made there, because nothing is ever made on the "
-                                  "host",
-                                  "make it in the directory that is shown there, or choose another place"},
+    [WIRE_WHAT_TARGET_MISSING] =
+        {"`%s` does not exist inside and is not made there, because nothing is ever made on the "
+         "host",
+         "make it in the directory that is shown there, or choose another place"},
     [WIRE_WHAT_TARGET_LINK] = {"`%s` is a symbolic link inside the sandbox", "name the path that it points to"},
     [WIRE_WHAT_TARGET_TYPE] = {"`%s` is not of the type that is to be placed there",
                                "a directory goes over a directory, a file over a file"},
@@ -96,7 +97,8 @@ static const struct {
     {WIRE_STEP_SECCOMP, 0, EINVAL, "the kernel does not accept the program"},
     {WIRE_STEP_SECCOMP, 0, EACCES, "without no_new_privs loading a filter needs CAP_SYS_ADMIN inside"},
     {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, EACCES, "it is not executable, or lies on a mount with noexec"},
-    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, ENOEXEC, "it is of no format that the kernel runs: a script needs a first line #!"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, ENOEXEC,
+     "it is of no format that the kernel runs: a script needs a first line #!"},
     {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, E2BIG, "arguments and environment are larger than the kernel accepts"},
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, EPERM,
      "this host refuses user namespaces: sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns "

@@ -18,20 +18,47 @@ static const struct {
   uint16_t code;
   uint16_t operand;
 } known[] = {
-    {BPF_LD | BPF_W | BPF_ABS, LOAD_ABSOLUTE}, {BPF_LD | BPF_W | BPF_LEN, PLAIN}, {BPF_LDX | BPF_W | BPF_LEN, PLAIN},
-    {BPF_RET | BPF_K, RETURN},                 {BPF_RET | BPF_A, RETURN},         {BPF_ALU | BPF_ADD | BPF_K, PLAIN},
-    {BPF_ALU | BPF_ADD | BPF_X, PLAIN},        {BPF_ALU | BPF_SUB | BPF_K, PLAIN}, {BPF_ALU | BPF_SUB | BPF_X, PLAIN},
-    {BPF_ALU | BPF_MUL | BPF_K, PLAIN},        {BPF_ALU | BPF_MUL | BPF_X, PLAIN}, {BPF_ALU | BPF_DIV | BPF_K, DIVISOR},
-    {BPF_ALU | BPF_DIV | BPF_X, PLAIN},        {BPF_ALU | BPF_AND | BPF_K, PLAIN}, {BPF_ALU | BPF_AND | BPF_X, PLAIN},
-    {BPF_ALU | BPF_OR | BPF_K, PLAIN},         {BPF_ALU | BPF_OR | BPF_X, PLAIN},  {BPF_ALU | BPF_XOR | BPF_K, PLAIN},
-    {BPF_ALU | BPF_XOR | BPF_X, PLAIN},        {BPF_ALU | BPF_LSH | BPF_K, SHIFT}, {BPF_ALU | BPF_LSH | BPF_X, PLAIN},
-    {BPF_ALU | BPF_RSH | BPF_K, SHIFT},        {BPF_ALU | BPF_RSH | BPF_X, PLAIN}, {BPF_ALU | BPF_NEG, PLAIN},
-    {BPF_LD | BPF_IMM, PLAIN},                 {BPF_LDX | BPF_IMM, PLAIN},         {BPF_MISC | BPF_TAX, PLAIN},
-    {BPF_MISC | BPF_TXA, PLAIN},               {BPF_LD | BPF_MEM, SCRATCH},        {BPF_LDX | BPF_MEM, SCRATCH},
-    {BPF_ST, SCRATCH},                         {BPF_STX, SCRATCH},                 {BPF_JMP | BPF_JA, JUMP_ALWAYS},
-    {BPF_JMP | BPF_JEQ | BPF_K, JUMP_IF},      {BPF_JMP | BPF_JEQ | BPF_X, JUMP_IF}, {BPF_JMP | BPF_JGE | BPF_K, JUMP_IF},
-    {BPF_JMP | BPF_JGE | BPF_X, JUMP_IF},      {BPF_JMP | BPF_JGT | BPF_K, JUMP_IF}, {BPF_JMP | BPF_JGT | BPF_X, JUMP_IF},
-    {BPF_JMP | BPF_JSET | BPF_K, JUMP_IF},     {BPF_JMP | BPF_JSET | BPF_X, JUMP_IF},
+    {BPF_LD | BPF_W | BPF_ABS, LOAD_ABSOLUTE},
+    {BPF_LD | BPF_W | BPF_LEN, PLAIN},
+    {BPF_LDX | BPF_W | BPF_LEN, PLAIN},
+    {BPF_RET | BPF_K, RETURN},
+    {BPF_RET | BPF_A, RETURN},
+    {BPF_ALU | BPF_ADD | BPF_K, PLAIN},
+    {BPF_ALU | BPF_ADD | BPF_X, PLAIN},
+    {BPF_ALU | BPF_SUB | BPF_K, PLAIN},
+    {BPF_ALU | BPF_SUB | BPF_X, PLAIN},
+    {BPF_ALU | BPF_MUL | BPF_K, PLAIN},
+    {BPF_ALU | BPF_MUL | BPF_X, PLAIN},
+    {BPF_ALU | BPF_DIV | BPF_K, DIVISOR},
+    {BPF_ALU | BPF_DIV | BPF_X, PLAIN},
+    {BPF_ALU | BPF_AND | BPF_K, PLAIN},
+    {BPF_ALU | BPF_AND | BPF_X, PLAIN},
+    {BPF_ALU | BPF_OR | BPF_K, PLAIN},
+    {BPF_ALU | BPF_OR | BPF_X, PLAIN},
+    {BPF_ALU | BPF_XOR | BPF_K, PLAIN},
+    {BPF_ALU | BPF_XOR | BPF_X, PLAIN},
+    {BPF_ALU | BPF_LSH | BPF_K, SHIFT},
+    {BPF_ALU | BPF_LSH | BPF_X, PLAIN},
+    {BPF_ALU | BPF_RSH | BPF_K, SHIFT},
+    {BPF_ALU | BPF_RSH | BPF_X, PLAIN},
+    {BPF_ALU | BPF_NEG, PLAIN},
+    {BPF_LD | BPF_IMM, PLAIN},
+    {BPF_LDX | BPF_IMM, PLAIN},
+    {BPF_MISC | BPF_TAX, PLAIN},
+    {BPF_MISC | BPF_TXA, PLAIN},
+    {BPF_LD | BPF_MEM, SCRATCH},
+    {BPF_LDX | BPF_MEM, SCRATCH},
+    {BPF_ST, SCRATCH},
+    {BPF_STX, SCRATCH},
+    {BPF_JMP | BPF_JA, JUMP_ALWAYS},
+    {BPF_JMP | BPF_JEQ | BPF_K, JUMP_IF},
+    {BPF_JMP | BPF_JEQ | BPF_X, JUMP_IF},
+    {BPF_JMP | BPF_JGE | BPF_K, JUMP_IF},
+    {BPF_JMP | BPF_JGE | BPF_X, JUMP_IF},
+    {BPF_JMP | BPF_JGT | BPF_K, JUMP_IF},
+    {BPF_JMP | BPF_JGT | BPF_X, JUMP_IF},
+    {BPF_JMP | BPF_JSET | BPF_K, JUMP_IF},
+    {BPF_JMP | BPF_JSET | BPF_X, JUMP_IF},
 };
 /* NOLINTEND(misc-redundant-expression) */
 
@@ -48,23 +75,16 @@ static int find_operand(uint16_t code)
 static const char *check_one(const struct styro_bpf *one, size_t at, size_t n)
 {
   switch (find_operand(one->code)) {
-  case -1:
-    return "an instruction that seccomp does not know";
+  case -1: return "an instruction that seccomp does not know";
   case LOAD_ABSOLUTE:
     return one->k % 4 || one->k >= sizeof(struct seccomp_data) ? "a load outside struct seccomp_data or not at a word"
                                                                : NULL;
-  case SCRATCH:
-    return one->k >= BPF_MEMWORDS ? "a scratch word beyond the 16 that there are" : NULL;
-  case DIVISOR:
-    return one->k == 0 ? "a division by zero" : NULL;
-  case SHIFT:
-    return one->k >= 32 ? "a shift by 32 bits or more" : NULL;
-  case JUMP_ALWAYS:
-    return one->k >= n - at - 1 ? "a jump beyond the end" : NULL;
-  case JUMP_IF:
-    return at + one->jt + 1 >= n || at + one->jf + 1 >= n ? "a jump beyond the end" : NULL;
-  default:
-    return NULL;
+  case SCRATCH: return one->k >= BPF_MEMWORDS ? "a scratch word beyond the 16 that there are" : NULL;
+  case DIVISOR: return one->k == 0 ? "a division by zero" : NULL;
+  case SHIFT: return one->k >= 32 ? "a shift by 32 bits or more" : NULL;
+  case JUMP_ALWAYS: return one->k >= n - at - 1 ? "a jump beyond the end" : NULL;
+  case JUMP_IF: return at + one->jt + 1 >= n || at + one->jf + 1 >= n ? "a jump beyond the end" : NULL;
+  default: return NULL;
   }
 }
 

@@ -13,8 +13,7 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RUN] = {"run", STYRO_STAGE_COMMAND, "what a run starts from", "what varies from run to run begins here"},
     [WIRE_STEP_PROMISES] = {"promises", STYRO_STAGE_NONE, "what the outcome will list",
                             "stated before anything is done, so that nothing is found out too late"},
-    [WIRE_STEP_NOTE] = {"note", STYRO_STAGE_NONE, "a protection that is not enforced",
-                        "a weakening is always named"},
+    [WIRE_STEP_NOTE] = {"note", STYRO_STAGE_NONE, "a protection that is not enforced", "a weakening is always named"},
     [WIRE_STEP_NAMESPACES] = {"namespaces", STYRO_STAGE_SPAWN, "make new namespaces",
                               "one clone makes them all, so that no process is ever half inside"},
     [WIRE_STEP_MAP_IDS] = {"map ids", STYRO_STAGE_IDS, "write the id maps",
@@ -43,7 +42,8 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                              "right after what it belongs to is mounted"},
     [WIRE_STEP_MASK] = {"mask", STYRO_STAGE_PATH, "hide",
                         "after what it hides is mounted; checked by descriptor afterwards"},
-    [WIRE_STEP_SEAL_ROOT] = {"seal root", STYRO_STAGE_ROOT, "make the root read-only", "once all places in it are made"},
+    [WIRE_STEP_SEAL_ROOT] = {"seal root", STYRO_STAGE_ROOT, "make the root read-only",
+                             "once all places in it are made"},
     [WIRE_STEP_SEAL] = {"seal", STYRO_STAGE_PATH, "make read-only", "once all places below it are made"},
     [WIRE_STEP_PIVOT] = {"pivot", STYRO_STAGE_ROOT, "pivot_root and drop the old root",
                          "after the last step that needs the host's mounts in view"},
@@ -80,7 +80,7 @@ int styro_step_stage(const struct wire_step *step)
   /* A root of the request's own and its `paths` are two stages of the same kinds of mount. */
   bool rule = strcmp(styro_field_pointer(step->field_id), "/paths") == 0;
   return rule && styro_step_rows[step->code].stage == STYRO_STAGE_MOUNT ? STYRO_STAGE_PATH
-                                                                       : styro_step_rows[step->code].stage;
+                                                                        : styro_step_rows[step->code].stage;
 }
 
 const char *styro_step_protection(uint32_t protection)
@@ -93,8 +93,9 @@ static const struct {
   uint64_t flag;
   const char *name;
 } clone_names[] = {
-    {WIRE_CLONE_NEWUSER, "user"}, {WIRE_CLONE_NEWNS, "mount"},      {WIRE_CLONE_NEWPID, "pid"}, {WIRE_CLONE_NEWIPC, "ipc"},
-    {WIRE_CLONE_NEWUTS, "uts"},   {WIRE_CLONE_NEWCGROUP, "cgroup"}, {WIRE_CLONE_NEWTIME, "time"}, {WIRE_CLONE_NEWNET, "net"},
+    {WIRE_CLONE_NEWUSER, "user"}, {WIRE_CLONE_NEWNS, "mount"}, {WIRE_CLONE_NEWPID, "pid"},
+    {WIRE_CLONE_NEWIPC, "ipc"},   {WIRE_CLONE_NEWUTS, "uts"},  {WIRE_CLONE_NEWCGROUP, "cgroup"},
+    {WIRE_CLONE_NEWTIME, "time"}, {WIRE_CLONE_NEWNET, "net"},
 };
 
 static void describe_namespaces(const struct wire_step *step, char *out, size_t size)
@@ -114,9 +115,7 @@ static void describe_value(const styro_plan *plan, const struct wire_step *step,
 {
   const void *body = step;
   switch (step->code) {
-  case WIRE_STEP_NAMESPACES:
-    describe_namespaces(step, out, size);
-    break;
+  case WIRE_STEP_NAMESPACES: describe_namespaces(step, out, size); break;
   case WIRE_STEP_MAP_IDS:
     snprintf(out, size, "uid %u, gid %u inside", ((const struct wire_step_map_ids *)body)->uid,
              ((const struct wire_step_map_ids *)body)->gid);
@@ -129,28 +128,22 @@ static void describe_value(const styro_plan *plan, const struct wire_step *step,
     snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_hostname *)body)->name));
     break;
   case WIRE_STEP_OOM_SCORE:
-  case WIRE_STEP_NICE:
-    snprintf(out, size, "%" PRId64, ((const struct wire_step_number *)body)->value);
-    break;
+  case WIRE_STEP_NICE: snprintf(out, size, "%" PRId64, ((const struct wire_step_number *)body)->value); break;
   case WIRE_STEP_NOTE:
     snprintf(out, size, "%s", styro_step_protection(((const struct wire_step_note *)body)->protection));
     break;
   case WIRE_STEP_RLIMIT:
     snprintf(out, size, "%s", styro_rlimit_name(((const struct wire_step_rlimit *)body)->resource));
     break;
-  case WIRE_STEP_WORKDIR:
-    snprintf(out, size, "%s", wire_str(plan->block, plan->run->cwd));
-    break;
-  case WIRE_STEP_SECCOMP:
-    snprintf(out, size, "%u instructions", ((const struct wire_step_seccomp *)body)->n);
-    break;
-  default:
-    out[0] = 0;
+  case WIRE_STEP_WORKDIR: snprintf(out, size, "%s", wire_str(plan->block, plan->run->cwd)); break;
+  case WIRE_STEP_SECCOMP: snprintf(out, size, "%u instructions", ((const struct wire_step_seccomp *)body)->n); break;
+  default: out[0] = 0;
   }
 }
 
-static const char *const rlimit_names[] = {"cpu",  "fsize",   "data",   "stack", "core",       "rss",      "nproc", "nofile",
-                                           "memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"};
+static const char *const rlimit_names[] = {"cpu",      "fsize",  "data",    "stack", "core",  "rss",
+                                           "nproc",    "nofile", "memlock", "as",    "locks", "sigpending",
+                                           "msgqueue", "nice",   "rtprio",  "rttime"};
 
 const char *styro_rlimit_name(uint32_t resource)
 {

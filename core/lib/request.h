@@ -31,18 +31,26 @@ enum styro_if_missing { STYRO_MISSING_FAIL, STYRO_MISSING_IGNORE };
 /* One entry of `paths`. `path` is absolute and normalised (no `.`, `..`, `//`, trailing slash). */
 struct styro_path_rule {
   char *path;
-  int access;      /* enum styro_access */
-  char *from;      /* host path, absolute; NULL: what the enclosing entry shows there, else the same path on the host */
-  bool optional;   /* absent source: left out */
+  int access;    /* enum styro_access */
+  char *from;    /* host path, absolute; NULL: what the enclosing entry shows there, else the same path on the host */
+  bool optional; /* absent source: left out */
   bool noexec;
-  int if_missing;  /* enum styro_if_missing, for deny */
-  uint64_t size;   /* tmpfs: bytes, 0: 256 MiB */
-  uint32_t mode;   /* tmpfs: permission bits, 0: 0755 */
+  int if_missing; /* enum styro_if_missing, for deny */
+  uint64_t size;  /* tmpfs: bytes, 0: 256 MiB */
+  uint32_t mode;  /* tmpfs: permission bits, 0: 0755 */
 };
 
 enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY };
-enum styro_namespace_kind { STYRO_NS_MOUNT, STYRO_NS_PID, STYRO_NS_IPC, STYRO_NS_UTS, STYRO_NS_CGROUP, STYRO_NS_TIME,
-                            STYRO_NS_USER, STYRO_NS_COUNT };
+enum styro_namespace_kind {
+  STYRO_NS_MOUNT,
+  STYRO_NS_PID,
+  STYRO_NS_IPC,
+  STYRO_NS_UTS,
+  STYRO_NS_CGROUP,
+  STYRO_NS_TIME,
+  STYRO_NS_USER,
+  STYRO_NS_COUNT
+};
 enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST };
 enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST };
 enum styro_id_map { STYRO_MAP_DEFAULT, STYRO_MAP_SELF };
@@ -107,7 +115,7 @@ struct styro_fields {
   uint64_t output_limit;
   int output_keep, output_on_limit;
 
-  bool limits_asked; /* `limits` holds something: only listed as not enforced */
+  bool limits_asked;    /* `limits` holds something: only listed as not enforced */
   uint64_t limits_mask; /* which limit_* protections it asked for */
   struct styro_limits limits;
   struct styro_rlimit rlimits[STYRO_RLIMIT_COUNT];

@@ -11,13 +11,13 @@
 
 struct styro_runner {
   styro_allocator alloc;
-  char *path;             /* as found */
-  char *exec_path;        /* what helper mode executes: path, or /proc/self/fd/N of the memfd */
-  int helper_fd;          /* O_PATH of the file, or the sealed memfd; close-on-exec */
-  bool sealed;            /* helper_fd is a memfd */
-  uint32_t kernel;        /* enum wire_kernel */
-  int forced_mode;        /* enum styro_spawn_mode, -1: by the rule */
-  _Atomic int mode;       /* enum styro_spawn_mode now in use */
+  char *path;       /* as found */
+  char *exec_path;  /* what helper mode executes: path, or /proc/self/fd/N of the memfd */
+  int helper_fd;    /* O_PATH of the file, or the sealed memfd; close-on-exec */
+  bool sealed;      /* helper_fd is a memfd */
+  uint32_t kernel;  /* enum wire_kernel */
+  int forced_mode;  /* enum styro_spawn_mode, -1: by the rule */
+  _Atomic int mode; /* enum styro_spawn_mode now in use */
 };
 
 #endif

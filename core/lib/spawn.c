@@ -33,13 +33,14 @@ static bool holds_capabilities(uint32_t wanted)
 static int prepare_root_map(const struct wire_step_map_ids *ids, struct wire_run *run, styro_error *err)
 {
   if (!holds_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID)) {
-    int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
-                          "a root caller's payload is mapped to id %d, and this caller has no CAP_SETUID and CAP_SETGID",
-                          ROOT_MAP_ID);
+    int code = styro_fail(
+        err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
+        "a root caller's payload is mapped to id %d, and this caller has no CAP_SETUID and CAP_SETGID", ROOT_MAP_ID);
     styro_error_field(err, "/user/uid_map");
     styro_error_object(err, "%d", ROOT_MAP_ID);
-    styro_error_hint(err, "accept that the payload is the caller outside: \"user\": {\"uid_map\": \"self\", \"gid_map\": "
-                          "\"self\"}");
+    styro_error_hint(err,
+                     "accept that the payload is the caller outside: \"user\": {\"uid_map\": \"self\", \"gid_map\": "
+                     "\"self\"}");
     return code;
   }
   run->flags |= WIRE_RUN_TWO_STEP;
@@ -56,8 +57,9 @@ static int prepare_groups(const struct wire_step_map_ids *ids, const struct wire
   int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDENTITY, EPERM,
                         "the caller's supplementary groups cannot be dropped under a map of its own id");
   styro_error_field(err, "/user/groups");
-  styro_error_hint(err, "this needs newgidmap and a range of subordinate ids, which this version does not use yet; leave "
-                        "user.groups out to accept that they stay listed as not enforced");
+  styro_error_hint(err,
+                   "this needs newgidmap and a range of subordinate ids, which this version does not use yet; leave "
+                   "user.groups out to accept that they stay listed as not enforced");
   return code;
 }
 
@@ -100,7 +102,7 @@ int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wir
 
 static void fill_slots(const struct styro_launch *launch, struct styro_slot *slots)
 {
-  const int fixed[FIXED_SLOTS] = {launch->stdio[0], launch->stdio[1],   launch->stdio[2], launch->plan_fd,
+  const int fixed[FIXED_SLOTS] = {launch->stdio[0], launch->stdio[1],  launch->stdio[2], launch->plan_fd,
                                   launch->run_fd,   launch->status_fd, launch->caller_fd};
   for (int i = 0; i < FIXED_SLOTS; i++) {
     slots[i] = (struct styro_slot){.from = fixed[i], .to = i};
@@ -143,8 +145,8 @@ static int child_failed(const struct styro_launch *launch, const struct styro_ch
   if (child->what == WIRE_WHAT_FDS || child->error == EMFILE || child->error == ENFILE) {
     return styro_fd_fail(err, child->error == EINVAL ? EMFILE : child->error, "the helper's descriptors");
   }
-  bool maps = child->what == WIRE_WHAT_MAP_UID || child->what == WIRE_WHAT_MAP_GID ||
-              child->what == WIRE_WHAT_MAP_SETGROUPS;
+  bool maps =
+      child->what == WIRE_WHAT_MAP_UID || child->what == WIRE_WHAT_MAP_GID || child->what == WIRE_WHAT_MAP_SETGROUPS;
   uint32_t step = find_step(launch->plan, maps ? WIRE_STEP_MAP_IDS : WIRE_STEP_NAMESPACES);
   styro_plan_explain_failure(launch->plan, STYRO_ESETUP, step, child->what, child->error, "", err);
   return STYRO_ESETUP;
@@ -172,7 +174,7 @@ static void start_blocked(struct styro_child *child)
 
 #define CAP(name) (1ull << CAP_##name)
 /* What the helper's steps need of its new user namespace; each one raised costs a copy of the credentials. */
-#define SETUP_CAPABILITIES                                                                                             \
+#define SETUP_CAPABILITIES \
   (CAP(SYS_ADMIN) | CAP(NET_ADMIN) | CAP(SETPCAP) | CAP(SETUID) | CAP(SETGID) | CAP(SYS_RESOURCE) | CAP(DAC_OVERRIDE))
 
 static uint64_t needed_capabilities(const styro_plan *plan)

@@ -10,13 +10,13 @@
 #define WIRE_PLAN_MAGIC 0x50595453u /* "STYP" */
 #define WIRE_PLAN_FORMAT 1u
 #define WIRE_ID_SIZE 16
-#define WIRE_PLAN_MAX (4u << 20)  /* bytes of one plan */
-#define WIRE_STEPS_MAX 8192u      /* steps of one plan */
-#define WIRE_SOURCES_MAX 4096u    /* host objects of one plan */
+#define WIRE_PLAN_MAX (4u << 20) /* bytes of one plan */
+#define WIRE_STEPS_MAX 8192u     /* steps of one plan */
+#define WIRE_SOURCES_MAX 4096u   /* host objects of one plan */
 
 enum wire_plan_flags {
-  WIRE_PLAN_INIT = 1u << 0,      /* an init stays as PID 1 and supervises */
-  WIRE_PLAN_FIXED = 1u << 1,     /* a run may vary stdio and name only */
+  WIRE_PLAN_INIT = 1u << 0,        /* an init stays as PID 1 and supervises */
+  WIRE_PLAN_FIXED = 1u << 1,       /* a run may vary stdio and name only */
   WIRE_PLAN_PRESERVE_ANY = 1u << 2 /* preserve_fds "by_caller": a run may add descriptors */
 };
 
@@ -51,15 +51,15 @@ struct wire_list {
  */
 enum wire_step_code {
   WIRE_STEP_NONE = 0,
-  WIRE_STEP_RUN = 1,         /* read by the library: what a run starts from */
-  WIRE_STEP_PROMISES = 2,    /* read by the library: the three masks */
-  WIRE_STEP_NOTE = 3,        /* read by the library: why one protection is not enforced or only approximated */
-  WIRE_STEP_NAMESPACES = 4,  /* carried out at the clone */
-  WIRE_STEP_MAP_IDS = 5,     /* carried out at the clone */
+  WIRE_STEP_RUN = 1,        /* read by the library: what a run starts from */
+  WIRE_STEP_PROMISES = 2,   /* read by the library: the three masks */
+  WIRE_STEP_NOTE = 3,       /* read by the library: why one protection is not enforced or only approximated */
+  WIRE_STEP_NAMESPACES = 4, /* carried out at the clone */
+  WIRE_STEP_MAP_IDS = 5,    /* carried out at the clone */
   WIRE_STEP_HOSTNAME = 6,
   WIRE_STEP_LOOPBACK = 7,
   WIRE_STEP_OOM_SCORE = 8,
-  WIRE_STEP_IDENTITY = 9,    /* from here on no host path is resolved any more */
+  WIRE_STEP_IDENTITY = 9, /* from here on no host path is resolved any more */
   WIRE_STEP_ROOT = 10,
   WIRE_STEP_DIR = 11,
   WIRE_STEP_LINK = 12,
@@ -84,7 +84,7 @@ enum wire_step_code {
   WIRE_STEP_WORKDIR = 31,
   WIRE_STEP_SECCOMP = 32,
   WIRE_STEP_EXEC = 33,
-  WIRE_STEP_SEAL = 34,       /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
+  WIRE_STEP_SEAL = 34, /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
   WIRE_STEP_COUNT = 35
 };
 
@@ -157,7 +157,7 @@ struct wire_step_note {
 
 struct wire_step_namespaces {
   struct wire_step head;
-  uint64_t clone_flags; /* CLONE_NEW* */
+  uint64_t clone_flags;  /* CLONE_NEW* */
   uint32_t time_default; /* 1: the time namespace may be left out on kernels before 6.2 */
   uint32_t reserved;
 };
@@ -295,17 +295,17 @@ struct wire_step_seccomp {
  */
 enum wire_fault {
   WIRE_FAULT_NONE = 0,
-  WIRE_FAULT_SHORT,     /* smaller than its header or its total says otherwise */
+  WIRE_FAULT_SHORT, /* smaller than its header or its total says otherwise */
   WIRE_FAULT_MAGIC,
   WIRE_FAULT_FORMAT,
-  WIRE_FAULT_ID,        /* another wire identity */
-  WIRE_FAULT_ALIGN,     /* an offset or size that is not a multiple of 8 (texts and lists: of 4) */
-  WIRE_FAULT_BOUNDS,    /* an offset or length beyond the block */
-  WIRE_FAULT_CODE,      /* an unknown step */
-  WIRE_FAULT_SIZE,      /* a step of another size than its code has */
-  WIRE_FAULT_TEXT,      /* a text without its NUL, or with one inside */
-  WIRE_FAULT_VALUE,     /* a number out of its range */
-  WIRE_FAULT_ORDER,     /* steps that may not follow each other: two of one kind, or none where one must be */
+  WIRE_FAULT_ID,     /* another wire identity */
+  WIRE_FAULT_ALIGN,  /* an offset or size that is not a multiple of 8 (texts and lists: of 4) */
+  WIRE_FAULT_BOUNDS, /* an offset or length beyond the block */
+  WIRE_FAULT_CODE,   /* an unknown step */
+  WIRE_FAULT_SIZE,   /* a step of another size than its code has */
+  WIRE_FAULT_TEXT,   /* a text without its NUL, or with one inside */
+  WIRE_FAULT_VALUE,  /* a number out of its range */
+  WIRE_FAULT_ORDER,  /* steps that may not follow each other: two of one kind, or none where one must be */
   WIRE_FAULT_COUNT
 };
 

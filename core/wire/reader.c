@@ -29,9 +29,14 @@ struct shape {
 };
 
 #define AT(type, member) (uint16_t) offsetof(struct type, member)
-#define PLAIN(once_, needed_) {.size = sizeof(struct wire_step_plain), .once = once_, .needed = needed_}
-#define PLACE                                                                                                          \
-  {.size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target)}
+#define PLAIN(once_, needed_)                                                \
+  {                                                                          \
+    .size = sizeof(struct wire_step_plain), .once = once_, .needed = needed_ \
+  }
+#define PLACE                                                                                                  \
+  {                                                                                                            \
+    .size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target) \
+  }
 
 static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RUN] = {.size = sizeof(struct wire_step_run),
@@ -238,14 +243,10 @@ static int check_member(const struct wire_plan *plan, const struct wire_step *st
 {
   uint32_t value = word_at(step, member->at);
   switch (member->kind) {
-  case MEMBER_TEXT:
-    return value ? check_text(plan, value) : WIRE_FAULT_NONE;
-  case MEMBER_TEXT_NEEDED:
-    return check_text(plan, value);
-  case MEMBER_LIST:
-    return value ? check_list(plan, value) : WIRE_FAULT_NONE;
-  default:
-    return value < member->limit ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  case MEMBER_TEXT: return value ? check_text(plan, value) : WIRE_FAULT_NONE;
+  case MEMBER_TEXT_NEEDED: return check_text(plan, value);
+  case MEMBER_LIST: return value ? check_list(plan, value) : WIRE_FAULT_NONE;
+  default: return value < member->limit ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
   }
 }
 
@@ -378,8 +379,8 @@ static int check_step_head(const struct wire_plan *plan, uint32_t at)
  */
 static int check_order(const struct wire_plan *plan, const uint32_t position[WIRE_STEP_COUNT])
 {
-  static const uint8_t chain[] = {WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,
-                                  WIRE_STEP_SEAL_ROOT,  WIRE_STEP_PIVOT,   WIRE_STEP_RESET,        WIRE_STEP_CAPABILITIES,
+  static const uint8_t chain[] = {WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS, WIRE_STEP_IDENTITY, WIRE_STEP_ROOT,
+                                  WIRE_STEP_SEAL_ROOT,  WIRE_STEP_PIVOT,   WIRE_STEP_RESET,    WIRE_STEP_CAPABILITIES,
                                   WIRE_STEP_WORKDIR,    WIRE_STEP_EXEC};
   for (unsigned code = 1; code < WIRE_STEP_COUNT; code++) {
     if (shapes[code].needed && !position[code]) {

@@ -43,7 +43,7 @@ struct wire_verdict {
   uint32_t state;
   uint32_t step;
   int32_t err;
-  uint32_t what; /* enum wire_what */
+  uint32_t what;                    /* enum wire_what */
   int64_t stamps[WIRE_STAMP_COUNT]; /* CLOCK_MONOTONIC nanoseconds, 0: not reached */
   uint64_t skipped;                 /* bits of enum styro_protection that a skipped step leaves unenforced */
   char component[WIRE_COMPONENT];

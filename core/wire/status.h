@@ -59,20 +59,20 @@ enum wire_what {
   WIRE_WHAT_SECUREBITS,
   WIRE_WHAT_NO_NEW_PRIVS,
   WIRE_WHAT_DUMPABLE,
-  WIRE_WHAT_FORK,           /* starting the payload's process, or the sandbox's own in helper mode */
+  WIRE_WHAT_FORK, /* starting the payload's process, or the sandbox's own in helper mode */
   WIRE_WHAT_MAP_UID,
   WIRE_WHAT_MAP_GID,
   WIRE_WHAT_MAP_SETGROUPS,
   WIRE_WHAT_CHDIR,
-  WIRE_WHAT_NOT_FOUND,      /* exec: the file itself; component: the name or path */
-  WIRE_WHAT_INTERPRETER,    /* exec: the #! line's program; component: its path */
-  WIRE_WHAT_LOADER,         /* exec: the ELF loader; component: its path */
-  WIRE_WHAT_EXEC,           /* exec: anything else */
-  WIRE_WHAT_PLAN,           /* the helper refused the plan; errno holds an enum wire_fault */
-  WIRE_WHAT_RUN,            /* the helper refused the run block; errno holds an enum wire_fault */
-  WIRE_WHAT_FDS,            /* placing descriptors */
-  WIRE_WHAT_SIGNALS,        /* resetting signals */
-  WIRE_WHAT_SUPERVISE,      /* init's own machinery */
+  WIRE_WHAT_NOT_FOUND,   /* exec: the file itself; component: the name or path */
+  WIRE_WHAT_INTERPRETER, /* exec: the #! line's program; component: its path */
+  WIRE_WHAT_LOADER,      /* exec: the ELF loader; component: its path */
+  WIRE_WHAT_EXEC,        /* exec: anything else */
+  WIRE_WHAT_PLAN,        /* the helper refused the plan; errno holds an enum wire_fault */
+  WIRE_WHAT_RUN,         /* the helper refused the run block; errno holds an enum wire_fault */
+  WIRE_WHAT_FDS,         /* placing descriptors */
+  WIRE_WHAT_SIGNALS,     /* resetting signals */
+  WIRE_WHAT_SUPERVISE,   /* init's own machinery */
   WIRE_WHAT_COUNT
 };
 
@@ -102,7 +102,7 @@ struct wire_ended {
   int64_t major_faults;
   int64_t switches_voluntary;
   int64_t switches_involuntary;
-  int64_t blocks_in;  /* 512-byte units, as getrusage(2) counts */
+  int64_t blocks_in; /* 512-byte units, as getrusage(2) counts */
   int64_t blocks_out;
 };
 

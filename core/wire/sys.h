@@ -202,8 +202,8 @@ static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(vo
                    "hlt\n"
                    "1:"
                    : "=a"(result)
-                   : "a"((long)SYS_NR_clone3), "D"(args), "S"(sizeof *args), "r"(r12), "r"(r13),
-                     [exit] "i"(SYS_exit_group)
+                   : "a"((long)SYS_NR_clone3), "D"(args), "S"(sizeof *args), "r"(r12),
+                     "r"(r13), [exit] "i"(SYS_exit_group)
                    : "rcx", "r11", "memory", "rdx", "r8", "r9", "r10");
   return result;
 }
@@ -226,8 +226,8 @@ static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(vo
                    "1:"
                    : "+r"(x0)
                    : "r"(x8), "r"(x1), "r"(x19), "r"(x20), [exit] "i"(SYS_exit_group)
-                   : "memory", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
-                     "x17", "x18", "x30", "cc");
+                   : "memory", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+                     "x16", "x17", "x18", "x30", "cc");
   return x0;
 }
 #endif

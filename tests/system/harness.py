@@ -83,12 +83,12 @@ class Running:
         """All processes below the command, as the host counts them, parents first."""
         return descendants(self.process.pid)
 
-    def payload(self):
-        """The host's pid of the payload: the youngest leaf's topmost ancestor below init is enough here."""
-        return self.pids()[-1]
-
     def pidfds(self):
-        return [os.pidfd_open(pid) for pid in self.pids()]
+        fds = []
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                fds.append(os.pidfd_open(pid))
+        return fds
 
 
 class Sandbox:
@@ -232,15 +232,17 @@ def status_of(pid):
 
 
 def parents():
-    """Every process of the host with its parent."""
+    """Every process of the host with its parent; those that only wait to be reaped are no longer any."""
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as stat:
-                    found[int(name)] = int(stat.read().rsplit(b")", 1)[1].split()[1])
+                    state, parent = stat.read().rsplit(b")", 1)[1].split()[:2]
             except (FileNotFoundError, ProcessLookupError):
-                pass
+                continue
+            if state != b"Z":
+                found[int(name)] = int(parent)
     return found
 
 
@@ -266,6 +268,13 @@ def wait_gone(pidfds, seconds=10):
     for fd in pidfds:
         os.close(fd)
     return not waiting
+
+
+def settled(condition, seconds=2):
+    """Gives what goes on at the same time a moment to get there; what is then asserted is the caller's."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def become_subreaper():

@@ -11,7 +11,7 @@ import termios
 import pytest
 
 import harness
-from harness import AS_ROOT, LIBC, descendants, status_of, wait_gone
+from harness import AS_ROOT, LIBC, descendants, settled, status_of, wait_gone
 
 BOTH = pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
 
@@ -61,14 +61,19 @@ def test_init_reaps_what_is_left_to_it(box):
     assert seen == ""
 
 
+def kinds_of_descriptors(pid):
+    return sorted(os.readlink(f"/proc/{pid}/fd/{n}").split(":")[0] for n in os.listdir(f"/proc/{pid}/fd"))
+
+
 @pytest.mark.as_root
 def test_init_holds_no_descriptors_of_the_caller(box):
     """Only its signals, the caller's pidfd and the status channel: no stream of the payload, no object of the host."""
     with box.start(["/bin/sh", "-c", "echo ready; sleep 30"], {"paths": {"/o": {"from": "/opt"}}}) as run:
         assert run.read_line() == "ready"
         init = first_of(run)
-        targets = sorted(os.readlink(f"/proc/{init}/fd/{n}").split(":")[0] for n in os.listdir(f"/proc/{init}/fd"))
-        assert targets in (["anon_inode", "anon_inode", "socket"], ["anon_inode", "pidfd", "socket"]), targets
+        # The payload may be faster with its word than init, which goes on at the same moment.
+        settled(lambda: len(kinds_of_descriptors(init)) <= 3)
+        assert kinds_of_descriptors(init) in (["anon_inode", "anon_inode", "socket"], ["anon_inode", "pidfd", "socket"])
 
 
 @pytest.mark.as_root
@@ -77,6 +82,7 @@ def test_init_is_small(box):
     with box.start(["/bin/sh", "-c", "echo ready; sleep 30"]) as run:
         assert run.read_line() == "ready"
         init = first_of(run)
+        settled(lambda: len(kinds_of_descriptors(init)) <= 3)
         rows = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{init}/smaps_rollup").read_text().splitlines()[1:])
         private = sum(int(rows[k].split()[0]) for k in ("Private_Clean", "Private_Dirty"))
         anonymous = int(rows["Anonymous"].split()[0])

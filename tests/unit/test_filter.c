@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -154,7 +154,8 @@ static void compare(struct proof *proof, const struct seccomp_data *data)
     theirs = rule->action;
   }
   ck_assert_msg(ours == theirs, "%s: number %d arch %08x args %llx %llx: ours %08x, libseccomp %08x", proof->arch->name,
-                data->nr, data->arch, (unsigned long long)data->args[0], (unsigned long long)data->args[1], ours, theirs);
+                data->nr, data->arch, (unsigned long long)data->args[0], (unsigned long long)data->args[1], ours,
+                theirs);
   proof->compared++;
 }
 
@@ -280,7 +281,8 @@ START_TEST(emitter_refuses_what_it_cannot_say)
   ck_assert_uint_gt(n, 1000);
   for (int number = 0; number < 1500; number++) {
     struct seccomp_data data = {.nr = number, .arch = 1};
-    uint32_t wanted = number % 2 || number >= 1400 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ((uint32_t)number / 2 & 0xff);
+    uint32_t wanted =
+        number % 2 || number >= 1400 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ((uint32_t)number / 2 & 0xff);
     ck_assert_uint_eq(bpf_run(program, n, &data), wanted);
   }
 }
@@ -288,7 +290,10 @@ END_TEST
 
 /* ---- the check of raw programs ---- */
 
-#define RET_ALLOW {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}
+#define RET_ALLOW                            \
+  {                                          \
+    BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW \
+  }
 
 static const struct {
   const char *fault; /* NULL: fine */
@@ -310,7 +315,9 @@ static const struct {
     {"a shift by 32 bits or more", 0, 2, {{BPF_ALU | BPF_LSH | BPF_K, 0, 0, 32}, RET_ALLOW}},
     {"a scratch word beyond the 16 that there are", 0, 2, {{BPF_ST, 0, 0, 16}, RET_ALLOW}},
     {"a scratch word that is read before every way has written it", 0, 2, {{BPF_LD | BPF_MEM, 0, 0, 3}, RET_ALLOW}},
-    {"a scratch word that is read before every way has written it", 2, 4,
+    {"a scratch word that is read before every way has written it",
+     2,
+     4,
      {{BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 0}, {BPF_ST, 0, 0, 1}, {BPF_LD | BPF_MEM, 0, 0, 1}, RET_ALLOW}},
     {NULL, 0, 3, {{BPF_ST, 0, 0, 1}, {BPF_LD | BPF_MEM, 0, 0, 1}, RET_ALLOW}},
     {"a last instruction that is no return", 1, 2, {RET_ALLOW, {BPF_LD | BPF_IMM, 0, 0, 0}}},
@@ -361,12 +368,30 @@ static uint32_t next_random(uint64_t *state)
 
 static struct styro_bpf random_instruction(uint64_t *state)
 {
-  static const uint16_t codes[] = {
-      BPF_LD | BPF_W | BPF_ABS, BPF_LD | BPF_W | BPF_ABS, BPF_LD | BPF_IMM, BPF_LDX | BPF_IMM, BPF_ST, BPF_STX,
-      BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM, BPF_JMP | BPF_JA, BPF_JMP | BPF_JEQ | BPF_K, BPF_JMP | BPF_JGE | BPF_X,
-      BPF_JMP | BPF_JSET | BPF_K, BPF_ALU | BPF_AND | BPF_K, BPF_ALU | BPF_DIV | BPF_K, BPF_ALU | BPF_LSH | BPF_K,
-      BPF_MISC | BPF_TAX, BPF_RET | BPF_K, BPF_RET | BPF_A, BPF_ALU | BPF_MOD | BPF_K, BPF_LD | BPF_W | BPF_LEN,
-      BPF_LD | BPF_H | BPF_ABS, BPF_RET | BPF_X, BPF_LD | BPF_W | BPF_IND, BPF_LDX | BPF_B | BPF_MSH};
+  static const uint16_t codes[] = {BPF_LD | BPF_W | BPF_ABS,
+                                   BPF_LD | BPF_W | BPF_ABS,
+                                   BPF_LD | BPF_IMM,
+                                   BPF_LDX | BPF_IMM,
+                                   BPF_ST,
+                                   BPF_STX,
+                                   BPF_LD | BPF_MEM,
+                                   BPF_LDX | BPF_MEM,
+                                   BPF_JMP | BPF_JA,
+                                   BPF_JMP | BPF_JEQ | BPF_K,
+                                   BPF_JMP | BPF_JGE | BPF_X,
+                                   BPF_JMP | BPF_JSET | BPF_K,
+                                   BPF_ALU | BPF_AND | BPF_K,
+                                   BPF_ALU | BPF_DIV | BPF_K,
+                                   BPF_ALU | BPF_LSH | BPF_K,
+                                   BPF_MISC | BPF_TAX,
+                                   BPF_RET | BPF_K,
+                                   BPF_RET | BPF_A,
+                                   BPF_ALU | BPF_MOD | BPF_K,
+                                   BPF_LD | BPF_W | BPF_LEN,
+                                   BPF_LD | BPF_H | BPF_ABS,
+                                   BPF_RET | BPF_X,
+                                   BPF_LD | BPF_W | BPF_IND,
+                                   BPF_LDX | BPF_B | BPF_MSH};
   struct styro_bpf one = {0};
   one.code = codes[next_random(state) % (sizeof codes / sizeof codes[0])];
   one.jt = (uint8_t)(next_random(state) % 5);

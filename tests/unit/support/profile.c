@@ -18,11 +18,24 @@ static const struct {
   const char *name;
   int number;
 } newer[] = {
-    {"set_mempolicy_home_node", 450}, {"cachestat", 451},   {"fchmodat2", 452},    {"map_shadow_stack", 453},
-    {"futex_wake", 454},              {"futex_wait", 455},  {"futex_requeue", 456}, {"statmount", 457},
-    {"listmount", 458},               {"lsm_get_self_attr", 459}, {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461},
-    {"mseal", 462},                   {"setxattrat", 463},  {"getxattrat", 464},   {"listxattrat", 465},
-    {"removexattrat", 466},           {"open_tree_attr", 467},
+    {"set_mempolicy_home_node", 450},
+    {"cachestat", 451},
+    {"fchmodat2", 452},
+    {"map_shadow_stack", 453},
+    {"futex_wake", 454},
+    {"futex_wait", 455},
+    {"futex_requeue", 456},
+    {"statmount", 457},
+    {"listmount", 458},
+    {"lsm_get_self_attr", 459},
+    {"lsm_set_self_attr", 460},
+    {"lsm_list_modules", 461},
+    {"mseal", 462},
+    {"setxattrat", 463},
+    {"getxattrat", 464},
+    {"listxattrat", 465},
+    {"removexattrat", 466},
+    {"open_tree_attr", 467},
 };
 /* Of one architecture only, and unknown to that libseccomp. */
 static const char *const x86_only[] = {"uretprobe"};
@@ -141,8 +154,10 @@ void profile_rules_read(json_t *profile, const struct profile_arch *arch, struct
   size_t i;
   size_t k;
   memset(out, 0, sizeof *out);
-  json_array_foreach(json_object_get(profile, "syscalls"), i, entry) {
-    json_array_foreach(json_object_get(entry, "names"), k, name) {
+  json_array_foreach(json_object_get(profile, "syscalls"), i, entry)
+  {
+    json_array_foreach(json_object_get(entry, "names"), k, name)
+    {
       int number = number_of(json_string_value(name), arch);
       if (number >= 0) {
         add_entry(out, entry, (uint32_t)number, fallback);
