@@ -80,19 +80,22 @@ static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int
   return result;
 }
 
-/* The first process: waits for its maps where the outer process writes them, else writes them itself. */
+/*
+ * The first process: goes on only when the library holds its pidfd and, where the outer process writes them, its maps
+ * stand; else it ends, because nobody could end it.
+ */
 static int child_side(struct helper *h, const struct wire_step_map_ids *ids, const int wake[2])
 {
   char byte;
   int result = 0;
   sys_close(wake[1]);
-  if (h->run->flags & WIRE_RUN_TWO_STEP) {
-    h->what = WIRE_WHAT_FORK;
-    result = sys_read(wake[0], &byte, 1) == 1 ? 0 : -EPIPE;
-  } else {
-    result = write_maps(h, ids, 0);
+  if (sys_read(wake[0], &byte, 1) != 1) {
+    sys_exit(125);
   }
   sys_close(wake[0]);
+  if (!(h->run->flags & WIRE_RUN_TWO_STEP)) {
+    result = write_maps(h, ids, 0);
+  }
   return result;
 }
 
@@ -108,7 +111,12 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
     status_pidfd(h, pidfd, pid);
     sys_exit(125);
   }
-  status_pidfd(h, pidfd, pid);
+  h->what = WIRE_WHAT_FORK;
+  result = status_pidfd(h, pidfd, pid);
+  if (result < 0) {
+    sys_call(SYS_kill, pid, SIGKILL, 0, 0, 0, 0);
+    status_die(h, WIRE_STATUS_SETUP_FAILED, -result);
+  }
   sys_write(wake[1], "", 1);
   sys_exit(0);
 }

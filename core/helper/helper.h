@@ -23,6 +23,7 @@ struct helper {
   uint32_t what;                /* enum wire_what of the call at hand */
   const char *component;        /* path component at fault, NULL: the step's own object */
   bool payload;                 /* in the payload's own process: failures go to the verdict only */
+  bool fds_placed;              /* the payload's descriptors are in place, one of them perhaps over the status channel */
   uint32_t source;              /* next source's number */
   int fd;                       /* the running step's source, -1: absent and optional, or none */
   int root;                     /* the new root's mount */
@@ -51,7 +52,7 @@ int sources_open(struct helper *h);
 _Noreturn void status_die(struct helper *h, uint16_t type, int error);
 void status_verdict(struct helper *h, uint32_t type, int error);
 void status_running(struct helper *h);
-void status_pidfd(struct helper *h, int pidfd, int pid);
+int status_pidfd(struct helper *h, int pidfd, int pid);
 int status_failed_from_verdict(struct helper *h);
 
 /* tree.c: places below the new root */
@@ -62,7 +63,7 @@ int tree_attach(struct helper *h, int mount, int place);
 int tree_attach_by_name(struct helper *h, const char *path, int mount); /* a directory over one that is there */
 int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);      /* a detached tmpfs, or -errno */
 int tree_is_directory(int fd);                                          /* 1, 0 or -errno */
-#define TREE_SKIP 1 /* tree_place(): absent, and the step says that this is fine */
+#define TREE_SKIP 4096 /* no errno; tree_place(): absent, and the step says that this is fine */
 
 /* the steps, one verb each */
 int step_hostname(struct helper *h, const struct wire_step *step);
@@ -93,6 +94,7 @@ int step_access(struct helper *h, const struct wire_step *step);
 int step_workdir(struct helper *h, const struct wire_step *step);
 int step_seccomp(struct helper *h, const struct wire_step *step);
 int step_seal(struct helper *h, const struct wire_step *step);
+int step_group(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 
 int mask_prepare(struct helper *h);

@@ -101,8 +101,9 @@ static int drop_everything(void)
 static int close_everything(struct helper *h)
 {
   uint64_t all = ~0ull;
-  sys_close_range(0, WIRE_FD_STATUS - 1);
-  sys_close_range(WIRE_FD_FIRST_FREE, ~0u);
+  if (sys_close_range(0, WIRE_FD_STATUS - 1) < 0 || sys_close_range(WIRE_FD_FIRST_FREE, ~0u) < 0) {
+    return -1;
+  }
   munmap((void *)(uintptr_t)h->plan, h->plan->total);
   return (int)sys_call(SYS_signalfd4, -1, sys_arg(&all), sizeof all, SFD_CLOEXEC_ | SFD_NONBLOCK_, 0, 0);
 }
@@ -255,6 +256,11 @@ int step_init(struct helper *h, const struct wire_step *step)
   }
   if (status_failed_from_verdict(h)) {
     sys_exit(125);
+  }
+  /* Ended before it came to its exec, and not by a word of its own: that is a failure of the set-up, not the payload's. */
+  if (!h->run->verdict.stamps[WIRE_STAMP_IDENTITY]) {
+    h->what = WIRE_WHAT_KILLED;
+    status_die(h, WIRE_STATUS_SETUP_FAILED, 0);
   }
   status_running(h);
   s.grace = h->run->grace;

@@ -72,6 +72,7 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_SECCOMP] = step_seccomp,
     [WIRE_STEP_EXEC] = step_exec,
     [WIRE_STEP_SEAL] = step_seal,
+    [WIRE_STEP_GROUP] = step_group,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */
@@ -152,15 +153,16 @@ static int settle_fds(struct helper *h)
   }
   sys_close(WIRE_FD_PLAN);
   sys_close(WIRE_FD_RUN);
-  sys_close_range(first, ~0u);
-  return (int)sys_call(SYS_NR_close_range, WIRE_FD_STATUS, first - 1, CLOSE_RANGE_CLOEXEC_, 0, 0, 0);
+  int result = sys_close_range(first, ~0u);
+  return result < 0 ? result
+                    : (int)sys_call(SYS_NR_close_range, WIRE_FD_STATUS, first - 1, CLOSE_RANGE_CLOEXEC_, 0, 0, 0);
 }
 
-/* Plans with many sources need more descriptors than the usual soft limit; the payload gets the caller's value back. */
+/* Each source is a descriptor, and the soft limit may be small; the payload gets the caller's value back. */
 static void widen_nofile(struct helper *h)
 {
   struct rlimit limit;
-  if (h->plan->steps_n < 200 || getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) {
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) {
     return;
   }
   h->nofile_soft = limit.rlim_cur;

@@ -75,6 +75,7 @@ static int place_fds(struct helper *h)
   }
   /* Kept open until exec: the library takes the end of the status channel for "executed". */
   int result = sys_fcntl(WIRE_FD_STATUS, F_DUPFD_CLOEXEC, base);
+  h->fds_placed = true;
   for (uint32_t i = 0; result >= 0 && i < h->run->fds_n; i++) {
     result = entries[i].at = sys_fcntl(entries[i].at, F_DUPFD_CLOEXEC, base);
   }

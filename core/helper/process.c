@@ -103,6 +103,21 @@ int step_identity(struct helper *h, const struct wire_step *step)
   return result;
 }
 
+/*
+ * Without a new session at least a process group of its own: kill(2) with pid 0 reaches the whole group, also those
+ * members that the pid namespace hides. Where stdin is the session's terminal the group becomes its foreground.
+ */
+int step_group(struct helper *h, const struct wire_step *step)
+{
+  (void)h;
+  (void)step;
+  int result = (int)sys_call(SYS_setpgid, 0, 0, 0, 0, 0, 0);
+  int group = (int)sys_getpid();
+  sys_call(SYS_ioctl, 0, TIOCSPGRP, sys_arg(&group), 0, 0,
+           0); /* fails where there is no terminal: then nothing is due */
+  return result;
+}
+
 int step_session(struct helper *h, const struct wire_step *step)
 {
   (void)step;

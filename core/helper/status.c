@@ -51,7 +51,7 @@ static void send_failed(struct helper *h)
 _Noreturn void status_die(struct helper *h, uint16_t type, int error)
 {
   status_verdict(h, type, error);
-  if (!h->payload) {
+  if (!h->payload && !h->fds_placed) {
     send_failed(h);
   }
   sys_exit(125);
@@ -81,8 +81,8 @@ void status_running(struct helper *h)
   send_record(&record.head);
 }
 
-/* Hands the first process's pidfd to the library (helper mode). */
-void status_pidfd(struct helper *h, int pidfd, int pid)
+/* Hands the first process's pidfd to the library (helper mode): without it nobody could end the sandbox. */
+int status_pidfd(struct helper *h, int pidfd, int pid)
 {
   struct wire_passed_pid record = {
       .head = {.type = WIRE_STATUS_FD, .size = sizeof record, .step = h->number, .arg = WIRE_PASSED_PIDFD}, .pid = pid};
@@ -98,5 +98,5 @@ void status_pidfd(struct helper *h, int pidfd, int pid)
   control.head.cmsg_type = SCM_RIGHTS;
   control.head.cmsg_len = CMSG_LEN(sizeof(int));
   memcpy(CMSG_DATA(&control.head), &pidfd, sizeof pidfd);
-  sys_call(SYS_sendmsg, WIRE_FD_STATUS, sys_arg(&message), MSG_NOSIGNAL_, 0, 0, 0);
+  return (int)sys_call(SYS_sendmsg, WIRE_FD_STATUS, sys_arg(&message), MSG_NOSIGNAL_, 0, 0, 0);
 }

@@ -37,12 +37,12 @@ static struct wire_source source(struct styro_compile *c, const char *path, uint
 }
 
 /* A part of the host that stands where it stands there. */
-static void add_base_bind(struct styro_compile *c, const char *path, uint64_t attributes, unsigned flags,
-                          const char *field)
+static void add_bind(struct styro_compile *c, struct wire_source from, const char *path, uint64_t attributes,
+                     unsigned flags, const char *field)
 {
   struct wire_step_bind body;
   memset(&body, 0, sizeof body);
-  body.source = source(c, path, 0);
+  body.source = from;
   body.target = target(c, path);
   body.attr_set = attributes;
   styro_builder_step(&c->builder, WIRE_STEP_BIND, (uint16_t)(flags | WIRE_HAS_SOURCE | WIRE_HAS_TARGET), field,
@@ -135,7 +135,7 @@ static void add_system(struct styro_compile *c)
     if (entry->step == WIRE_STEP_LINK) {
       add_link(c, entry->path);
     } else {
-      add_base_bind(c, entry->path, READ_ONLY, WIRE_OPTIONAL | WIRE_CREATE, "/root");
+      add_bind(c, source(c, entry->path, 0), entry->path, READ_ONLY, WIRE_OPTIONAL | WIRE_CREATE, "/root");
     }
   }
 }
@@ -167,7 +167,7 @@ static void add_proc(struct styro_compile *c, unsigned flags)
     add_place(c, WIRE_STEP_PROC, "/proc", 0, flags, "/namespaces/pid", STYRO_FATAL);
   } else {
     /* proc shows the pid namespace it was mounted in, and only that one's owner may mount it (proc(5)). */
-    add_base_bind(c, "/proc", SAFE | WIRE_MOUNT_ATTR_NOEXEC, flags, "/namespaces/pid");
+    add_bind(c, source(c, "/proc", 0), "/proc", SAFE | WIRE_MOUNT_ATTR_NOEXEC, flags, "/namespaces/pid");
   }
   for (size_t i = 0; i < styro_proc_entries_n; i++) {
     const struct styro_proc_entry *entry = &styro_proc_entries[i];
@@ -243,6 +243,9 @@ static bool on_host_base(const struct styro_compile *c, const char *path)
   if (encloses("/tmp", path) || encloses(STYRO_HOME, path)) {
     return false;
   }
+  if (c->fields->root_kind == STYRO_ROOT_DIRECTORY && encloses("/home", path)) {
+    return ruled(c, STYRO_HOME); /* else a tmpfs of the sandbox's own stands there */
+  }
   if (c->fields->root_kind == STYRO_ROOT_DIRECTORY) {
     return true;
   }
@@ -313,8 +316,50 @@ static unsigned deny_flags(const struct tree *tree, const struct place *place)
   return place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0;
 }
 
-static void add_rule(struct tree *tree, struct place *place)
+/* Is there a place between the parent and this one that lies at or below path? Then path is a mount already. */
+static bool is_held(const struct tree *tree, const struct place *place, const char *path)
 {
+  for (const struct place *k = place - 1; k > &tree->places[place->parent]; k--) {
+    if (encloses(path, k->rule->path)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/*
+ * What lies two or more levels below a writable rule could be moved away with the directory that holds it, and another
+ * put in its place: each directory in between is bound onto itself, because a mount point cannot be renamed.
+ */
+static int hold_between(struct tree *tree, const struct place *place)
+{
+  const struct styro_path_rule *outer = tree->places[place->parent].rule;
+  struct styro_compile *c = tree->c;
+  size_t base = strlen(outer->path) + 1;
+  char *path = styro_strdup(&c->builder.alloc, place->rule->path);
+  if (!path) {
+    return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+  }
+  for (char *end = strchr(path + base, '/'); end; end = strchr(end + 1, '/')) {
+    *end = 0;
+    if (!is_held(tree, place, path)) {
+      add_bind(c, source(c, path + base, tree->places[place->parent].source), path,
+               SAFE | (outer->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0), WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
+    }
+    *end = '/';
+  }
+  styro_strfree(&c->builder.alloc, path);
+  return 0;
+}
+
+static int add_rule(struct tree *tree, struct place *place)
+{
+  if (place->parent >= 0 && tree->places[place->parent].rule->access == STYRO_ACCESS_RW) {
+    int result = hold_between(tree, place);
+    if (result != 0) {
+      return result;
+    }
+  }
   const struct styro_path_rule *rule = place->rule;
   if (rule->access == STYRO_ACCESS_RO || rule->access == STYRO_ACCESS_RW) {
     add_rule_bind(tree, place);
@@ -327,6 +372,7 @@ static void add_rule(struct tree *tree, struct place *place)
   } else {
     add_place(tree->c, WIRE_STEP_MASK, rule->path, 0, deny_flags(tree, place), "/paths", STYRO_FATAL);
   }
+  return 0;
 }
 
 static int check_rule(const struct styro_compile *c, const struct styro_path_rule *rule)
@@ -359,11 +405,12 @@ static int add_rules(struct styro_compile *c)
   }
   qsort(tree.places, tree.n, sizeof *tree.places, compare_places);
   find_parents(&tree);
-  for (size_t i = 0; i < tree.n; i++) {
-    add_rule(&tree, &tree.places[i]);
+  int result = 0;
+  for (size_t i = 0; result == 0 && i < tree.n; i++) {
+    result = add_rule(&tree, &tree.places[i]);
   }
   styro_dealloc(&c->builder.alloc, tree.places, (tree.n + 1) * sizeof *tree.places);
-  return 0;
+  return result;
 }
 
 int styro_compile_tree(struct styro_compile *c)

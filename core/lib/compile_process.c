@@ -30,9 +30,9 @@ void styro_compile_process(struct styro_compile *c)
   reset.umask = (uint32_t)fields->umask;
   styro_builder_step(builder, WIRE_STEP_RESET, 0, "/umask", STYRO_FATAL, &reset, sizeof reset);
   memset(&plain, 0, sizeof plain);
-  if (fields->new_session) {
-    styro_builder_step(builder, WIRE_STEP_SESSION, 0, "/new_session", STYRO_FATAL, &plain, sizeof plain);
-  }
+  /* without one, a process group of its own all the same: signals to the caller's group would leave the sandbox */
+  styro_builder_step(builder, fields->new_session ? WIRE_STEP_SESSION : WIRE_STEP_GROUP, 0, "/new_session", STYRO_FATAL,
+                     &plain, sizeof plain);
   memset(&plain, 0, sizeof plain);
   styro_builder_step(builder, WIRE_STEP_KEYRING, 0, "/security", styro_compile_best_effort(c, STYRO_SESSION_KEYRING),
                      &plain, sizeof plain);

@@ -58,6 +58,9 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_RUN] = {"the helper refuses the run block", "library and helper must come from one build"},
     [WIRE_WHAT_FDS] = {"cannot place the descriptors", "raise RLIMIT_NOFILE, or pass fewer descriptors"},
     [WIRE_WHAT_SIGNALS] = {"cannot reset the signals", NULL},
+    [WIRE_WHAT_KILLED] =
+        {"the process was killed while it was set up",
+         "a raw seccomp program must let exec through; else look for who kills processes on this host"},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
 };
 
@@ -115,6 +118,9 @@ static const struct {
 
 static const char *find_hint(int code, uint32_t what, int number)
 {
+  if (number == EMFILE || number == ENFILE) {
+    return "raise RLIMIT_NOFILE: each object of the host that the request names takes a descriptor while it is set up";
+  }
   for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
     if (hints[i].code == code && (!hints[i].what || hints[i].what == what) &&
         (!hints[i].number || hints[i].number == number)) {

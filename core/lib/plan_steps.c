@@ -54,6 +54,8 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                         "undumpable first; what follows is per process and belongs to the payload alone"},
     [WIRE_STEP_SESSION] = {"session", STYRO_STAGE_PROCESS, "start a new session",
                            "no controlling terminal of the caller"},
+    [WIRE_STEP_GROUP] = {"process group", STYRO_STAGE_PROCESS, "start a process group of its own",
+                         "signals to the caller's group would reach outside"},
     [WIRE_STEP_KEYRING] = {"keyring", STYRO_STAGE_PROCESS, "join a new session keyring",
                            "with the final ids, so that it is the payload's own"},
     [WIRE_STEP_RESET] = {"reset", STYRO_STAGE_PROCESS, "reset umask, timer slack, personality, scheduling",

@@ -155,12 +155,18 @@ void styro_process_reap_numbers(struct styro_process *process, bool block)
   }
 }
 
-/* In helper mode the pidfd may still be on its way; the status channel brings it, or its end. */
-static void await_pidfd(struct styro_process *process)
+/*
+ * In helper mode the pidfd may still be on its way. The process that sends it ends right afterwards: once it is gone, what
+ * has not come will not come, whoever else holds the other end of the channel.
+ */
+void styro_process_settle_agent(struct styro_process *process)
 {
-  while (process->pidfd < 0 && process->status >= 0) {
-    styro_pidfd_wait(process->status, -1);
+  if (process->pidfd < 0 && process->status >= 0) {
+    styro_process_reap_numbers(process, true);
     styro_process_receive(process);
+  }
+  if (process->pidfd < 0) {
+    styro_process_close(process, &process->status);
   }
 }
 
@@ -168,7 +174,7 @@ static void await_pidfd(struct styro_process *process)
 static void end_tree(struct styro_process *process)
 {
   styro_process_stop(process, STYRO_STOP_CALLER);
-  await_pidfd(process);
+  styro_process_settle_agent(process);
   while (process->pidfd >= 0 && !process->dead) {
     styro_process_stop(process, STYRO_STOP_CALLER);
     styro_pidfd_wait(process->pidfd, -1);

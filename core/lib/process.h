@@ -56,6 +56,7 @@ struct styro_process {
 void styro_process_close(struct styro_process *process, int *fd); /* out of the epoll set, then closed */
 int styro_process_watch(struct styro_process *process, int fd, enum styro_source source, styro_error *err);
 /* SIGKILL to the tree, now or once it can be reached. */
+void styro_process_settle_agent(struct styro_process *process); /* helper mode: the pidfd is here, or never comes */
 void styro_process_stop(struct styro_process *process, enum styro_stop why);
 void styro_process_reap_numbers(struct styro_process *process, bool block); /* children that have no pidfd here */
 

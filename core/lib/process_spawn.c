@@ -180,9 +180,20 @@ static uint64_t left_out(const struct wire_run *run)
   return mask;
 }
 
+/* A root caller's payload is another user outside: it opens /dev/stdout by name only where the pipe is its own. */
+static int give_pipes(const struct ends *ends, const struct wire_run *run)
+{
+  for (int i = 0; i < 3; i++) {
+    if (ends->owned[i] >= 0 && fchown(ends->owned[i], run->map_uid, run->map_gid) < 0) {
+      return -1;
+    }
+  }
+  return 0;
+}
+
 /* Completes the block for the mode that the next clone will use, and writes it. */
-static int write_run(struct styro_process *process, const struct styro_launch *launch, const struct styro_order *order,
-                     struct styro_run_block *block, styro_error *err)
+static int write_run(struct styro_process *process, const struct styro_launch *launch, const struct ends *ends,
+                     const struct styro_order *order, struct styro_run_block *block, styro_error *err)
 {
   struct wire_run *run = block->run;
   run->flags = 0;
@@ -193,6 +204,9 @@ static int write_run(struct styro_process *process, const struct styro_launch *l
   run->flags |= launch->caller_fd >= 0 ? WIRE_RUN_WATCH_CALLER : 0;
   run->flags |= order->default_cwd ? WIRE_RUN_DEFAULT_CWD : 0;
   process->facts.left_out = left_out(run);
+  if (run->flags & WIRE_RUN_TWO_STEP && give_pipes(ends, run) < 0) {
+    return styro_fd_fail(err, errno, "the captured streams");
+  }
   if (run->flags & WIRE_RUN_HELPER_MODE && process->reserve < 0) {
     process->reserve = fcntl(process->epoll, F_DUPFD_CLOEXEC, 3);
     if (process->reserve < 0) {
@@ -238,12 +252,12 @@ static void take_spawned(struct styro_process *process, const struct styro_spawn
   }
 }
 
-static int launch_once(struct styro_process *process, const struct styro_launch *launch,
+static int launch_once(struct styro_process *process, const struct styro_launch *launch, const struct ends *ends,
                        const struct styro_order *order, struct styro_run_block *block, bool *again, styro_error *err)
 {
   struct styro_spawned spawned;
   *again = false;
-  int rc = write_run(process, launch, order, block, err);
+  int rc = write_run(process, launch, ends, order, block, err);
   if (rc == STYRO_OK) {
     rc = styro_spawn(launch, &spawned, again, err);
   }
@@ -272,9 +286,9 @@ static int launch(struct styro_process *process, styro_runner *runner, const str
   if (what.plan_fd < 0) {
     return what.plan_fd;
   }
-  int rc = launch_once(process, &what, order, block, &again, err);
+  int rc = launch_once(process, &what, ends, order, block, &again, err);
   if (again) { /* the runner changed its mode for good; a second refusal is final */
-    rc = launch_once(process, &what, order, block, &again, err);
+    rc = launch_once(process, &what, ends, order, block, &again, err);
   }
   if (rc == STYRO_OK && again) {
     rc = styro_fail(err, STYRO_ESPAWN, STYRO_STAGE_SPAWN, 0, "neither spawn mode could start the helper");

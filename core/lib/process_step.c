@@ -158,6 +158,9 @@ int styro_process_round(struct styro_process *process, int wait_ms, styro_error 
   if (process->agent > 0) {
     styro_process_reap_numbers(process, false);
   }
+  if (process->facts.failed && process->pidfd < 0) {
+    styro_process_settle_agent(process);
+  }
   if (!process->dead && process->pidfd < 0 && process->status < 0) {
     take_end(process); /* helper mode: it ended before it could hand over a pidfd */
   }

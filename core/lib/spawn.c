@@ -10,12 +10,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd.h"
+#include "pidfd.h"
 #include "spawn_child.h"
 
 #define ROOT_MAP_ID 65534 /* who a root caller's payload is outside, unless the request maps otherwise */
@@ -152,13 +153,6 @@ static int child_failed(const struct styro_launch *launch, const struct styro_ch
   return STYRO_ESETUP;
 }
 
-static void reap(pid_t pid)
-{
-  int status;
-  while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR) {
-  }
-}
-
 static void start_blocked(struct styro_child *child)
 {
   sigset_t all;
@@ -201,6 +195,17 @@ static void fill_child(const struct styro_launch *launch, struct styro_child *ch
   snprintf(child->gid_map, sizeof child->gid_map, "%u %u 1", ids->gid, launch->run->map_gid);
 }
 
+/* By the pidfd, not by the number: where SIGCHLD is ignored that may be somebody else's by now. */
+static void reap_failed(struct styro_child *child)
+{
+  struct styro_exit ignored;
+  if (child->pidfd >= 0) {
+    styro_pidfd_wait(child->pidfd, -1);
+    styro_pidfd_reap(child->pidfd, &ignored);
+  }
+  styro_fd_close(&child->pidfd);
+}
+
 static int spawn_vfork(const struct styro_launch *launch, struct styro_slot *slots, struct styro_spawned *out,
                        bool *again, styro_error *err)
 {
@@ -208,15 +213,19 @@ static int spawn_vfork(const struct styro_launch *launch, struct styro_slot *slo
   memset(&child, 0, sizeof child);
   fill_child(launch, &child);
   child.slots = slots;
+  STYRO_CLEANUP_FD int gate = child.two_step ? eventfd(0, EFD_CLOEXEC) : -1;
+  STYRO_CLEANUP_FD int caller = child.two_step && launch->caller_fd < 0 ? styro_pidfd_open(getpid()) : -1;
+  child.gate = gate;
+  child.caller_fd = launch->caller_fd < 0 ? caller : launch->caller_fd;
+  if (child.two_step && (child.gate < 0 || child.caller_fd < 0)) {
+    return styro_fd_fail(err, errno, "the gate of the new process");
+  }
   start_blocked(&child);
   if (child.error == 0) {
     *out = (struct styro_spawned){.pid = child.pid, .pidfd = child.pidfd, .agent = -1, .mode = STYRO_SPAWN_VFORK};
     return 0;
   }
-  if (child.pid > 0) {
-    reap(child.pid);
-  }
-  styro_fd_close(&child.pidfd);
+  reap_failed(&child);
   if (may_switch(launch->runner, &child)) {
     atomic_store(&launch->runner->mode, STYRO_SPAWN_HELPER);
     *again = true;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -17,11 +18,7 @@
 
 #define CHILD_STACK 8192
 #define FUTEX_WAIT_ 0
-#define FUTEX_WAKE_ 1
 #define CLONE_CHILD_CLEARTID_ 0x00200000ull
-
-/* Whether the child may go on: its maps stand, or could not be written. */
-enum gate { GATE_CLOSED = 0, GATE_OPEN = 1, GATE_REFUSED = 2 };
 
 static unsigned long text_length(const char *text)
 {
@@ -168,20 +165,18 @@ static int single_main(void *argument)
   return write_own_maps(child) < 0 ? 127 : execute(child);
 }
 
-static void futex_wait(const int *word, int while_value)
-{
-  sys_call(SYS_futex, sys_arg(word), FUTEX_WAIT_, while_value, 0, 0, 0);
-}
-
-/* Two-step: the child waits, in its new namespaces, until its maps stand. */
+/*
+ * Two-step: the child waits, in its new namespaces, until its maps stand. It is an orphan in the caller's memory should
+ * the caller be killed now: the caller's pidfd says so, whoever else holds a copy of either descriptor.
+ */
 static int waiting_main(void *argument)
 {
   struct styro_child *child = argument;
-  int gate;
-  while ((gate = __atomic_load_n(&child->gate, __ATOMIC_ACQUIRE)) == GATE_CLOSED) {
-    futex_wait(&child->gate, GATE_CLOSED);
+  struct pollfd ends[2] = {{child->gate, POLLIN, 0}, {child->caller_fd, POLLIN, 0}};
+  while (!ends[0].revents && !ends[1].revents) {
+    sys_call(SYS_ppoll, sys_arg(ends), 2, 0, 0, 8, 0);
   }
-  return gate == GATE_OPEN ? execute(child) : 127;
+  return ends[0].revents && !child->refused ? execute(child) : 127;
 }
 
 /*
@@ -190,12 +185,12 @@ static int waiting_main(void *argument)
  */
 static void let_go(struct styro_child *child)
 {
-  int gate = write_maps_of(child, child->pid) < 0 ? GATE_REFUSED : GATE_OPEN;
-  __atomic_store_n(&child->gate, gate, __ATOMIC_RELEASE);
-  sys_call(SYS_futex, sys_arg(&child->gate), FUTEX_WAKE_, 1, 0, 0, 0);
+  uint64_t one = 1;
+  child->refused = write_maps_of(child, child->pid) < 0;
+  sys_write(child->gate, &one, sizeof one);
   int alive;
   while ((alive = __atomic_load_n(&child->alive, __ATOMIC_ACQUIRE)) != 0) {
-    futex_wait(&child->alive, alive);
+    sys_call(SYS_futex, sys_arg(&child->alive), FUTEX_WAIT_, alive, 0, 0, 0);
   }
 }
 
@@ -207,7 +202,7 @@ void styro_child_start(struct styro_child *child)
                                  .exit_signal = SIGCHLD,
                                  .stack = (uint64_t)(uintptr_t)stack,
                                  .stack_size = sizeof stack};
-  child->gate = GATE_CLOSED;
+  child->refused = false;
   child->alive = 1;
   if (child->two_step) {
     args.flags |= CLONE_CHILD_CLEARTID_;

@@ -24,9 +24,11 @@ struct styro_child {
   int helper_fd;
   struct styro_slot *slots;
   unsigned slots_n;
-  int top;   /* first number above all `to` */
-  int gate;  /* two-step, futex: enum gate of spawn_child.c */
-  int alive; /* two-step, futex: 0 once the child has left this memory by exec or exit */
+  int top;       /* first number above all `to` */
+  int gate;      /* two-step: eventfd, written when the maps stand */
+  int caller_fd; /* two-step: the caller's pidfd, so that a child whose caller was killed does not wait for ever */
+  bool refused;  /* two-step: the maps could not be written */
+  int alive;     /* two-step, futex: 0 once the child has left this memory by exec or exit */
   /* answers */
   int pid;
   int pidfd;

@@ -84,8 +84,9 @@ enum wire_step_code {
   WIRE_STEP_WORKDIR = 31,
   WIRE_STEP_SECCOMP = 32,
   WIRE_STEP_EXEC = 33,
-  WIRE_STEP_SEAL = 34, /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
-  WIRE_STEP_COUNT = 35
+  WIRE_STEP_SEAL = 34,  /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
+  WIRE_STEP_GROUP = 35, /* without a new session: a process group of the payload's own */
+  WIRE_STEP_COUNT = 36
 };
 
 enum wire_step_flags {

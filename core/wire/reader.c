@@ -33,9 +33,10 @@ struct shape {
   {                                                                          \
     .size = sizeof(struct wire_step_plain), .once = once_, .needed = needed_ \
   }
-#define PLACE                                                                                                  \
-  {                                                                                                            \
-    .size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target) \
+#define PLACE(once_)                                                                                            \
+  {                                                                                                             \
+    .size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target), \
+    .once = once_                                                                                               \
   }
 
 static const struct shape shapes[WIRE_STEP_COUNT] = {
@@ -94,10 +95,10 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_TMPFS] = {.size = sizeof(struct wire_step_tmpfs),
                          .flags = WIRE_HAS_TARGET,
                          .target_at = AT(wire_step_tmpfs, target)},
-    [WIRE_STEP_DEV] = PLACE,
-    [WIRE_STEP_PROC] = PLACE,
-    [WIRE_STEP_READ_ONLY] = PLACE,
-    [WIRE_STEP_MASK] = PLACE,
+    [WIRE_STEP_DEV] = PLACE(1),
+    [WIRE_STEP_PROC] = PLACE(1),
+    [WIRE_STEP_READ_ONLY] = PLACE(0),
+    [WIRE_STEP_MASK] = PLACE(0),
     [WIRE_STEP_SEAL_ROOT] = PLAIN(1, 1),
     [WIRE_STEP_PIVOT] = PLAIN(1, 1),
     [WIRE_STEP_USERNS_LIMIT] = {.size = sizeof(struct wire_step_number), .once = 1},
@@ -116,7 +117,8 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_WORKDIR] = PLAIN(1, 1),
     [WIRE_STEP_SECCOMP] = {.size = sizeof(struct wire_step_seccomp)},
     [WIRE_STEP_EXEC] = PLAIN(1, 1),
-    [WIRE_STEP_SEAL] = PLACE,
+    [WIRE_STEP_SEAL] = PLACE(0),
+    [WIRE_STEP_GROUP] = PLAIN(1, 0),
 };
 
 static const char *const fault_texts[WIRE_FAULT_COUNT] = {
@@ -230,11 +232,17 @@ static int check_list(const struct wire_plan *plan, uint32_t at)
   if (list->n > (plan->total - at - 4) / 4) {
     return WIRE_FAULT_BOUNDS;
   }
+  /* Each text behind the one before it: a list costs no more to check than the plan is long. */
+  uint32_t end = 0;
   for (uint32_t i = 0; i < list->n; i++) {
     int fault = check_text(plan, list->at[i]);
+    if (!fault && list->at[i] < end) {
+      fault = WIRE_FAULT_ORDER;
+    }
     if (fault) {
       return fault;
     }
+    end = list->at[i] + wire_text_at(plan, list->at[i])->len + 5;
   }
   return WIRE_FAULT_NONE;
 }

@@ -70,11 +70,18 @@ static inline int sys_openat(int dir, const char *path, int flags, unsigned mode
   return (int)sys_call(SYS_openat, dir, sys_arg(path), flags, (long)mode, 0, 0);
 }
 
-/* openat2(2) with how.resolve; flags should hold O_CLOEXEC. */
+/*
+ * openat2(2) with how.resolve; flags should hold O_CLOEXEC. With RESOLVE_IN_ROOT a ".." answers EAGAIN when anything on the
+ * machine was renamed or mounted meanwhile, related or not: asked again, so that a busy neighbour fails no start.
+ */
 static inline int sys_openat2(int dir, const char *path, uint64_t flags, uint64_t resolve)
 {
   struct wire_open_how how = {flags, 0, resolve};
-  return (int)sys_call(SYS_NR_openat2, dir, sys_arg(path), sys_arg(&how), sizeof how, 0, 0);
+  int fd = -11;
+  for (int tries = 0; fd == -11 /* EAGAIN */ && tries < 256; tries++) {
+    fd = (int)sys_call(SYS_NR_openat2, dir, sys_arg(path), sys_arg(&how), sizeof how, 0, 0);
+  }
+  return fd;
 }
 
 static inline long sys_read(int fd, void *data, unsigned long len)

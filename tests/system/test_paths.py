@@ -547,3 +547,15 @@ result = [sorted(os.listdir("/host")), sorted(os.listdir("/host/dev/"))[:3], att
           attempt(read, "/host/etc/hostname"), attempt(read, "/host/dev/null")]''', paths(host=bind("/")))
     assert seen[0] == sorted(os.listdir("/")) and seen[1] == sorted(os.listdir("/dev"))[:3]
     assert seen[2:] == ["EROFS", "ok", "EACCES"]
+
+
+def test_what_lies_deep_below_rw_cannot_be_moved_away(tree, work, given):
+    """Its directory is a mount point: else the payload could put another one in its place, for the host to use."""
+    (work / "a" / "hooks").mkdir(parents=True)
+    given(work / "a")
+    given(work / "a" / "hooks")
+    done = tree.run(["/bin/sh", "-c", "cd /w; mv a b; mkdir -p a/hooks; echo evil > a/hooks/run; touch a/beside; true"],
+                    paths(w=bind(work, "rw"), w__a__hooks="deny"))
+    assert done.code == 0 and b"busy" in done.err
+    assert os.listdir(work) == ["a"] and sorted(os.listdir(work / "a")) == ["beside", "hooks"]
+    assert os.listdir(work / "a" / "hooks") == []

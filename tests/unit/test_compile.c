@@ -79,7 +79,7 @@ START_TEST(everything_that_can_be_asked_for)
        "\"new_session\": false");
   begins_with("run\npromises\nnamespaces\nmap ids\nhostname\nloopback\noom score\nidentity\nroot\n");
   ends_with(
-      "seal root\npivot\nuserns limit\ninit\nreset\nkeyring\nnice\nrlimit\ncapabilities\naccess /w\ncwd\nseccomp\n"
+      "seal root\npivot\nuserns limit\ninit\nreset\nprocess group\nkeyring\nnice\nrlimit\ncapabilities\naccess /w\ncwd\nseccomp\n"
       "exec\n");
 }
 END_TEST
