@@ -5,9 +5,11 @@
 #include "presets.h"
 
 const struct styro_preset styro_presets[] = {
-    {"build", "{\"version\": 1, \"env\": {\"LC_ALL\": \"C.UTF-8\", \"TZ\": \"UTC\", \"SOURCE_DATE_EPOCH\": \"3"
-              "15532800\"}, \"namespaces\": {\"uts\": {\"hostname\": \"build\"}}}"},
-    {"python", "{\"version\": 1, \"env\": {\"PYTHONDONTWRITEBYTECODE\": \"1\", \"PYTHONNOUSERSITE\": \"1\", "
-               "\"PYTHONUNBUFFERED\": \"1\"}}"},
+    {"build",
+     "{\"version\": 1, \"env\": {\"LC_ALL\": \"C.UTF-8\", \"TZ\": \"UTC\", \"SOURCE_DATE_EPOCH\": \"3"
+     "15532800\"}, \"namespaces\": {\"uts\": {\"hostname\": \"build\"}}}"},
+    {"python",
+     "{\"version\": 1, \"env\": {\"PYTHONDONTWRITEBYTECODE\": \"1\", \"PYTHONNOUSERSITE\": \"1\", "
+     "\"PYTHONUNBUFFERED\": \"1\"}}"},
     {0},
 };
