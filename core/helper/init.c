@@ -237,6 +237,13 @@ static _Noreturn void watch(struct supervision *s, bool caller)
   }
 }
 
+static bool caller_is_gone(void)
+{
+  struct pollfd end = {WIRE_FD_CALLER, POLLIN, 0};
+  int64_t now[2] = {0, 0};
+  return sys_call(SYS_ppoll, sys_arg(&end), 1, sys_arg(now), 0, 8, 0) > 0;
+}
+
 int step_init(struct helper *h, const struct wire_step *step)
 {
   struct supervision s;
@@ -247,6 +254,9 @@ int step_init(struct helper *h, const struct wire_step *step)
   int result = sys_prctl(PR_SET_DUMPABLE, 0, 0);
   if (result < 0) {
     return result;
+  }
+  if (caller && caller_is_gone()) {
+    sys_exit(1); /* before anything of the payload ran */
   }
   h->what = WIRE_WHAT_FORK;
   s.payload = start_payload(h);

@@ -186,6 +186,8 @@ int styro_order_preserved_at(const struct styro_order *order, size_t i)
   return order->run.preserve_fds ? order->run.preserve_fds[i - planned] : -1;
 }
 
+#define PRESERVED_MAX 512 /* their table lies on the caller's stack, and each takes three numbers while it is placed */
+
 static int check_preserved_fd(int fd, styro_error *err)
 {
   if (fd >= 0 && fd < 3) {
@@ -206,6 +208,10 @@ static int check_preserved(const struct styro_order *order, styro_error *err)
   if (order->run.preserve_fds_n && !(plan_of(order->plan)->flags & WIRE_PLAN_PRESERVE_ANY)) {
     return refuse(err, "/preserve_fds", "write `\"preserve_fds\": \"by_caller\"` into the request",
                   "this run adds descriptors, which the request does not allow");
+  }
+  if (styro_order_preserved(order) > PRESERVED_MAX) {
+    return refuse(err, "/preserve_fds", "hand over a socket that passes them on, or a directory that holds them",
+                  "%zu descriptors are to be preserved, %d is the most", styro_order_preserved(order), PRESERVED_MAX);
   }
   for (size_t i = 0; i < styro_order_preserved(order); i++) {
     int rc = check_preserved_fd(styro_order_preserved_at(order, i), err);

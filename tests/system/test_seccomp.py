@@ -171,3 +171,14 @@ result = [child, system_call({prctl}, 22, 0, 0, 0, 0), status()["Seccomp"]]""")
 
 def test_init_has_its_own_filter(box):
     assert box.probe('result = [status(1)["Seccomp"], status(1)["Seccomp_filters"]]', raw(ALLOW_ALL)) == ["2", "1"]
+
+
+def test_init_cannot_be_held_back(box):
+    """It has the payload's id: only the filter stands between its limits and a payload that wants to outlive its deadline."""
+    done = box.run(["/usr/bin/python3", "-c", "import os, resource\n"
+                    "for what in (lambda: resource.prlimit(1, resource.RLIMIT_CPU, (0, 0)), lambda: os.setpriority(0, 1, 19),\n"
+                    "             lambda: os.sched_setaffinity(1, {0}), lambda: os.sched_setscheduler(1, 5, os.sched_param(0))):\n"
+                    "    try: what(); print('done')\n"
+                    "    except PermissionError: print('refused')\n"
+                    "resource.prlimit(os.getpid(), resource.RLIMIT_CORE, (0, 0)); os.setpriority(0, 0, 19)"])
+    assert done.code == 0 and done.text.split() == ["refused"] * 4

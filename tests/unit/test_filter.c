@@ -483,6 +483,10 @@ static const struct {
     {"open_by_handle_at", SYS_open_by_handle_at, {0, 0, 0}, EPERM},
     {"sethostname", SYS_sethostname, {0, 0, 0}, EPERM},
     {"personality READ_IMPLIES_EXEC", SYS_personality, {0x0400000, 0, 0}, EPERM},
+    {"prlimit of init", SYS_prlimit64, {1, 0, 0}, EPERM},
+    {"prlimit of init, junk above", SYS_prlimit64, {1 | 1l << 32, 0, 0}, EPERM},
+    {"sched_setscheduler of init", SYS_sched_setscheduler, {1, 0, 0}, EPERM},
+    {"setpriority of init", SYS_setpriority, {0, 1, 5}, EPERM},
     {"a number of the future", 600, {0, 0, 0}, ENOSYS},
 };
 static int current;
