@@ -23,10 +23,10 @@
 #include <unistd.h>
 
 #include "bpf_interpreter.h"
+#include "emulated.h"
 #include "filter.h"
 #include "filter_emit.h"
 #include "profile.h"
-#include "under_valgrind.h"
 
 #define PROFILE "core/profiles/default.json"
 
@@ -568,8 +568,8 @@ int main(void)
   Suite *suite = suite_create("filter");
   TCase *tests = tcase_create("filter");
   tcase_set_timeout(tests, 240); /* thousands of forks, slow ones under AddressSanitizer */
-  if (under_valgrind()) {
-    printf("skipped under valgrind: it knows no seccomp(2), so no program can be loaded or built by libseccomp\n");
+  if (emulated()) {
+    printf("skipped: the emulator knows no seccomp(2), so no program can be loaded, or built by libseccomp\n");
   } else {
     add_kernel_tests(tests);
   }

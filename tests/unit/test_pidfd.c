@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "counting_alloc.h"
+#include "emulated.h"
 #include "lib/environment.h"
 #include "lib/pidfd.h"
-#include "under_valgrind.h"
 
 /* ---- pidfds ------------------------------------------------------------------------------------------------------ */
 
@@ -132,7 +132,7 @@ int main(void)
 {
   Suite *suite = suite_create("pidfd");
   TCase *cases = tcase_create("all");
-  if (!under_valgrind()) {
+  if (!emulated()) {
     tcase_add_test(cases, reaping_by_pidfd);
     tcase_add_test(cases, all_exit_codes);
     tcase_add_test(cases, reaping_by_number);

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emulated.h"
 #include "lib/builder.h"
 #include "sample_plan.h"
-#include "under_valgrind.h"
 
 static char *good;
 static size_t len;
@@ -38,7 +38,7 @@ static uint64_t next(void)
 
 static unsigned rounds(void)
 {
-  return under_valgrind() ? 300 : 20000;
+  return emulated() ? 300 : 20000;
 }
 
 static uint32_t odd_value(void)

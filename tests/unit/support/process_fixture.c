@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "under_valgrind.h"
+#include "emulated.h"
 
 struct hand_plan hand;
 struct styro_runner runner;
@@ -67,7 +67,7 @@ styro_process *run_to_end(void (*script)(void))
 
 int fixture_run(const char *name, const TTest *const *tests, size_t n)
 {
-  if (under_valgrind()) {
+  if (emulated()) {
     printf("skipped: valgrind 3.19 knows no pidfd_open(2)\n");
     return EXIT_SUCCESS;
   }
