@@ -33,11 +33,18 @@ def test_system_holds_the_base_and_nothing_else(tree):
     assert seen["/etc/ssl"] == ["certs"] and seen["/home"] == ["sandbox"]
 
 
+def host_mounts():
+    with open("/proc/self/mountinfo") as file:
+        return [line.split()[4] for line in file]
+
+
 def test_system_mounts_are_these_and_no_others(tree):
     rows = tree.probe("result = mounts()")
     expected = ["/", "/usr", "/dev", *(f"/dev/{d}" for d in DEVICES), "/dev/pts", "/dev/shm", "/proc", "/tmp",
                 "/home/sandbox", *present(READ_ONLY), *present(MASKED)]
     expected += [path for path in present(BASE_ETC + BASE_LINKS) if not os.path.islink(path)]
+    shown = ("/usr", *BASE_ETC)  # with what is mounted below them on this host
+    expected += [at for at in host_mounts() if any(at.startswith(path + "/") for path in shown)]
     assert sorted(row["at"] for row in rows) == sorted(expected)
     for row in rows:
         assert row["optional"] == [], "every mount is private"
