@@ -1,0 +1,184 @@
+/* The emitter against its own definition: random specs decide for every number and sampled arguments as they are written. */
+#include <check.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+
+#include "bpf_interpreter.h"
+#include "filter.h"
+#include "filter_emit.h"
+
+static uint32_t next_random(uint64_t *state)
+{
+  *state = *state * 6364136223846793005ull + 1442695040888963407ull;
+  return (uint32_t)(*state >> 33);
+}
+
+#define RANDOM_RULES 450
+#define RANDOM_TESTS 6
+
+struct random_spec {
+  struct styro_filter_spec spec;
+  struct styro_filter_rule rules[RANDOM_RULES];
+  struct styro_filter_test tests[RANDOM_RULES][RANDOM_TESTS];
+};
+
+/* Few actions make long ranges, many make programs with jumps beyond 255. */
+static uint32_t random_action(uint64_t *state, uint32_t actions)
+{
+  uint32_t which = next_random(state) % actions;
+  return which ? SECCOMP_RET_ERRNO | which : SECCOMP_RET_ALLOW;
+}
+
+static void random_tests(uint64_t *state, struct styro_filter_rule *rule, struct styro_filter_test *tests,
+                         uint32_t actions)
+{
+  static const uint32_t masks[] = {UINT32_MAX, UINT32_MAX, 0x7e020000, 0x10, 0x18, 0};
+  static const uint32_t values[] = {0, 1, 0x10, 0x18, 0x7e020000, UINT32_MAX};
+  rule->tests = tests;
+  rule->tests_n = 1 + next_random(state) % RANDOM_TESTS;
+  for (size_t i = 0; i < rule->tests_n; i++) {
+    tests[i] = (struct styro_filter_test){next_random(state) % 2, masks[next_random(state) % 6],
+                                          values[next_random(state) % 6], random_action(state, actions)};
+  }
+}
+
+static void random_spec(uint64_t *state, struct random_spec *r)
+{
+  uint32_t actions = next_random(state) % 3 ? 3 : 40;
+  uint32_t gap = 1 + next_random(state) % 4;
+  uint32_t with_tests = next_random(state) % 30;
+  uint32_t number = next_random(state) % 4;
+  r->spec = (struct styro_filter_spec){.arch = AUDIT_ARCH_X86_64, .rules = r->rules};
+  r->spec.first_foreign = next_random(state) % 2 ? 0x40000000u : 0;
+  r->spec.default_action = random_action(state, actions);
+  r->spec.rules_n = next_random(state) % (next_random(state) % 3 ? 60 : RANDOM_RULES);
+  for (size_t i = 0; i < r->spec.rules_n; i++) {
+    r->rules[i] = (struct styro_filter_rule){.number = number, .action = random_action(state, actions)};
+    uint32_t repeated = next_random(state) % 40;
+    if (with_tests && i >= repeated && repeated) {
+      r->rules[i] = r->rules[i - repeated]; /* rules that say the same share their code */
+      r->rules[i].number = number;
+      r->rules[i].action = repeated % 3 ? r->rules[i].action : random_action(state, actions);
+    } else if (next_random(state) % 100 < with_tests) {
+      random_tests(state, &r->rules[i], r->tests[i], actions);
+    }
+    number += 1 + next_random(state) % gap;
+  }
+}
+
+static uint32_t as_written(const struct styro_filter_spec *spec, const struct seccomp_data *data)
+{
+  uint32_t number = (uint32_t)data->nr;
+  if (data->arch != spec->arch || (spec->first_foreign && number >= spec->first_foreign)) {
+    return SECCOMP_RET_KILL_PROCESS;
+  }
+  for (size_t i = 0; i < spec->rules_n; i++) {
+    const struct styro_filter_rule *rule = &spec->rules[i];
+    for (size_t t = 0; rule->number == number && t < rule->tests_n; t++) {
+      if (((uint32_t)data->args[rule->tests[t].index] & rule->tests[t].mask) == rule->tests[t].value) {
+        return rule->tests[t].action;
+      }
+    }
+    if (rule->number == number) {
+      return rule->action;
+    }
+  }
+  return spec->default_action;
+}
+
+static void compare_as_written(const struct random_spec *r, const struct styro_bpf *program, size_t n, int number)
+{
+  static const uint64_t values[] = {0, 1, 0x10, 0x18, 0x8, 0x7e020000, 0x20000, 0xffffffff, 0x1000000001, 0xfffffff0};
+  const size_t values_n = sizeof values / sizeof values[0];
+  struct seccomp_data data = {.nr = number, .arch = r->spec.arch};
+  for (size_t i = 0; i < values_n; i++) {
+    data.args[0] = values[i];
+    data.args[1] = values[(i * 3 + (size_t)(unsigned)number) % values_n];
+    ck_assert_uint_eq(bpf_run(program, n, &data), as_written(&r->spec, &data));
+  }
+  data.arch ^= 1;
+  ck_assert_uint_eq(bpf_run(program, n, &data), SECCOMP_RET_KILL_PROCESS);
+}
+
+START_TEST(decides_as_written)
+{
+  static struct random_spec r;
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  static const int far[] = {0x3fffffff, 0x40000000, 0x40000001, INT32_MAX, -1, -2, INT32_MIN};
+  uint64_t state = 1122;
+  size_t longest = 0;
+  for (int round = 0; round < 300; round++) {
+    size_t at;
+    random_spec(&state, &r);
+    size_t n = styro_filter_emit(&r.spec, program);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_pstr_eq(styro_filter_check(program, n, &at), NULL);
+    int last = r.spec.rules_n ? (int)r.rules[r.spec.rules_n - 1].number : 0;
+    for (int number = 0; number <= last + 2; number++) {
+      compare_as_written(&r, program, n, number);
+    }
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+      compare_as_written(&r, program, n, far[i]);
+    }
+    longest = n > longest ? n : longest;
+  }
+  ck_assert_uint_gt(longest, 600); /* jumps beyond 255 were among them */
+}
+END_TEST
+
+/* Two decisions with tests at both ends share their code, and what lies between grows across the reach of a branch. */
+START_TEST(reaches_shared_code_at_every_distance)
+{
+  static struct random_spec r;
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  static const struct styro_filter_test tests[] = {{0, UINT32_MAX, 1, SECCOMP_RET_ERRNO | 1},
+                                                   {1, 0x18, 0x18, SECCOMP_RET_ERRNO | 2}};
+  for (uint32_t between = 0; between < 200; between++) {
+    r.spec = (struct styro_filter_spec){.arch = AUDIT_ARCH_X86_64, .rules = r.rules, .rules_n = between + 5};
+    r.spec.default_action = SECCOMP_RET_ALLOW;
+    for (uint32_t i = 0; i < between + 5; i++) {
+      r.rules[i] = (struct styro_filter_rule){.number = i, .action = SECCOMP_RET_ERRNO | (i + 9)};
+    }
+    const uint32_t ends[] = {0, 1, 2, between + 3, between + 4};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+      r.rules[ends[i]].action = SECCOMP_RET_ALLOW;
+      r.rules[ends[i]].tests = &tests[i % 2 ^ (i > 2)];
+      r.rules[ends[i]].tests_n = 1;
+    }
+    size_t n = styro_filter_emit(&r.spec, program);
+    ck_assert_uint_gt(n, 0);
+    for (uint32_t number = 0; number < between + 7; number++) {
+      compare_as_written(&r, program, n, (int)number);
+    }
+  }
+}
+END_TEST
+
+START_TEST(refuses_numbers_of_the_other_abi)
+{
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  struct styro_filter_rule rule = {.number = 0x40000000u, .action = SECCOMP_RET_ALLOW};
+  struct styro_filter_spec spec = {.arch = AUDIT_ARCH_X86_64, .rules = &rule, .rules_n = 1};
+  spec.first_foreign = 0x40000000u;
+  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  rule.number--;
+  ck_assert_uint_gt(styro_filter_emit(&spec, program), 0);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("filter_emit");
+  TCase *tests = tcase_create("filter_emit");
+  tcase_set_timeout(tests, 60);
+  tcase_add_test(tests, decides_as_written);
+  tcase_add_test(tests, reaches_shared_code_at_every_distance);
+  tcase_add_test(tests, refuses_numbers_of_the_other_abi);
+  suite_add_tcase(suite, tests);
+  SRunner *runner = srunner_create(suite);
+  srunner_run_all(runner, CK_ENV);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
