@@ -18,6 +18,7 @@
 #define RETURNS_MAX 8 /* actions whose nearest return is remembered */
 #define CHAIN_MAX 4   /* single numbers that the end of a path compares one by one */
 #define NO_LABEL UINT32_MAX
+#define NO_CALL UINT32_MAX /* the number -1 */
 
 /* From number `first` up to the next segment's. rule NULL: the action alone decides. */
 struct segment {
@@ -68,7 +69,11 @@ static bool build_segments(struct emitter *e, const struct styro_filter_spec *sp
     fits = add_segment(e, rule->number, rule->action, rule->tests_n ? rule : NULL) &&
            add_segment(e, rule->number + 1, spec->default_action, NULL);
   }
-  return fits && (!spec->first_foreign || add_segment(e, spec->first_foreign, SECCOMP_RET_KILL_PROCESS, NULL));
+  if (!fits || !spec->first_foreign) {
+    return fits;
+  }
+  return add_segment(e, spec->first_foreign, SECCOMP_RET_KILL_PROCESS, NULL) &&
+         add_segment(e, NO_CALL, spec->default_action, NULL);
 }
 
 /* ---- instructions, last one first ---- */

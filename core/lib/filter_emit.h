@@ -29,8 +29,12 @@ struct styro_filter_rule {
 };
 
 struct styro_filter_spec {
-  uint32_t arch;                         /* AUDIT_ARCH_*: every other one is killed */
-  uint32_t first_foreign;                /* numbers from here on are another ABI's and killed (x32), 0: none */
+  uint32_t arch; /* AUDIT_ARCH_*: every other one is killed */
+  /*
+   * Numbers from here on are another ABI's and killed (x32); 0: none. Not -1, which is no call of x32: a probe, or a tracer
+   * that skips a call. It gets the default action.
+   */
+  uint32_t first_foreign;
   uint32_t default_action;               /* of numbers without a rule */
   const struct styro_filter_rule *rules; /* sorted by number, no number twice */
   size_t rules_n;

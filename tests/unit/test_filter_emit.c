@@ -70,7 +70,7 @@ static void random_spec(uint64_t *state, struct random_spec *r)
 static uint32_t as_written(const struct styro_filter_spec *spec, const struct seccomp_data *data)
 {
   uint32_t number = (uint32_t)data->nr;
-  if (data->arch != spec->arch || (spec->first_foreign && number >= spec->first_foreign)) {
+  if (data->arch != spec->arch || (spec->first_foreign && number >= spec->first_foreign && number != UINT32_MAX)) {
     return SECCOMP_RET_KILL_PROCESS;
   }
   for (size_t i = 0; i < spec->rules_n; i++) {

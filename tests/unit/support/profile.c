@@ -37,8 +37,8 @@ static const struct {
     {"removexattrat", 466},
     {"open_tree_attr", 467},
 };
-/* Of one architecture only, and unknown to that libseccomp. */
-static const char *const x86_only[] = {"uretprobe"};
+/* Of x86_64 only, from 335 on, and unknown to that libseccomp. */
+static const char *const x86_only[] = {"uretprobe", "uprobe"};
 
 static _Noreturn void give_up(const char *what, const char *detail)
 {
@@ -55,7 +55,7 @@ static int number_of(const char *name, const struct profile_arch *arch)
   }
   for (size_t i = 0; i < sizeof x86_only / sizeof x86_only[0]; i++) {
     if (strcmp(x86_only[i], name) == 0) {
-      return arch->audit == AUDIT_ARCH_X86_64 ? 335 : -1;
+      return arch->audit == AUDIT_ARCH_X86_64 ? 335 + (int)i : -1;
     }
   }
   int number = seccomp_syscall_resolve_name_arch(arch->seccomp, name);
@@ -125,6 +125,9 @@ static void add_entry(struct profile_rules *out, json_t *entry, uint32_t number,
     give_up("one argument a rule", "or raise PROFILE_TESTS_MAX");
   }
   rule->tests = rule->tests ? rule->tests : &out->tests[out->tests_n];
+  if (rule->tests + rule->tests_n != &out->tests[out->tests_n]) {
+    give_up("the tests of one call stand together", "one entry after the other, each with this call alone");
+  }
   out->tests[out->tests_n++] = test_of(json_array_get(args, 0), action);
   rule->tests_n++;
 }
