@@ -317,7 +317,7 @@ END_TEST
 
 START_TEST(variables_are_resolved)
 {
-  ck_assert_int_eq(styro_request_set_variable(request, "CWD", "/home/me//work/", &err), 0);
+  ck_assert_int_eq(styro_request_set_variable(request, "CWD", "/home/me//jobs/", &err), 0);
   ck_assert_int_eq(styro_request_set_variable(request, "NAME", "x", &err), 0);
   ck_assert_int_eq(styro_request_set_variable(request, "NAME", "y", &err), 0);
   set("/root/directory", "${CWD}/root");
@@ -326,12 +326,12 @@ START_TEST(variables_are_resolved)
   set("/env/A", "$${CWD} ${CWD} $X ${NAME}");
   set("/command", "[\"${CWD}\"]");
   struct styro_effective e = effective();
-  ck_assert_str_eq(e.fields.root_directory, "/home/me/work/root");
+  ck_assert_str_eq(e.fields.root_directory, "/home/me/jobs/root");
   ck_assert_int_eq(e.fields.root_kind, STYRO_ROOT_DIRECTORY);
-  ck_assert_str_eq(e.fields.rules[0].path, "/home/me/work/y");
-  ck_assert_str_eq(e.fields.rules[0].from, "/home/me/work");
+  ck_assert_str_eq(e.fields.rules[0].path, "/home/me/jobs/y");
+  ck_assert_str_eq(e.fields.rules[0].from, "/home/me/jobs");
   ck_assert_str_eq(e.fields.cwd, "/a/y");
-  ck_assert_str_eq(e.fields.env.values[0], "${CWD} /home/me//work/ $X y");
+  ck_assert_str_eq(e.fields.env.values[0], "${CWD} /home/me//jobs/ $X y");
   ck_assert_str_eq(e.fields.command.items[0], "${CWD}");
   styro_effective_free(&e);
   expect_json(

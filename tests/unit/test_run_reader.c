@@ -11,7 +11,7 @@
 #define OFFSET(member) (uint32_t) offsetof(struct wire_run, member)
 
 enum { ARGV_AT = sizeof(struct wire_run), ENV_AT = ARGV_AT + 3 * 8, FDS_AT = ENV_AT + 2 * 8, TEXT_AT = FDS_AT + 2 * 8 };
-#define TEXTS "prog\0-x\0A=1\0/work/place"
+#define TEXTS "prog\0-x\0A=1\0/jobs/place"
 
 /* Two arguments, one variable, two descriptors; the last text ends with the block. */
 static struct {
