@@ -7,7 +7,7 @@ if(STYROLITE_WERROR)
 endif()
 
 # For code that runs in borrowed memory between clone and exec.
-set(styrolite_bare_options -fno-stack-protector -fno-sanitize=all)
+set(styrolite_bare_options -fno-stack-protector -fno-sanitize=all -fno-profile-arcs -fno-test-coverage)
 if(CMAKE_C_COMPILER_ID MATCHES Clang)
   list(APPEND styrolite_bare_options -fno-sanitize-coverage=inline-8bit-counters,pc-table,trace-cmp,indirect-calls)
 endif()
