@@ -1,6 +1,6 @@
 # styrolite-helper: one small, fully static executable, shared by every language and front door.
-# Made with a compiler of its own (musl-gcc; static glibc where that is missing), hence by custom commands, object by
-# object with dependency files. It is never instrumented: it is the first process of a sandbox.
+# Linked with no C library at all, so that it starts in the time that the kernel needs; made object by object by custom
+# commands, because none of the project's own flags apply. It is never instrumented: it is the first process of a sandbox.
 
 file(GLOB helper_sources CONFIGURE_DEPENDS core/helper/*.c)
 if(NOT helper_sources)
@@ -10,39 +10,16 @@ endif()
 file(GLOB wire_sources CONFIGURE_DEPENDS core/wire/*.c)
 
 set(helper_compiler "${STYROLITE_HELPER_CC}")
-if(NOT helper_compiler AND NOT CMAKE_CROSSCOMPILING)
-  find_program(STYROLITE_MUSL_GCC musl-gcc)
-  if(STYROLITE_MUSL_GCC)
-    set(helper_compiler ${STYROLITE_MUSL_GCC})
-  endif()
-endif()
-if(helper_compiler)
-  message(STATUS "styrolite-helper: static, by ${helper_compiler}")
-else()
+if(NOT helper_compiler)
   set(helper_compiler ${CMAKE_C_COMPILER})
-  message(STATUS "styrolite-helper: static glibc, by ${helper_compiler} (no musl-gcc for this target): it starts more slowly")
 endif()
+message(STATUS "styrolite-helper: static, without a C library, by ${helper_compiler}")
 
-# musl-gcc hides the system's include directories; the kernel's headers are lent to it, after its own.
-set(kernel_headers ${CMAKE_BINARY_DIR}/kernel-headers)
-set(kernel_asm ${CMAKE_SYSROOT}/usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE}/asm)
-if(NOT EXISTS ${kernel_asm})
-  set(kernel_asm ${CMAKE_SYSROOT}/usr/include/asm)
-endif()
-set(kernel_headers_option)
-if(helper_compiler MATCHES musl)
-  file(MAKE_DIRECTORY ${kernel_headers})
-  foreach(part linux asm-generic)
-    file(CREATE_LINK ${CMAKE_SYSROOT}/usr/include/${part} ${kernel_headers}/${part} SYMBOLIC)
-  endforeach()
-  file(CREATE_LINK ${kernel_asm} ${kernel_headers}/asm SYMBOLIC)
-  set(kernel_headers_option -idirafter ${kernel_headers})
-endif()
-
-set(helper_flags -std=gnu11 -D_GNU_SOURCE= -Os -static -fno-pie ${styrolite_warnings} ${kernel_headers_option}
+set(helper_flags -std=gnu11 -D_GNU_SOURCE= -Os -ffreestanding -fno-pie -fno-stack-protector ${styrolite_warnings}
   -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
   -I${PROJECT_SOURCE_DIR}/core/include)
-set(helper_link_flags -static -no-pie -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--gc-sections -Wl,--build-id=none)
+set(helper_link_flags -static -nostdlib -no-pie -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--gc-sections
+  -Wl,--build-id=none)
 if(CMAKE_BUILD_TYPE STREQUAL Debug)
   list(APPEND helper_flags -g)
 else()

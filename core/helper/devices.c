@@ -109,32 +109,27 @@ static int seal_dev(struct helper *h, int dev)
 }
 
 /* Filled and sealed while detached where the kernel can attach to that, else in its place (Linux before 6.15). */
-static int build_dev(struct helper *h, int dev, int place, uint64_t shm_size)
+static int build_dev(struct helper *h, const struct wire_step *step, int dev)
 {
   bool detached = h->run->kernel & WIRE_KERNEL_DETACHED;
-  int result = detached ? 0 : tree_attach(h, dev, place);
+  int result = detached ? 0 : tree_mount(h, step, dev);
   if (result >= 0) {
-    result = fill_dev(h, dev, shm_size);
+    result = fill_dev(h, dev, ((const struct wire_step_place *)(const void *)step)->size);
   }
   if (result >= 0) {
     result = seal_dev(h, dev);
   }
-  return result >= 0 && detached ? tree_attach(h, dev, place) : result;
+  return result >= 0 && detached ? tree_mount(h, step, dev) : result;
 }
 
 int step_dev(struct helper *h, const struct wire_step *step)
 {
-  int place = tree_place(h, step, true);
-  if (place < 0) {
-    return place;
-  }
-  h->what = WIRE_WHAT_STEP;
   int dev = tree_tmpfs(65536, 0755, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
-  int result = dev < 0 ? dev : build_dev(h, dev, place, ((const struct wire_step_place *)(const void *)step)->size);
-  sys_close(place);
-  if (dev >= 0) {
-    sys_close(dev);
+  if (dev < 0) {
+    return dev;
   }
+  int result = build_dev(h, step, dev);
+  sys_close(dev);
   return result;
 }
 
@@ -155,14 +150,8 @@ static int mount_proc(void)
 /* While the host's proc is still in view: the kernel grants a new one only where an unmasked one is visible. */
 int step_proc(struct helper *h, const struct wire_step *step)
 {
-  int place = tree_place(h, step, true);
-  if (place < 0) {
-    return place;
-  }
-  h->what = WIRE_WHAT_STEP;
   h->proc = mount_proc();
-  int result = h->proc < 0 ? h->proc : tree_attach(h, h->proc, place);
-  sys_close(place);
+  int result = h->proc < 0 ? h->proc : tree_mount(h, step, h->proc);
   if (result >= 0) {
     h->userns_limit = sys_openat(h->proc, "sys/user/max_user_namespaces", O_RDWR | O_CLOEXEC, 0);
   }

@@ -40,7 +40,9 @@ struct helper {
 };
 
 /* main.c */
+_Noreturn void helper_main(void);
 int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t number);
+void helper_drop_plan(struct helper *h);
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);
@@ -51,7 +53,8 @@ int sources_open(struct helper *h);
 /* status.c */
 _Noreturn void status_die(struct helper *h, uint16_t type, int error);
 void status_verdict(struct helper *h, uint32_t type, int error);
-void status_running(struct helper *h);
+void status_fill_running(const struct helper *h, struct wire_running *out);
+void status_send(const struct wire_record *record);
 int status_pidfd(struct helper *h, int pidfd, int pid);
 int status_failed_from_verdict(struct helper *h);
 
@@ -60,9 +63,9 @@ int tree_open(struct helper *h, const char *path, bool directory);              
 int tree_make(struct helper *h, const char *path, bool directory);              /* the same, made where absent */
 int tree_place(struct helper *h, const struct wire_step *step, bool directory); /* by the step's target and flags */
 int tree_attach(struct helper *h, int mount, int place);
-int tree_attach_by_name(struct helper *h, const char *path, int mount); /* a directory over one that is there */
-int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);      /* a detached tmpfs, or -errno */
-int tree_is_directory(int fd);                                          /* 1, 0 or -errno */
+int tree_mount(struct helper *h, const struct wire_step *step, int mount); /* a directory, at the step's target */
+int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);         /* a detached tmpfs, or -errno */
+int tree_is_directory(int fd);                                             /* 1, 0 or -errno */
 #define TREE_SKIP 4096 /* no errno; tree_place(): absent, and the step says that this is fine */
 
 /* the steps, one verb each */

@@ -35,6 +35,7 @@ struct supervision {
   int payload;      /* pid */
   int64_t deadline; /* CLOCK_MONOTONIC of the next thing to do, 0: none */
   int64_t grace;    /* between SIGTERM and SIGKILL */
+  int64_t ended;    /* CLOCK_MONOTONIC of the payload's end */
   bool warned;      /* SIGTERM went out */
   uint32_t cause;   /* enum wire_cause */
 };
@@ -104,7 +105,7 @@ static int close_everything(struct helper *h)
   if (sys_close_range(0, WIRE_FD_STATUS - 1) < 0 || sys_close_range(WIRE_FD_FIRST_FREE, ~0u) < 0) {
     return -1;
   }
-  munmap((void *)(uintptr_t)h->plan, h->plan->total);
+  helper_drop_plan(h);
   return (int)sys_call(SYS_signalfd4, -1, sys_arg(&all), sizeof all, SFD_CLOEXEC_ | SFD_NONBLOCK_, 0, 0);
 }
 
@@ -113,8 +114,8 @@ static void release_memory(void)
 {
   char here;
   uintptr_t page = (uintptr_t)&here & ~(uintptr_t)4095;
-  madvise(payload_stack, sizeof payload_stack, MADV_DONTNEED);
-  madvise((void *)(page - STACK_DEPTH - 4096), STACK_DEPTH, MADV_DONTNEED);
+  sys_madvise(payload_stack, sizeof payload_stack, MADV_DONTNEED);
+  sys_madvise((void *)(page - STACK_DEPTH - 4096), STACK_DEPTH, MADV_DONTNEED);
 }
 
 static int64_t nanoseconds(const struct timeval *tv)
@@ -133,6 +134,7 @@ static void report_end(const struct supervision *s, int status)
   record.head.size = sizeof record;
   record.head.arg = s->cause;
   record.wait_status = status;
+  record.finished = s->ended;
   record.user = nanoseconds(&used.ru_utime);
   record.system = nanoseconds(&used.ru_stime);
   record.max_rss = (int64_t)used.ru_maxrss * 1024;
@@ -154,6 +156,7 @@ static void kill_all(void)
 static _Noreturn void finish(struct supervision *s, int status)
 {
   int ignored;
+  s->ended = sys_now();
   do {
     kill_all();
   } while (sys_call(SYS_wait4, -1, sys_arg(&ignored), 0, 0, 0, 0) > 0);
@@ -230,10 +233,11 @@ static _Noreturn void watch(struct supervision *s, bool caller)
     if (caller && fds[2].revents) {
       sys_exit(1); /* with PID 1 the kernel ends every process of the namespace */
     }
+    reap(s);
     if (fds[0].revents) {
       drain_signals(s->signals);
+      reap(s); /* whose signal came after the first look and is drained by now */
     }
-    reap(s);
   }
 }
 
@@ -272,15 +276,17 @@ int step_init(struct helper *h, const struct wire_step *step)
     h->what = WIRE_WHAT_KILLED;
     status_die(h, WIRE_STATUS_SETUP_FAILED, 0);
   }
-  status_running(h);
+  struct wire_running running;
+  status_fill_running(h, &running);
   s.grace = h->run->grace;
   s.deadline = h->run->timeout ? h->run->spawned + h->run->timeout : 0;
   h->what = WIRE_WHAT_SUPERVISE;
   s.signals = close_everything(h);
-  munmap(h->run, h->run->total);
+  sys_munmap(h->run, h->run->total);
   release_memory();
   if (s.signals < 0 || drop_everything() < 0) {
     sys_exit(1);
   }
+  status_send(&running.head); /* last: one wake-up of the caller less where the payload has ended by now */
   watch(&s, caller);
 }

@@ -38,6 +38,7 @@ __attribute__((section(".note.styrolite"), used, aligned(4))) static const struc
 };
 
 static struct helper state; /* zeroed memory costs nothing until it is touched: the source table is large */
+static char plan_space[16384] __attribute__((aligned(4096)));
 
 typedef int (*step_verb)(struct helper *h, const struct wire_step *step);
 
@@ -96,23 +97,44 @@ int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t nu
   return result;
 }
 
-static void *map_block(int fd, uint64_t *len, int protection, int flags)
+static uint64_t size_of(int fd)
 {
   struct stat st;
-  if (fstat(fd, &st) != 0 || st.st_size <= 0) {
-    return NULL;
+  return sys_fstat(fd, &st) < 0 || st.st_size < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+static void *map_block(int fd, uint64_t len, int protection, int flags)
+{
+  long at = len ? sys_mmap(len, protection, flags | MAP_POPULATE, fd) : -1;
+  return at < 0 && at > -4096 ? NULL : (void *)(uintptr_t)at;
+}
+
+/* A plan of ordinary size is read: a mapping more costs more, now and at the next exec. */
+static const void *take_plan(uint64_t len)
+{
+  if (len > sizeof plan_space) {
+    return map_block(WIRE_FD_PLAN, len, PROT_READ, MAP_PRIVATE);
   }
-  *len = (uint64_t)st.st_size;
-  void *block = mmap(NULL, (size_t)st.st_size, protection, flags | MAP_POPULATE, fd, 0);
-  return block == MAP_FAILED ? NULL : block;
+  return sys_call(SYS_pread64, WIRE_FD_PLAN, sys_arg(plan_space), (long)len, 0, 0, 0) == (long)len ? plan_space : NULL;
+}
+
+/* What init does not need any more. */
+void helper_drop_plan(struct helper *h)
+{
+  if ((const void *)h->plan == plan_space) {
+    sys_madvise(plan_space, sizeof plan_space, MADV_DONTNEED);
+  } else {
+    sys_munmap(h->plan, h->plan->total);
+  }
+  h->plan = NULL;
 }
 
 /* Without a run block there is nobody to report to but the status channel. */
 static void take_blocks(struct helper *h)
 {
-  uint64_t len = 0;
+  uint64_t len = size_of(WIRE_FD_RUN);
   uint32_t step = 0;
-  h->run = map_block(WIRE_FD_RUN, &len, PROT_READ | PROT_WRITE, MAP_SHARED);
+  h->run = map_block(WIRE_FD_RUN, len, PROT_READ | PROT_WRITE, MAP_SHARED);
   if (!h->run) {
     static const char text[] = "styrolite-helper: started by the Styrolite library only, with a plan on descriptor 3\n";
     sys_write(2, text, sizeof text - 1);
@@ -123,7 +145,8 @@ static void take_blocks(struct helper *h)
     h->what = WIRE_WHAT_RUN;
     status_die(h, WIRE_STATUS_SETUP_FAILED, fault);
   }
-  h->plan = map_block(WIRE_FD_PLAN, &len, PROT_READ, MAP_PRIVATE);
+  len = size_of(WIRE_FD_PLAN);
+  h->plan = take_plan(len);
   fault = h->plan ? wire_plan_check(h->plan, len, wire_id, &step) : WIRE_FAULT_SHORT;
   if (fault) {
     h->what = WIRE_WHAT_PLAN;
@@ -161,16 +184,23 @@ static int settle_fds(struct helper *h)
 /* Each source is a descriptor, and the soft limit may be small; the payload gets the caller's value back. */
 static void widen_nofile(struct helper *h)
 {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) {
+  uint64_t limit[2];
+  if (sys_rlimit(RLIMIT_NOFILE, NULL, limit) < 0 || limit[0] == limit[1]) {
     return;
   }
-  h->nofile_soft = limit.rlim_cur;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  h->nofile_soft = limit[0];
+  limit[0] = limit[1];
+  sys_rlimit(RLIMIT_NOFILE, limit, NULL);
 }
 
-int main(void)
+/* The kernel's entry: a stack that is aligned as the ABI asks, and no frame above. */
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall helper_main\n\thlt");
+#else
+__asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tbl helper_main\n\tbrk 1");
+#endif
+
+_Noreturn void helper_main(void)
 {
   struct helper *h = &state;
   int64_t start = sys_now();

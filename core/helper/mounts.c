@@ -72,7 +72,7 @@ static int attributes_hold(int mount, uint64_t attributes)
               {WIRE_MOUNT_ATTR_NODEV, WIRE_ST_NODEV},
               {WIRE_MOUNT_ATTR_NOEXEC, WIRE_ST_NOEXEC}};
   struct statfs st;
-  if (fstatfs(mount, &st) != 0) {
+  if (sys_fstatfs(mount, &st) < 0) {
     return 0;
   }
   for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -86,7 +86,7 @@ static int attributes_hold(int mount, uint64_t attributes)
 static int is_read_only(int mount)
 {
   struct statfs st;
-  return fstatfs(mount, &st) == 0 && st.f_flags & WIRE_ST_RDONLY;
+  return sys_fstatfs(mount, &st) == 0 && st.f_flags & WIRE_ST_RDONLY;
 }
 
 /* Makes a detached copy private and sets its flags, all at once; reads them back. */
@@ -106,32 +106,27 @@ static int set_attributes(struct helper *h, int mount, uint64_t attributes)
   return result;
 }
 
-static int put(struct helper *h, int mount, int place)
+static int put_file(struct helper *h, const struct wire_step *step, int mount)
 {
+  int place = tree_place(h, step, false);
+  if (place < 0) {
+    return place;
+  }
   int result = tree_attach(h, mount, place);
   sys_close(place);
-  sys_close(mount);
   return result;
 }
 
 /* Attaches the step's source with these flags; the descriptor is spent. */
 static int bind_source(struct helper *h, const struct wire_step *step, uint64_t attributes)
 {
-  const char *path = wire_str(h->plan, wire_step_target(step)->path);
   bool directory = tree_is_directory(h->fd) == 1;
   int result = set_attributes(h, h->fd, attributes);
-  if (result < 0) {
-    return result;
+  if (result >= 0) {
+    result = directory ? tree_mount(h, step, h->fd) : put_file(h, step, h->fd);
   }
-  if (directory && !(step->flags & WIRE_CREATE) && tree_attach_by_name(h, path, h->fd) >= 0) {
-    sys_close(h->fd);
-    return 0;
-  }
-  int place = tree_place(h, step, directory);
-  if (place < 0) {
-    return place == NOT_THERE ? 0 : place;
-  }
-  return put(h, h->fd, place);
+  sys_close(h->fd);
+  return result == NOT_THERE ? 0 : result;
 }
 
 int step_bind(struct helper *h, const struct wire_step *step)
@@ -148,7 +143,7 @@ int step_link(struct helper *h, const struct wire_step *step)
   if (h->fd < 0) {
     return 0;
   }
-  if (fstat(h->fd, &st) != 0) {
+  if (sys_fstat(h->fd, &st) < 0) {
     return -EBADF;
   }
   if (S_ISLNK(st.st_mode)) {
@@ -180,17 +175,21 @@ int step_file(struct helper *h, const struct wire_step *step)
 int step_tmpfs(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_tmpfs *body = (const void *)step;
-  int place = tree_place(h, step, true);
-  if (place < 0) {
-    return place == NOT_THERE ? 0 : place;
+  if (step->flags & WIRE_DEFAULTED) { /* absent more often than not: looked for before a file system is made */
+    int place = tree_place(h, step, true);
+    if (place < 0) {
+      return place == NOT_THERE ? 0 : place;
+    }
+    sys_close(place);
   }
   h->what = WIRE_WHAT_STEP;
   int mount = tree_tmpfs(body->size, body->mode, body->attr_set);
   if (mount < 0) {
-    sys_close(place);
     return mount;
   }
-  return put(h, mount, place);
+  int result = tree_mount(h, step, mount);
+  sys_close(mount);
+  return result;
 }
 
 #define MASK_FILE "file"
@@ -229,60 +228,88 @@ int mask_prepare(struct helper *h)
   return result;
 }
 
-/* Where a step's target is resolved from: entries of the sandbox's own proc by its descriptor, all else from the root. */
+/*
+ * Where a step's target is resolved from: entries of the sandbox's own proc by its descriptor, all else from the root.
+ * An entry directly below proc needs no careful resolution: it is the kernel's own, and no link.
+ */
 struct spot {
   int dir;
   const char *name;
+  bool plain;
 };
 
 static struct spot spot_of(struct helper *h, const struct wire_step *step)
 {
   const char *path = wire_str(h->plan, wire_step_target(step)->path);
   bool in_proc = h->proc >= 0 && strncmp(path, "/proc/", 6) == 0;
-  return in_proc ? (struct spot){h->proc, path + 6} : (struct spot){h->root, path + 1};
+  return in_proc ? (struct spot){h->proc, path + 6, !strchr(path + 6, '/')} : (struct spot){h->root, path + 1, false};
 }
 
-static int open_spot(const struct spot *spot)
+/* What is at the spot, and its descriptor in *fd (-1: a plain one needs none). -ENOENT when there is nothing. */
+static int look_at(const struct spot *spot, struct stat *st, int *fd)
 {
-  return sys_openat2(spot->dir, spot->name, O_PATH | O_NOFOLLOW | O_CLOEXEC,
-                     WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  *fd = -1;
+  if (spot->plain) {
+    return sys_fstatat(spot->dir, spot->name, st, AT_SYMLINK_NOFOLLOW);
+  }
+  *fd = sys_openat2(spot->dir, spot->name, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                    WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  return *fd < 0 ? *fd : sys_fstat(*fd, st);
 }
 
-/* Absent: made on the sandbox's own tmpfs, skipped where nothing can appear, skipped and said, or refused. */
+static void let_go(int fd)
+{
+  if (fd >= 0) {
+    sys_close(fd);
+  }
+}
+
+/* Absent: made on the sandbox's own tmpfs (1), skipped where nothing can appear, skipped and said, or refused. */
 static int mask_absent(struct helper *h, const struct wire_step *step)
 {
   const char *path = wire_str(h->plan, wire_step_target(step)->path);
   if (step->flags & WIRE_CREATE) {
-    return tree_make(h, path, true);
+    int made = tree_make(h, path, true);
+    let_go(made);
+    return made < 0 ? made : 1;
   }
   if (step->flags & WIRE_IF_MISSING_IGNORE) {
     h->run->verdict.skipped |= 1ull << WIRE_DENIED_PATHS;
-    return -TREE_SKIP;
+    return 0;
   }
   if (step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED)) {
-    return -TREE_SKIP;
+    return 0;
   }
   h->what = WIRE_WHAT_TARGET_MISSING;
   return -ENOENT;
 }
 
-/* Opens the place once more: what is there now must be the mask object itself. */
+/* Looks once more: what is there now must be the mask object itself. */
 static int mask_holds(struct helper *h, const struct spot *spot, int mount)
 {
   struct stat wanted;
   struct stat seen;
+  int fd;
   h->what = WIRE_WHAT_READ_BACK;
-  int fd = open_spot(spot);
-  if (fd < 0) {
-    return fd;
+  int result = look_at(spot, &seen, &fd);
+  if (result >= 0) {
+    result = sys_fstat(mount, &wanted);
   }
-  bool same = fstat(mount, &wanted) == 0 && fstat(fd, &seen) == 0 && wanted.st_dev == seen.st_dev &&
-              wanted.st_ino == seen.st_ino;
-  sys_close(fd);
-  return same ? 0 : -EBUSY;
+  let_go(fd);
+  if (result < 0) {
+    return result;
+  }
+  return wanted.st_dev == seen.st_dev && wanted.st_ino == seen.st_ino ? 0 : -EBUSY;
 }
 
-static int mask_place(struct helper *h, const struct spot *spot, int place, bool directory)
+static int mask_attach(struct helper *h, const struct spot *spot, int place, int mount)
+{
+  h->what = WIRE_WHAT_ATTACH;
+  return spot->plain ? sys_move_mount(mount, spot->dir, spot->name, WIRE_MOVE_MOUNT_F_EMPTY_PATH)
+                     : tree_attach(h, mount, place);
+}
+
+static int mask_spot(struct helper *h, const struct spot *spot, int place, bool directory)
 {
   int result = mask_prepare(h);
   if (result < 0) {
@@ -293,7 +320,7 @@ static int mask_place(struct helper *h, const struct spot *spot, int place, bool
   if (mount < 0) {
     return mount;
   }
-  result = tree_attach(h, mount, place);
+  result = mask_attach(h, spot, place, mount);
   if (result >= 0) {
     result = mask_holds(h, spot, mount);
   }
@@ -305,23 +332,24 @@ int step_mask(struct helper *h, const struct wire_step *step)
 {
   struct spot spot = spot_of(h, step);
   struct stat st;
+  int place;
   h->what = WIRE_WHAT_TARGET;
-  int place = open_spot(&spot);
-  if (place == -ENOENT) {
-    place = mask_absent(h, step);
+  int result = look_at(&spot, &st, &place);
+  if (result == -ENOENT) {
+    result = mask_absent(h, step);
+    if (result <= 0) {
+      return result;
+    }
+    result = look_at(&spot, &st, &place);
   }
-  if (place < 0) {
-    return place == NOT_THERE ? 0 : place;
-  }
-  int result = fstat(place, &st) != 0 ? -EBADF : 0;
-  if (!result && S_ISLNK(st.st_mode)) {
+  if (result >= 0 && S_ISLNK(st.st_mode)) {
     h->what = WIRE_WHAT_TARGET_LINK;
     result = -ELOOP;
   }
-  if (!result) {
-    result = mask_place(h, &spot, place, S_ISDIR(st.st_mode));
+  if (result >= 0) {
+    result = mask_spot(h, &spot, place, S_ISDIR(st.st_mode));
   }
-  sys_close(place);
+  let_go(place);
   return result;
 }
 

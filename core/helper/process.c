@@ -140,10 +140,10 @@ int step_keyring(struct helper *h, const struct wire_step *step)
 
 static void restore_nofile(struct helper *h)
 {
-  struct rlimit limit;
-  if (h->nofile_soft && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = h->nofile_soft;
-    setrlimit(RLIMIT_NOFILE, &limit);
+  uint64_t limit[2];
+  if (h->nofile_soft && sys_rlimit(RLIMIT_NOFILE, NULL, limit) == 0) {
+    limit[0] = h->nofile_soft;
+    sys_rlimit(RLIMIT_NOFILE, limit, NULL);
   }
 }
 
@@ -176,10 +176,7 @@ int step_nice(struct helper *h, const struct wire_step *step)
 int step_rlimit(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_rlimit *body = (const void *)step;
-  struct {
-    uint64_t soft;
-    uint64_t hard;
-  } limit = {body->soft, body->hard};
+  const uint64_t limit[2] = {body->soft, body->hard};
   (void)h;
-  return (int)sys_call(SYS_prlimit64, 0, body->resource, sys_arg(&limit), 0, 0, 0);
+  return sys_rlimit((int)body->resource, limit, NULL);
 }

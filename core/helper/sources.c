@@ -15,40 +15,45 @@ static const char *const device_paths[DEVICE_COUNT] = {
     [DEVICE_RANDOM] = "/dev/random", [DEVICE_URANDOM] = "/dev/urandom", [DEVICE_TTY] = "/dev/tty",
 };
 
-/* A link's own text is wanted (WIRE_STEP_LINK), or what stands at the end of the path. */
-static uint64_t open_flags(const struct wire_step *step)
+/* May the object itself be a link: its own text is wanted, or none may be followed below another source. */
+static bool may_be_link(const struct wire_step *step, const struct wire_source *source)
 {
-  return O_PATH | O_CLOEXEC | (step->code == WIRE_STEP_LINK ? O_NOFOLLOW : 0);
+  return step->code == WIRE_STEP_LINK || source->base != 0;
+}
+
+static uint64_t open_flags(const struct wire_step *step, const struct wire_source *source)
+{
+  return O_PATH | O_CLOEXEC | (may_be_link(step, source) ? O_NOFOLLOW : 0u);
 }
 
 static int open_object(struct helper *h, const struct wire_step *step, const struct wire_source *source)
 {
   const char *path = wire_str(h->plan, source->path);
   if (source->base == 0) {
-    return sys_openat2(AT_FDCWD, path, open_flags(step), WIRE_RESOLVE_NO_MAGICLINKS);
+    return sys_openat2(AT_FDCWD, path, open_flags(step, source), WIRE_RESOLVE_NO_MAGICLINKS);
   }
   int base = h->bases[source->base - 1];
-  return base < 0 ? -ENOENT
-                  : sys_openat2(base, path, open_flags(step) | O_NOFOLLOW,
-                                WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+  return base < 0
+             ? -ENOENT
+             : sys_openat2(base, path, open_flags(step, source), WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
 }
 
 /* The descriptor that the step will work with: a link's own, else a copy of the mounts at the object. */
-static int take_object(struct helper *h, const struct wire_step *step, int fd)
+static int take_object(struct helper *h, const struct wire_step *step, const struct wire_source *source, int fd)
 {
   struct stat st;
-  if (fstat(fd, &st) != 0) {
-    return -EBADF;
-  }
-  if (S_ISLNK(st.st_mode) && step->code == WIRE_STEP_LINK) {
-    return fd;
-  }
-  h->what = WIRE_WHAT_SOURCE_TYPE;
-  if (S_ISLNK(st.st_mode)) {
-    return -ELOOP;
-  }
-  if (step->code == WIRE_STEP_ROOT && !S_ISDIR(st.st_mode)) {
-    return -ENOTDIR;
+  bool root = step->code == WIRE_STEP_ROOT;
+  if (root || may_be_link(step, source)) {
+    h->what = WIRE_WHAT_SOURCE_TYPE;
+    if (sys_fstat(fd, &st) < 0) {
+      return -EBADF;
+    }
+    if (S_ISLNK(st.st_mode)) {
+      return step->code == WIRE_STEP_LINK ? fd : -ELOOP;
+    }
+    if (root && !S_ISDIR(st.st_mode)) {
+      return -ENOTDIR;
+    }
   }
   h->what = WIRE_WHAT_CLONE_TREE;
   return sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
@@ -63,7 +68,7 @@ static int open_source(struct helper *h, const struct wire_step *step, const str
   if ((fd == -ENOENT || fd == -ENOTDIR) && step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED)) {
     return 0;
   }
-  int taken = fd < 0 ? fd : take_object(h, step, fd);
+  int taken = fd < 0 ? fd : take_object(h, step, source, fd);
   h->sources[number] = taken;
   if (taken >= 0 && taken != fd && step->flags & WIRE_BASE) {
     h->bases[number] = fd;

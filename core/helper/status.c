@@ -9,7 +9,7 @@
 
 #define MSG_NOSIGNAL_ 0x4000
 
-static void send_record(const struct wire_record *record)
+void status_send(const struct wire_record *record)
 {
   sys_call(SYS_sendto, WIRE_FD_STATUS, sys_arg(record), record->size, MSG_NOSIGNAL_, 0, 0);
 }
@@ -45,7 +45,7 @@ static void send_failed(struct helper *h)
   record.head.err = verdict->err;
   record.head.arg = verdict->what;
   copy_component(record.component, sizeof record.component, verdict->component);
-  send_record(&record.head);
+  status_send(&record.head);
 }
 
 _Noreturn void status_die(struct helper *h, uint16_t type, int error)
@@ -67,18 +67,16 @@ int status_failed_from_verdict(struct helper *h)
   return 1;
 }
 
-void status_running(struct helper *h)
+void status_fill_running(const struct helper *h, struct wire_running *out)
 {
-  struct wire_running record;
-  memset(&record, 0, sizeof record);
-  record.head.type = WIRE_STATUS_RUNNING;
-  record.head.size = sizeof record;
+  memset(out, 0, sizeof *out);
+  out->head.type = WIRE_STATUS_RUNNING;
+  out->head.size = sizeof *out;
   for (int i = 0; i < WIRE_STAMP_COUNT; i++) {
-    record.stamps[i] = h->run->verdict.stamps[i];
+    out->stamps[i] = h->run->verdict.stamps[i];
   }
-  record.stamps[WIRE_STAMP_COUNT] = sys_now();
-  record.skipped = h->run->verdict.skipped;
-  send_record(&record.head);
+  out->stamps[WIRE_STAMP_COUNT] = sys_now();
+  out->skipped = h->run->verdict.skipped;
 }
 
 /* Hands the first process's pidfd to the library (helper mode): without it nobody could end the sandbox. */

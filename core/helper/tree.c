@@ -30,7 +30,7 @@ unsigned text_number(char *out, uint64_t value)
 int tree_is_directory(int fd)
 {
   struct stat st;
-  if (fstat(fd, &st) != 0) {
+  if (sys_fstat(fd, &st) != 0) {
     return -EBADF;
   }
   return S_ISDIR(st.st_mode);
@@ -51,7 +51,7 @@ static int wrong_type(struct helper *h, const char *path, bool directory)
   if (fd < 0) {
     return fd;
   }
-  int found = fstat(fd, &st);
+  int found = sys_fstat(fd, &st);
   sys_close(fd);
   if (found == 0 && S_ISLNK(st.st_mode)) {
     h->what = WIRE_WHAT_TARGET_LINK;
@@ -73,7 +73,7 @@ int tree_open(struct helper *h, const char *path, bool directory)
   if (fd < 0 || directory) {
     return fd;
   }
-  if (fstat(fd, &st) != 0 || S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode)) {
+  if (sys_fstat(fd, &st) != 0 || S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode)) {
     sys_close(fd);
     return wrong_type(h, path, directory);
   }
@@ -186,21 +186,51 @@ static int open_parent_of(struct helper *h, const char *path)
   return h->parent_fd;
 }
 
-/*
- * Saves the descriptor of the place: move_mount(2) follows no link at the end, and refuses a directory over anything else.
- * Whatever fails here is tried again the long way, which says why.
- */
-int tree_attach_by_name(struct helper *h, const char *path, int mount)
+/* What stands in the way of the kept descriptor from now on: it lies below the new mount. */
+static void forget_parent(struct helper *h, const char *path)
 {
-  int parent = open_parent_of(h, path);
+  if (h->parent_fd >= 0 && strncmp(h->parent, path, strlen(path)) == 0) {
+    sys_close(h->parent_fd);
+    h->parent_fd = -1;
+  }
+}
+
+/* Saves the descriptor of the place: move_mount(2) follows no link at the end, and refuses a directory over anything else. */
+static int attach_by_name(struct helper *h, const struct wire_step *step, const char *path, int mount)
+{
+  h->what = WIRE_WHAT_TARGET;
+  int parent = path[1] ? open_parent_of(h, path) : -ENOENT;
   if (parent < 0) {
     return parent;
   }
-  int result = sys_move_mount(mount, parent, strrchr(path, '/') + 1, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
-  if (result >= 0 && h->parent_fd >= 0 && strncmp(h->parent, path, strlen(path)) == 0) {
-    sys_close(h->parent_fd); /* it lies below the new mount now */
-    h->parent_fd = -1;
+  h->what = WIRE_WHAT_ATTACH;
+  const char *name = strrchr(path, '/') + 1;
+  if (step->flags & WIRE_CREATE) {
+    sys_mkdirat(parent, name, 0755);
   }
+  int result = sys_move_mount(mount, parent, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  if (result >= 0) {
+    forget_parent(h, path);
+  }
+  return result;
+}
+
+int tree_mount(struct helper *h, const struct wire_step *step, int mount)
+{
+  const char *path = wire_str(h->plan, wire_step_target(step)->path);
+  int result = attach_by_name(h, step, path, mount);
+  bool place_at_fault =
+      result == -ENOENT || result == -ENOTDIR || result == -EINVAL || result == -ELOOP || result == -ENAMETOOLONG;
+  if (!place_at_fault) {
+    return result < 0 ? result : 0;
+  }
+  /* The long way: makes what is missing, or says what is wrong. */
+  int place = tree_place(h, step, true);
+  if (place < 0) {
+    return place;
+  }
+  result = tree_attach(h, mount, place);
+  sys_close(place);
   return result;
 }
 

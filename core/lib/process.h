@@ -67,6 +67,9 @@ void styro_process_take_verdict(struct styro_process *process);
 /* process_step.c: one round; waits at most wait_ms for something to do. 1: complete, 0: not yet, or a code. */
 int styro_process_round(struct styro_process *process, int wait_ms, styro_error *err);
 
+/* The descriptor that turns readable at the next thing to do: what waiting in the library polls. */
+int styro_process_news(const struct styro_process *process);
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t styro_now(void);
 

@@ -87,7 +87,7 @@ int styro_wait_any(styro_process *const *processes, size_t n, int wait_ms, styro
     return styro_fail_memory(err, STYRO_STAGE_SUPERVISE);
   }
   for (size_t i = 0; i < n; i++) {
-    crowd.items[i].fd = processes[i] ? processes[i]->epoll : -1;
+    crowd.items[i].fd = processes[i] ? styro_process_news(processes[i]) : -1;
     crowd.items[i].events = POLLIN;
   }
   int rc = wait_crowd(&crowd, wait_ms, err);

@@ -90,7 +90,7 @@ static void take_ended(struct styro_facts *facts, const struct wire_ended *recor
   facts->running = true;
   facts->ended = true;
   facts->end = *record;
-  facts->finished = styro_now();
+  facts->finished = record->finished;
 }
 
 /*

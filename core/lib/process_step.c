@@ -200,6 +200,32 @@ static int fail_time(styro_error *err)
   return styro_fail(err, STYRO_EAGAIN, STYRO_STAGE_SUPERVISE, 0, "the time to wait went by; the sandbox still runs");
 }
 
+/*
+ * With no stream to move, no deadline to keep and nothing to pass on, only the end is news: records stay where they are
+ * until then, which saves a wake-up for each while the sandbox wants the processors.
+ */
+static bool only_the_end_matters(const struct styro_process *process)
+{
+  return process->pidfd >= 0 && !process->dead && process->in.fd < 0 && process->out.fd < 0 && process->err.fd < 0 &&
+         process->timer < 0 && process->agent <= 0 && !process->held;
+}
+
+int styro_process_news(const struct styro_process *process)
+{
+  return only_the_end_matters(process) ? process->pidfd : process->epoll;
+}
+
+/* A round that waits for the outcome: at most wait_ms; interrupted waits return early. */
+static int wait_round(struct styro_process *process, int wait_ms, styro_error *err)
+{
+  if (wait_ms != 0 && only_the_end_matters(process)) {
+    struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
+    poll(&end, 1, wait_ms);
+    wait_ms = 0;
+  }
+  return styro_process_round(process, wait_ms, err);
+}
+
 int styro_process_wait(styro_process *process, int wait_ms, styro_outcome *outcome, styro_error *err)
 {
   if (!process) {
@@ -212,7 +238,7 @@ int styro_process_wait(styro_process *process, int wait_ms, styro_outcome *outco
   int64_t deadline = deadline_of(wait_ms);
   for (;;) {
     int left = ms_left(deadline);
-    int rc = styro_process_round(process, left, err);
+    int rc = wait_round(process, left, err);
     if (rc < 0) {
       return rc;
     }

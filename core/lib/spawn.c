@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -213,12 +212,10 @@ static int spawn_vfork(const struct styro_launch *launch, struct styro_slot *slo
   memset(&child, 0, sizeof child);
   fill_child(launch, &child);
   child.slots = slots;
-  STYRO_CLEANUP_FD int gate = child.two_step ? eventfd(0, EFD_CLOEXEC) : -1;
   STYRO_CLEANUP_FD int caller = child.two_step && launch->caller_fd < 0 ? styro_pidfd_open(getpid()) : -1;
-  child.gate = gate;
   child.caller_fd = launch->caller_fd < 0 ? caller : launch->caller_fd;
-  if (child.two_step && (child.gate < 0 || child.caller_fd < 0)) {
-    return styro_fd_fail(err, errno, "the gate of the new process");
+  if (child.two_step && child.caller_fd < 0) {
+    return styro_fd_fail(err, errno, "a pidfd of the calling process");
   }
   start_blocked(&child);
   if (child.error == 0) {

@@ -18,6 +18,8 @@
 
 #define CHILD_STACK 8192
 #define FUTEX_WAIT_ 0
+#define FUTEX_WAKE_ 1
+#define LOOK_UP_MS 100 /* between two looks at a caller that may have been killed */
 #define CLONE_CHILD_CLEARTID_ 0x00200000ull
 
 static unsigned long text_length(const char *text)
@@ -81,17 +83,19 @@ static void map_path(char *out, int pid, const char *file)
   }
 }
 
-static int write_maps_of(struct styro_child *child, int pid)
+/* By the caller's side, beside the running child: what failed is left in *what, not in the child's answers. */
+static int write_maps_of(const struct styro_child *child, uint32_t *what)
 {
   char path[48];
-  map_path(path, pid, "/gid_map");
+  *what = WIRE_WHAT_MAP_GID;
+  map_path(path, child->pid, "/gid_map");
   int result = write_file(path, child->gid_map);
   if (result < 0) {
-    return fail(child, WIRE_WHAT_MAP_GID, result);
+    return result;
   }
-  map_path(path, pid, "/uid_map");
-  result = write_file(path, child->uid_map);
-  return result < 0 ? fail(child, WIRE_WHAT_MAP_UID, result) : 0;
+  *what = WIRE_WHAT_MAP_UID;
+  map_path(path, child->pid, "/uid_map");
+  return write_file(path, child->uid_map);
 }
 
 /*
@@ -142,19 +146,19 @@ static int place_slots(struct styro_child *child, int *helper_fd)
   return result < 0 ? fail(child, WIRE_WHAT_FDS, result) : 0;
 }
 
+/* All that the helper's exec needs and that no map stands in the way of. */
+static int prepare(struct styro_child *child)
+{
+  child->image_fd = child->helper_fd;
+  int result = child->capabilities ? raise_capabilities(child) : 0;
+  return result < 0 ? result : place_slots(child, &child->image_fd);
+}
+
 static int execute(struct styro_child *child)
 {
   static const char *const argv[] = {"styrolite-helper", NULL};
   static const char *const env[] = {NULL};
-  int helper_fd = child->helper_fd;
-  int result = child->capabilities ? raise_capabilities(child) : 0;
-  if (result >= 0) {
-    result = place_slots(child, &helper_fd);
-  }
-  if (result < 0) {
-    return 127;
-  }
-  long error = sys_call(SYS_execveat, helper_fd, sys_arg(""), sys_arg(argv), sys_arg(env), WIRE_AT_EMPTY_PATH, 0);
+  long error = sys_call(SYS_execveat, child->image_fd, sys_arg(""), sys_arg(argv), sys_arg(env), WIRE_AT_EMPTY_PATH, 0);
   fail(child, WIRE_WHAT_EXEC, error);
   return 127;
 }
@@ -162,21 +166,49 @@ static int execute(struct styro_child *child)
 static int single_main(void *argument)
 {
   struct styro_child *child = argument;
-  return write_own_maps(child) < 0 ? 127 : execute(child);
+  return write_own_maps(child) < 0 || prepare(child) < 0 ? 127 : execute(child);
+}
+
+/* A futex(2) on shared memory; `ms` 0: no limit. */
+static void wait_while(const int *word, int value, int ms)
+{
+  const int64_t limit[2] = {ms / 1000, ms % 1000 * 1000000};
+  sys_call(SYS_futex, sys_arg(word), FUTEX_WAIT_, value, ms ? sys_arg(limit) : 0, 0, 0);
+}
+
+static void set_and_wake(int *word, int value)
+{
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+  sys_call(SYS_futex, sys_arg(word), FUTEX_WAKE_, 1, 0, 0, 0);
+}
+
+static bool caller_is_gone(const struct styro_child *child)
+{
+  struct pollfd end = {child->gone_fd, POLLIN, 0};
+  const int64_t now[2] = {0, 0};
+  return sys_call(SYS_ppoll, sys_arg(&end), 1, sys_arg(now), 0, 8, 0) > 0;
 }
 
 /*
- * Two-step: the child waits, in its new namespaces, until its maps stand. It is an orphan in the caller's memory should
- * the caller be killed now: the caller's pidfd says so, whoever else holds a copy of either descriptor.
+ * Two-step: the child, in its new namespaces, makes itself ready and waits until its maps stand. It is an orphan in the
+ * caller's memory should the caller be killed now, and nobody would wake it: so it looks up every now and then.
  */
 static int waiting_main(void *argument)
 {
   struct styro_child *child = argument;
-  struct pollfd ends[2] = {{child->gate, POLLIN, 0}, {child->caller_fd, POLLIN, 0}};
-  while (!ends[0].revents && !ends[1].revents) {
-    sys_call(SYS_ppoll, sys_arg(ends), 2, 0, 0, 8, 0);
+  child->gone_fd = child->caller_fd;
+  if (child->gone_fd < child->top) {
+    child->gone_fd = sys_fcntl(child->caller_fd, F_DUPFD_CLOEXEC, child->top);
   }
-  return ends[0].revents && !child->refused ? execute(child) : 127;
+  int ready = child->gone_fd < 0 ? fail(child, WIRE_WHAT_FDS, child->gone_fd) : prepare(child);
+  int gate;
+  while ((gate = __atomic_load_n(&child->gate, __ATOMIC_ACQUIRE)) == STYRO_GATE_SHUT) {
+    wait_while(&child->gate, STYRO_GATE_SHUT, LOOK_UP_MS);
+    if (child->gate == STYRO_GATE_SHUT && caller_is_gone(child)) {
+      return 127;
+    }
+  }
+  return gate == STYRO_GATE_OPEN && ready >= 0 ? execute(child) : 127;
 }
 
 /*
@@ -185,12 +217,15 @@ static int waiting_main(void *argument)
  */
 static void let_go(struct styro_child *child)
 {
-  uint64_t one = 1;
-  child->refused = write_maps_of(child, child->pid) < 0;
-  sys_write(child->gate, &one, sizeof one);
+  uint32_t what;
   int alive;
+  int result = write_maps_of(child, &what);
+  set_and_wake(&child->gate, result < 0 ? STYRO_GATE_REFUSED : STYRO_GATE_OPEN);
   while ((alive = __atomic_load_n(&child->alive, __ATOMIC_ACQUIRE)) != 0) {
-    sys_call(SYS_futex, sys_arg(&child->alive), FUTEX_WAIT_, alive, 0, 0, 0);
+    wait_while(&child->alive, alive, 0);
+  }
+  if (result < 0) {
+    fail(child, what, result);
   }
 }
 
@@ -202,7 +237,7 @@ void styro_child_start(struct styro_child *child)
                                  .exit_signal = SIGCHLD,
                                  .stack = (uint64_t)(uintptr_t)stack,
                                  .stack_size = sizeof stack};
-  child->refused = false;
+  child->gate = STYRO_GATE_SHUT;
   child->alive = 1;
   if (child->two_step) {
     args.flags |= CLONE_CHILD_CLEARTID_;

@@ -15,6 +15,8 @@ struct styro_slot {
 
 #define STYRO_MAP_TEXT 40
 
+enum styro_gate { STYRO_GATE_SHUT = 0, STYRO_GATE_OPEN, STYRO_GATE_REFUSED };
+
 struct styro_child {
   uint64_t clone_flags;  /* CLONE_NEW* */
   uint64_t capabilities; /* to be ambient across the helper's exec: what its steps and the payload's sets need */
@@ -25,10 +27,12 @@ struct styro_child {
   struct styro_slot *slots;
   unsigned slots_n;
   int top;       /* first number above all `to` */
-  int gate;      /* two-step: eventfd, written when the maps stand */
   int caller_fd; /* two-step: the caller's pidfd, so that a child whose caller was killed does not wait for ever */
-  bool refused;  /* two-step: the maps could not be written */
+  int gate;      /* two-step, futex: enum styro_gate */
   int alive;     /* two-step, futex: 0 once the child has left this memory by exec or exit */
+  /* the child's own */
+  int image_fd; /* the helper, out of the way of all slots */
+  int gone_fd;  /* caller_fd, out of the way of all slots */
   /* answers */
   int pid;
   int pidfd;

@@ -96,6 +96,7 @@ struct wire_ended {
   struct wire_record head;
   int32_t wait_status;
   uint32_t reserved;
+  int64_t finished; /* CLOCK_MONOTONIC, when the payload's end was seen */
   int64_t user;
   int64_t system;
   int64_t max_rss; /* bytes */

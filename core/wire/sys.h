@@ -124,6 +124,46 @@ static inline long sys_readlinkat(int dir, const char *path, char *out, unsigned
   return sys_call(SYS_readlinkat, dir, sys_arg(path), sys_arg(out), (long)size, 0, 0);
 }
 
+/* fstatat(2); the kernel's struct stat is the C library's on 64-bit machines. */
+struct stat;
+static inline int sys_fstatat(int dir, const char *path, struct stat *out, int flags)
+{
+  return (int)sys_call(SYS_newfstatat, dir, sys_arg(path), sys_arg(out), flags, 0, 0);
+}
+
+static inline int sys_fstat(int fd, struct stat *out)
+{
+  return (int)sys_call(SYS_fstat, fd, sys_arg(out), 0, 0, 0, 0);
+}
+
+struct statfs;
+static inline int sys_fstatfs(int fd, struct statfs *out)
+{
+  return (int)sys_call(SYS_fstatfs, fd, sys_arg(out), 0, 0, 0, 0);
+}
+
+/* -4095 to -1: a negative errno. */
+static inline long sys_mmap(unsigned long len, int protection, int flags, int fd)
+{
+  return sys_call(SYS_mmap, 0, (long)len, protection, flags, fd, 0);
+}
+
+static inline int sys_munmap(const void *at, unsigned long len)
+{
+  return (int)sys_call(SYS_munmap, sys_arg(at), (long)len, 0, 0, 0, 0);
+}
+
+static inline int sys_madvise(const void *at, unsigned long len, int advice)
+{
+  return (int)sys_call(SYS_madvise, sys_arg(at), (long)len, advice, 0, 0, 0);
+}
+
+/* prlimit(2) of the calling process: soft and hard limit; either pointer may be NULL. */
+static inline int sys_rlimit(int resource, const uint64_t new_limit[2], uint64_t old_limit[2])
+{
+  return (int)sys_call(SYS_prlimit64, 0, resource, sys_arg(new_limit), sys_arg(old_limit), 0, 0);
+}
+
 static inline int sys_open_tree(int dir, const char *path, unsigned flags)
 {
   return (int)sys_call(SYS_NR_open_tree, dir, sys_arg(path), (long)flags, 0, 0, 0);

@@ -137,7 +137,7 @@ START_TEST(records_have_fixed_layouts)
 {
   ck_assert_uint_eq(sizeof(struct wire_record), 16);
   ck_assert_uint_eq(sizeof(struct wire_running), 16 + 5 * 8 + 8);
-  ck_assert_uint_eq(sizeof(struct wire_ended), 16 + 8 + 9 * 8);
+  ck_assert_uint_eq(sizeof(struct wire_ended), 16 + 8 + 10 * 8);
   ck_assert_uint_eq(sizeof(struct wire_passed_pid), 24);
   ck_assert_uint_eq(sizeof(struct wire_failed), 16 + WIRE_COMPONENT);
   ck_assert_uint_le(sizeof(struct wire_failed), WIRE_STATUS_MAX);
