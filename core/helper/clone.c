@@ -107,7 +107,7 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
     status_verdict(h, WIRE_STATUS_SETUP_FAILED, -result);
     sys_call(SYS_kill, pid, SIGKILL, 0, 0, 0, 0);
     /* The cause before the pidfd, by which the library sees the child's end: else that would look like the cause. */
-    status_failed_from_verdict(h);
+    status_send_failed(h->run);
     status_pidfd(h, pidfd, pid);
     sys_exit(125);
   }

@@ -30,7 +30,7 @@ struct helper {
   int mask;             /* tmpfs with the two mask objects, -1 until needed */
   int proc;             /* mount of the new proc, -1 until there */
   int userns_limit;     /* /proc/sys/user/max_user_namespaces, opened while it could be written */
-  int payload_pid;      /* in init: the payload */
+  int leaving;          /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
   char parent[256];     /* where directories were attached last: neighbours are attached by name in it */
   int parent_fd;        /* its descriptor, -1: none */
   uint64_t nofile_soft; /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
@@ -42,7 +42,7 @@ struct helper {
 /* main.c */
 _Noreturn void helper_main(void);
 int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t number);
-void helper_drop_plan(struct helper *h);
+void helper_drop_plan(void);
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);
@@ -53,10 +53,10 @@ int sources_open(struct helper *h);
 /* status.c */
 _Noreturn void status_die(struct helper *h, uint16_t type, int error);
 void status_verdict(struct helper *h, uint32_t type, int error);
-void status_fill_running(const struct helper *h, struct wire_running *out);
+void status_send_failed(const struct wire_run *run);
+void status_fill_running(const struct wire_run *run, struct wire_running *out);
 void status_send(const struct wire_record *record);
 int status_pidfd(struct helper *h, int pidfd, int pid);
-int status_failed_from_verdict(struct helper *h);
 
 /* tree.c: places below the new root */
 int tree_open(struct helper *h, const char *path, bool directory);              /* O_PATH fd or -errno */

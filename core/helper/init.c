@@ -1,9 +1,10 @@
 /*
- * The sandbox's init: PID 1, undumpable before it starts the payload by vfork from its own memory, then without any
- * capability and behind a filter of its own. It reaps, keeps the deadline, watches the caller's pidfd, and reports.
- * Signals from inside are read from a signalfd and never forwarded.
+ * The sandbox's init: PID 1, undumpable before the payload's process starts in its memory, and at once without any
+ * capability and behind a filter of its own, while that process still sets itself up. It keeps the deadline and watches
+ * the caller's pidfd from the first moment on, reaps, and reports. Signals from inside are never forwarded.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -21,6 +22,9 @@
 
 #define PAYLOAD_STACK 16384
 #define STACK_DEPTH 65536 /* released below the current page; the kernel's initial stack mapping is twice that */
+#define FD_LEFT WIRE_FD_FIRST_FREE /* init's number for the pipe that ends when the payload's process left */
+#define CLONE_CHILD_CLEARTID_ 0x00200000ull
+#define MSG_DONTWAIT_ 0x40
 #define SFD_CLOEXEC_ 02000000
 #define SFD_NONBLOCK_ 04000
 
@@ -30,17 +34,22 @@
 #define INIT_ARCH AUDIT_ARCH_AARCH64
 #endif
 
+/* Init's own view: the helper's state belongs to the payload's process from the clone on. */
 struct supervision {
-  int signals;      /* signalfd */
+  struct wire_run *run; /* NULL once the payload has left this memory */
+  int signals;          /* signalfd */
   int payload;      /* pid */
   int64_t deadline; /* CLOCK_MONOTONIC of the next thing to do, 0: none */
   int64_t grace;    /* between SIGTERM and SIGKILL */
   int64_t ended;    /* CLOCK_MONOTONIC of the payload's end */
   bool warned;      /* SIGTERM went out */
+  bool alone;       /* the channel's other end is gone, and this sandbox goes on without it */
+  uint32_t step;    /* number of the step that started the payload's process */
   uint32_t cause;   /* enum wire_cause */
 };
 
 static char payload_stack[PAYLOAD_STACK] __attribute__((aligned(4096)));
+static int payload_inside; /* 0 once the payload's process left this memory, by exec or exit (clear_child_tid) */
 
 static int payload_main(void *argument)
 {
@@ -50,11 +59,24 @@ static int payload_main(void *argument)
   status_die(h, h->step->code == WIRE_STEP_EXEC ? WIRE_STATUS_EXEC_FAILED : WIRE_STATUS_SETUP_FAILED, -result);
 }
 
-static int start_payload(struct helper *h)
+/*
+ * By a clone that shares this memory, because a copy would cost more. Not by vfork: exec may block for as long as somebody
+ * holds a lease on the file, and init would keep neither deadline nor caller. The pipe's end tells when it left.
+ */
+static int start_payload(struct helper *h, int *left)
 {
+  int ends[2];
   struct wire_clone_args args;
   memset(&args, 0, sizeof args);
-  args.flags = WIRE_CLONE_VM | WIRE_CLONE_VFORK;
+  int result = (int)sys_call(SYS_pipe2, sys_arg(ends), O_CLOEXEC, 0, 0, 0, 0);
+  if (result < 0) {
+    return result;
+  }
+  *left = ends[0];
+  h->leaving = ends[1];
+  payload_inside = 1;
+  args.flags = WIRE_CLONE_VM | CLONE_CHILD_CLEARTID_;
+  args.child_tid = (uint64_t)(uintptr_t)&payload_inside;
   args.exit_signal = SIGCHLD;
   args.stack = (uint64_t)(uintptr_t)payload_stack;
   args.stack_size = sizeof payload_stack;
@@ -78,6 +100,9 @@ static int load_own_filter(void)
       ALLOW(SYS_recvfrom),
       ALLOW(SYS_getrusage),
       ALLOW(SYS_clock_gettime),
+      ALLOW(SYS_munmap),
+      ALLOW(SYS_madvise),
+      ALLOW(SYS_close),
       ALLOW(SYS_exit_group),
       ALLOW(SYS_restart_syscall),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -98,22 +123,25 @@ static int drop_everything(void)
   return result < 0 ? result : load_own_filter();
 }
 
-/* Stdio would hold the caller's pipes open, the sources would hold host objects: all go, and the plan with them. */
-static int close_everything(struct helper *h)
+/* Stdio would hold the caller's pipes open, the sources would hold host objects: all go, from this process's table. */
+static int close_everything(int left)
 {
   uint64_t all = ~0ull;
-  if (sys_close_range(0, WIRE_FD_STATUS - 1) < 0 || sys_close_range(WIRE_FD_FIRST_FREE, ~0u) < 0) {
+  int result = left == FD_LEFT ? left : sys_dup3(left, FD_LEFT, O_CLOEXEC);
+  if (result < 0 || sys_close_range(0, WIRE_FD_STATUS - 1) < 0 || sys_close_range(FD_LEFT + 1, ~0u) < 0) {
     return -1;
   }
-  helper_drop_plan(h);
   return (int)sys_call(SYS_signalfd4, -1, sys_arg(&all), sizeof all, SFD_CLOEXEC_ | SFD_NONBLOCK_, 0, 0);
 }
 
-/* What set-up touched and supervision does not need: the payload's stack, and the main stack's depth. */
-static void release_memory(void)
+/* What set-up touched and supervision does not need: the blocks, the payload's stack, and the main stack's depth. */
+static void release_memory(struct supervision *s)
 {
   char here;
   uintptr_t page = (uintptr_t)&here & ~(uintptr_t)4095;
+  sys_munmap(s->run, s->run->total);
+  s->run = NULL;
+  helper_drop_plan();
   sys_madvise(payload_stack, sizeof payload_stack, MADV_DONTNEED);
   sys_madvise((void *)(page - STACK_DEPTH - 4096), STACK_DEPTH, MADV_DONTNEED);
 }
@@ -152,11 +180,40 @@ static void kill_all(void)
   sys_call(SYS_kill, -1, SIGKILL, 0, 0, 0, 0);
 }
 
+/*
+ * The payload's process left this memory. Either it left a failure, or was killed before it came to its exec, and not by
+ * a word of ours: both are the set-up's, and the end. Or it runs.
+ */
+static void take_leave(struct supervision *s)
+{
+  struct wire_running running;
+  struct wire_verdict *verdict = &s->run->verdict;
+  if (__atomic_load_n(&payload_inside, __ATOMIC_ACQUIRE)) {
+    sys_exit(1);
+  }
+  if (verdict->state == WIRE_STATUS_NONE && !verdict->stamps[WIRE_STAMP_IDENTITY] && s->cause == WIRE_CAUSE_PAYLOAD) {
+    verdict->state = WIRE_STATUS_SETUP_FAILED;
+    verdict->what = WIRE_WHAT_KILLED;
+    verdict->step = s->step;
+  }
+  if (verdict->state != WIRE_STATUS_NONE) {
+    status_send_failed(s->run);
+    sys_exit(125);
+  }
+  status_fill_running(s->run, &running);
+  release_memory(s);
+  sys_close(FD_LEFT);
+  status_send(&running.head);
+}
+
 /* The payload is gone: so is the sandbox. What still runs is killed and reaped, so that the figures are whole. */
 static _Noreturn void finish(struct supervision *s, int status)
 {
   int ignored;
   s->ended = sys_now();
+  if (s->run) {
+    take_leave(s);
+  }
   do {
     kill_all();
   } while (sys_call(SYS_wait4, -1, sys_arg(&ignored), 0, 0, 0, 0) > 0);
@@ -185,11 +242,11 @@ static void drain_signals(int fd)
   }
 }
 
-/* The deadline passed: SIGTERM once where a grace was asked for, then the end of the tree. */
+/* The deadline passed: SIGTERM once where a grace was asked for and a payload runs, then the end of the tree. */
 static void expire(struct supervision *s)
 {
   s->cause = WIRE_CAUSE_WALL;
-  if (s->grace > 0 && !s->warned) {
+  if (s->grace > 0 && !s->warned && !s->run) {
     s->warned = true;
     s->deadline += s->grace;
     sys_call(SYS_kill, s->payload, SIGTERM, 0, 0, 0, 0);
@@ -199,11 +256,11 @@ static void expire(struct supervision *s)
   kill_all();
 }
 
-/* False: the channel's other end is gone, and this sandbox is to go on without it. */
+/* False: the channel's other end is gone. */
 static bool obey(struct supervision *s, bool caller)
 {
   struct wire_record record;
-  long n = sys_call(SYS_recvfrom, WIRE_FD_STATUS, sys_arg(&record), sizeof record, 0x40 /* MSG_DONTWAIT */, 0, 0);
+  long n = sys_call(SYS_recvfrom, WIRE_FD_STATUS, sys_arg(&record), sizeof record, MSG_DONTWAIT_, 0, 0);
   if (n == 0 && caller) {
     kill_all(); /* the caller let go of the sandbox */
     s->cause = WIRE_CAUSE_CALLER;
@@ -213,28 +270,52 @@ static bool obey(struct supervision *s, bool caller)
   return n != 0;
 }
 
+enum { SIGNALS, CALLER, STATUS, LEFT, WATCHED };
+
+/* What the caller asks for waits until a payload runs: before, a signal would look like a failure of the set-up. */
+static void choose(const struct supervision *s, bool caller, struct pollfd fds[WATCHED])
+{
+  fds[CALLER].fd = caller ? WIRE_FD_CALLER : -1;
+  fds[LEFT].fd = s->run ? FD_LEFT : -1;
+  fds[STATUS].fd = s->run || s->alone ? -1 : WIRE_FD_STATUS;
+}
+
+/* True: something is ready. False: the deadline passed, or a signal came between. */
+static bool wait_for(const struct supervision *s, struct pollfd fds[WATCHED])
+{
+  int64_t left = s->deadline ? s->deadline - sys_now() : 0;
+  const int64_t limit[2] = {left / 1000000000, left % 1000000000};
+  if (s->deadline && left <= 0) {
+    return false;
+  }
+  return sys_call(SYS_ppoll, sys_arg(fds), WATCHED, s->deadline ? sys_arg(limit) : 0, 0, 8, 0) > 0;
+}
+
 static _Noreturn void watch(struct supervision *s, bool caller)
 {
-  struct pollfd fds[3] = {{s->signals, POLLIN, 0}, {WIRE_FD_STATUS, POLLIN, 0}, {WIRE_FD_CALLER, POLLIN, 0}};
+  struct pollfd fds[WATCHED];
+  for (int i = 0; i < WATCHED; i++) {
+    fds[i] = (struct pollfd){s->signals, POLLIN, 0};
+  }
   for (;;) {
-    int64_t left = s->deadline ? s->deadline - sys_now() : 0;
-    struct {
-      int64_t seconds;
-      int64_t nanoseconds;
-    } wait = {left / 1000000000, left % 1000000000};
-    if (s->deadline && left <= 0) {
-      expire(s);
+    choose(s, caller, fds);
+    if (!wait_for(s, fds)) {
+      if (s->deadline && sys_now() >= s->deadline) {
+        expire(s);
+      }
       continue;
     }
-    sys_call(SYS_ppoll, sys_arg(fds), caller ? 3 : 2, s->deadline ? sys_arg(&wait) : 0, 0, 8, 0);
-    if (fds[1].revents && !obey(s, caller)) {
-      fds[1].fd = -1;
-    }
-    if (caller && fds[2].revents) {
+    if (fds[CALLER].revents) {
       sys_exit(1); /* with PID 1 the kernel ends every process of the namespace */
     }
+    if (fds[LEFT].revents) {
+      take_leave(s);
+    }
+    if (fds[STATUS].revents && !obey(s, caller)) {
+      s->alone = true;
+    }
     reap(s);
-    if (fds[0].revents) {
+    if (fds[SIGNALS].revents) {
       drain_signals(s->signals);
       reap(s); /* whose signal came after the first look and is drained by now */
     }
@@ -251,6 +332,7 @@ static bool caller_is_gone(void)
 int step_init(struct helper *h, const struct wire_step *step)
 {
   struct supervision s;
+  int left = -1;
   memset(&s, 0, sizeof s);
   bool caller = h->run->flags & WIRE_RUN_WATCH_CALLER;
   (void)step;
@@ -262,31 +344,18 @@ int step_init(struct helper *h, const struct wire_step *step)
   if (caller && caller_is_gone()) {
     sys_exit(1); /* before anything of the payload ran */
   }
+  s.run = h->run;
+  s.step = h->number;
+  s.grace = h->run->grace;
+  s.deadline = h->run->timeout ? h->run->spawned + h->run->timeout : 0;
   h->what = WIRE_WHAT_FORK;
-  s.payload = start_payload(h);
-  h->payload = false;
+  s.payload = start_payload(h, &left);
   if (s.payload < 0) {
     return s.payload;
   }
-  if (status_failed_from_verdict(h)) {
-    sys_exit(125);
-  }
-  /* Ended before it came to its exec, and not by a word of its own: that is a failure of the set-up, not the payload's. */
-  if (!h->run->verdict.stamps[WIRE_STAMP_IDENTITY]) {
-    h->what = WIRE_WHAT_KILLED;
-    status_die(h, WIRE_STATUS_SETUP_FAILED, 0);
-  }
-  struct wire_running running;
-  status_fill_running(h, &running);
-  s.grace = h->run->grace;
-  s.deadline = h->run->timeout ? h->run->spawned + h->run->timeout : 0;
-  h->what = WIRE_WHAT_SUPERVISE;
-  s.signals = close_everything(h);
-  sys_munmap(h->run, h->run->total);
-  release_memory();
+  s.signals = close_everything(left);
   if (s.signals < 0 || drop_everything() < 0) {
     sys_exit(1);
   }
-  status_send(&running.head); /* last: one wake-up of the caller less where the payload has ended by now */
   watch(&s, caller);
 }

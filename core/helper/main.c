@@ -118,15 +118,15 @@ static const void *take_plan(uint64_t len)
   return sys_call(SYS_pread64, WIRE_FD_PLAN, sys_arg(plan_space), (long)len, 0, 0, 0) == (long)len ? plan_space : NULL;
 }
 
-/* What init does not need any more. */
-void helper_drop_plan(struct helper *h)
+/* By init, which does not need it any more. */
+void helper_drop_plan(void)
 {
-  if ((const void *)h->plan == plan_space) {
+  const struct wire_plan *plan = state.plan;
+  if ((const void *)plan == plan_space) {
     sys_madvise(plan_space, sizeof plan_space, MADV_DONTNEED);
   } else {
-    sys_munmap(h->plan, h->plan->total);
+    sys_munmap(plan, plan->total);
   }
-  h->plan = NULL;
 }
 
 /* Without a run block there is nobody to report to but the status channel. */
@@ -204,7 +204,7 @@ _Noreturn void helper_main(void)
 {
   struct helper *h = &state;
   int64_t start = sys_now();
-  h->root = h->mask = h->proc = h->userns_limit = h->parent_fd = -1;
+  h->root = h->mask = h->proc = h->userns_limit = h->parent_fd = h->leaving = -1;
   signals_reset();
   take_blocks(h);
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;

@@ -73,8 +73,8 @@ static int place_fds(struct helper *h)
   for (uint32_t i = 0; i < h->run->fds_n; i++) {
     base = entries[i].target >= base ? entries[i].target + 1 : base;
   }
-  /* Kept open until exec: the library takes the end of the status channel for "executed". */
-  int result = sys_fcntl(WIRE_FD_STATUS, F_DUPFD_CLOEXEC, base);
+  /* Kept open until exec: the library takes the end of the status channel for "executed", init that of its pipe. */
+  int result = sys_fcntl(h->leaving < 0 ? WIRE_FD_STATUS : h->leaving, F_DUPFD_CLOEXEC, base);
   h->fds_placed = true;
   for (uint32_t i = 0; result >= 0 && i < h->run->fds_n; i++) {
     result = entries[i].at = sys_fcntl(entries[i].at, F_DUPFD_CLOEXEC, base);

@@ -34,9 +34,9 @@ void status_verdict(struct helper *h, uint32_t type, int error)
   __atomic_store_n(&verdict->state, type, __ATOMIC_RELEASE);
 }
 
-static void send_failed(struct helper *h)
+void status_send_failed(const struct wire_run *run)
 {
-  const struct wire_verdict *verdict = &h->run->verdict;
+  const struct wire_verdict *verdict = &run->verdict;
   struct wire_failed record;
   memset(&record, 0, sizeof record);
   record.head.type = (uint16_t)verdict->state;
@@ -52,31 +52,21 @@ _Noreturn void status_die(struct helper *h, uint16_t type, int error)
 {
   status_verdict(h, type, error);
   if (!h->payload && !h->fds_placed) {
-    send_failed(h);
+    status_send_failed(h->run);
   }
   sys_exit(125);
 }
 
-/* In init, after the payload's process returned the memory: 1 when it left a failure, which is then sent. */
-int status_failed_from_verdict(struct helper *h)
-{
-  if (__atomic_load_n(&h->run->verdict.state, __ATOMIC_ACQUIRE) == WIRE_STATUS_NONE) {
-    return 0;
-  }
-  send_failed(h);
-  return 1;
-}
-
-void status_fill_running(const struct helper *h, struct wire_running *out)
+void status_fill_running(const struct wire_run *run, struct wire_running *out)
 {
   memset(out, 0, sizeof *out);
   out->head.type = WIRE_STATUS_RUNNING;
   out->head.size = sizeof *out;
   for (int i = 0; i < WIRE_STAMP_COUNT; i++) {
-    out->stamps[i] = h->run->verdict.stamps[i];
+    out->stamps[i] = run->verdict.stamps[i];
   }
   out->stamps[WIRE_STAMP_COUNT] = sys_now();
-  out->skipped = h->run->verdict.skipped;
+  out->skipped = run->verdict.skipped;
 }
 
 /* Hands the first process's pidfd to the library (helper mode): without it nobody could end the sandbox. */

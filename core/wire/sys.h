@@ -209,11 +209,12 @@ static inline long sys_getpid(void)
   return sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+/* A filter may refuse even this: then by a fault, which ends the first process of a namespace as well. */
 static inline _Noreturn void sys_exit(int code)
 {
-  for (;;) {
-    sys_call(SYS_exit_group, code, 0, 0, 0, 0, 0);
-  }
+  sys_call(SYS_exit_group, code, 0, 0, 0, 0, 0);
+  sys_call(SYS_exit, code, 0, 0, 0, 0, 0);
+  __builtin_trap();
 }
 
 /* Nanoseconds of CLOCK_MONOTONIC. */

@@ -1,0 +1,106 @@
+"""The sandbox's init while the payload still sets itself up: it keeps the deadline and watches its caller from the start."""
+
+import contextlib
+import subprocess
+import sys
+
+import pytest
+
+from harness import wait_gone
+
+EXIT_REFUSED = {"seccomp": {"bpf": [[0x20, 0, 0, 0], [0x15, 1, 0, 231], [0x15, 0, 1, 60], [6, 0, 0, 0x50001], [6, 0, 0, 0x7FFF0000]]}}
+ALL_REFUSED = {"seccomp": {"bpf": [[6, 0, 0, 0x50001]]}}
+
+
+# Holds a lease on a file: whoever executes it waits (fcntl(2), "Leases"). Says so when somebody does; ends with its stdin.
+HOLDER = """
+import fcntl, os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+signal.sigwait([signal.SIGIO])
+print("wanted", flush=True)
+sys.stdin.read()
+"""
+
+
+class Lease:
+    """Its file is executed by nobody until release()."""
+
+    def __init__(self, holder):
+        self.holder = holder
+
+    def read(self):
+        return self.holder.stdout.readline()
+
+    def release(self):
+        self.holder.stdin.close()
+
+
+@contextlib.contextmanager
+def leased(program):
+    """In a process of its own: the signal would end a thread of the test runner that does not expect it."""
+    words = [sys.executable, "-c", HOLDER, str(program)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            lease = Lease(holder)
+            assert lease.read() == "held\n"
+            yield lease
+        finally:
+            holder.kill()
+
+
+@pytest.fixture
+def program(host):
+    return host / "tool"
+
+
+def test_the_deadline_holds_while_exec_is_held_up(box, program):
+    with leased(program):
+        done = box.run([program], {"timeout": "400ms", "paths": {str(program.parent): "ro"}})
+    assert (done.code, done.reason, done.outcome["detail"], done.out) == (124, "timed_out", "wall", b""), done
+
+
+def test_a_grace_is_for_who_runs(box, program):
+    """Nobody is there yet who could use it."""
+    request = {"timeout": {"wall": "300ms", "grace": "60s"}, "paths": {str(program.parent): "ro"}}
+    with leased(program):
+        done = box.run([program], request)
+    assert (done.reason, done.outcome["detail"]) == ("timed_out", "wall"), done
+
+
+def test_the_caller_is_watched_while_exec_is_held_up(box, program):
+    with leased(program) as lease:
+        with box.start([program], {"paths": {str(program.parent): "ro"}}) as run:
+            assert lease.read() == "wanted\n"
+            fds = run.pidfds()
+            assert len(fds) >= 2  # init and the payload's process
+            run.process.kill()
+            assert wait_gone(fds)
+
+
+def test_what_comes_before_exec_is_delivered_after_it(box, program):
+    """A signal for the payload waits until there is one: it is no failure of the set-up."""
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    with leased(program) as lease:
+        with box.start([program], {"paths": {str(program.parent): "ro"}}) as run:
+            assert lease.read() == "wanted\n"
+            run.process.terminate()
+            lease.release()
+            assert run.process.wait(60) == 143
+            assert (run.outcome["reason"], run.outcome["signal"]) == ("signaled", "SIGTERM")
+
+
+@pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
+def test_a_filter_that_forbids_to_end(box, init):
+    """The process that may neither execute nor exit ends all the same, and says why."""
+    done = box.run(["true"], {"init": init, "security": ALL_REFUSED, "timeout": "60s"})
+    assert (done.code, done.reason) == (126, "exec_failed"), done
+    assert done.error["errno_name"] == "EPERM"
+
+
+def test_a_payload_that_may_not_exit(box):
+    """It runs, and ends by its runtime's last resort or by the deadline; nothing is left."""
+    done = box.run(["/bin/sh", "-c", "echo ran"], {"security": EXIT_REFUSED, "timeout": "2s"})
+    assert done.out == b"ran\n" and done.reason in ("signaled", "timed_out"), done
