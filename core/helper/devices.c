@@ -36,15 +36,13 @@ static int place_device(struct helper *h, int dev, int index)
 
 static int attach_below(struct helper *h, int dev, const char *name, int mount)
 {
+  h->component = name;
   if (mount < 0) {
+    h->what = WIRE_WHAT_STEP;
     return mount;
   }
-  h->what = WIRE_WHAT_CREATE;
-  int result = sys_mkdirat(dev, name, 0755);
-  if (result >= 0) {
-    h->what = WIRE_WHAT_ATTACH;
-    result = sys_move_mount(mount, dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
-  }
+  h->what = WIRE_WHAT_ATTACH;
+  int result = sys_move_mount(mount, dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
   sys_close(mount);
   return result;
 }
@@ -70,42 +68,50 @@ static int mount_devpts(void)
   return result;
 }
 
-static int fill_dev(struct helper *h, int dev, uint64_t shm_size)
+static int fill_dev(struct helper *h, int dev)
 {
+  static const char *const directories[] = {"pts", "shm"};
   int result = 0;
   for (int i = 0; result >= 0 && i < DEVICE_COUNT; i++) {
     result = place_device(h, dev, i);
   }
+  h->what = WIRE_WHAT_CREATE;
   for (unsigned i = 0; result >= 0 && i < sizeof device_links / sizeof device_links[0]; i++) {
     h->component = device_links[i].name;
-    h->what = WIRE_WHAT_CREATE;
     result = sys_symlinkat(device_links[i].text, dev, device_links[i].name);
   }
-  if (result >= 0) {
-    h->component = "pts";
-    h->what = WIRE_WHAT_STEP;
-    result = attach_below(h, dev, "pts", mount_devpts());
+  for (unsigned i = 0; result >= 0 && i < sizeof directories / sizeof directories[0]; i++) {
+    h->component = directories[i];
+    result = sys_mkdirat(dev, directories[i], 0755);
   }
-  if (result >= 0) {
-    h->component = "shm";
-    h->what = WIRE_WHAT_STEP;
-    result = attach_below(
-        h, dev, "shm",
-        tree_tmpfs(shm_size, 01777, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC));
-  }
+  h->component = NULL;
   return result;
 }
 
-/* mount_setattr(2) takes a mount that is detached or attached for good, none inside a detached tree. */
+/*
+ * The tmpfs and the devices on it: read-only, so that nobody changes times or modes of the host's nodes (writing to a
+ * device is no matter of its mount). mount_setattr(2) takes a mount that is detached or attached for good, none inside a
+ * detached tree.
+ */
 static int seal_dev(struct helper *h, int dev)
 {
-  static const struct wire_mount_attr all = {.attr_set = WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC,
+  static const struct wire_mount_attr all = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                         WIRE_MOUNT_ATTR_NOEXEC,
                                              .propagation = WIRE_MS_PRIVATE};
-  static const struct wire_mount_attr top = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};
-  h->component = NULL;
   h->what = WIRE_WHAT_FLAGS;
-  int result = sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH | WIRE_AT_RECURSIVE, &all);
-  return result < 0 ? result : sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH, &top);
+  return sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH | WIRE_AT_RECURSIVE, &all);
+}
+
+/* What stays writable, over what is sealed. */
+static int add_writable(struct helper *h, int dev, uint64_t shm_size)
+{
+  uint64_t flags = WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC;
+  int result = attach_below(h, dev, "pts", mount_devpts());
+  if (result >= 0) {
+    result = attach_below(h, dev, "shm", tree_tmpfs(shm_size, 01777, flags, true));
+  }
+  h->component = result < 0 ? h->component : NULL;
+  return result;
 }
 
 /* Filled and sealed while detached where the kernel can attach to that, else in its place (Linux before 6.15). */
@@ -114,17 +120,20 @@ static int build_dev(struct helper *h, const struct wire_step *step, int dev)
   bool detached = h->run->kernel & WIRE_KERNEL_DETACHED;
   int result = detached ? 0 : tree_mount(h, step, dev);
   if (result >= 0) {
-    result = fill_dev(h, dev, ((const struct wire_step_place *)(const void *)step)->size);
+    result = fill_dev(h, dev);
   }
   if (result >= 0) {
     result = seal_dev(h, dev);
+  }
+  if (result >= 0) {
+    result = add_writable(h, dev, ((const struct wire_step_place *)(const void *)step)->size);
   }
   return result >= 0 && detached ? tree_mount(h, step, dev) : result;
 }
 
 int step_dev(struct helper *h, const struct wire_step *step)
 {
-  int dev = tree_tmpfs(65536, 0755, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
+  int dev = tree_tmpfs(65536, 0755, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC, false);
   if (dev < 0) {
     return dev;
   }

@@ -64,8 +64,8 @@ int tree_make(struct helper *h, const char *path, bool directory);              
 int tree_place(struct helper *h, const struct wire_step *step, bool directory); /* by the step's target and flags */
 int tree_attach(struct helper *h, int mount, int place);
 int tree_mount(struct helper *h, const struct wire_step *step, int mount); /* a directory, at the step's target */
-int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes);         /* a detached tmpfs, or -errno */
-int tree_is_directory(int fd);                                             /* 1, 0 or -errno */
+/* A detached tmpfs, or -errno. writable: the payload will write there, so its inodes are bounded as well. */
+int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes, bool writable);
 #define TREE_SKIP 4096 /* no errno; tree_place(): absent, and the step says that this is fine */
 
 /* the steps, one verb each */

@@ -38,14 +38,14 @@
 struct supervision {
   struct wire_run *run; /* NULL once the payload has left this memory */
   int signals;          /* signalfd */
-  int payload;      /* pid */
-  int64_t deadline; /* CLOCK_MONOTONIC of the next thing to do, 0: none */
-  int64_t grace;    /* between SIGTERM and SIGKILL */
-  int64_t ended;    /* CLOCK_MONOTONIC of the payload's end */
-  bool warned;      /* SIGTERM went out */
-  bool alone;       /* the channel's other end is gone, and this sandbox goes on without it */
-  uint32_t step;    /* number of the step that started the payload's process */
-  uint32_t cause;   /* enum wire_cause */
+  int payload;          /* pid */
+  int64_t deadline;     /* CLOCK_MONOTONIC of the next thing to do, 0: none */
+  int64_t grace;        /* between SIGTERM and SIGKILL */
+  int64_t ended;        /* CLOCK_MONOTONIC of the payload's end */
+  bool warned;          /* SIGTERM went out */
+  bool alone;           /* the channel's other end is gone, and this sandbox goes on without it */
+  uint32_t step;        /* number of the step that started the payload's process */
+  uint32_t cause;       /* enum wire_cause */
 };
 
 static char payload_stack[PAYLOAD_STACK] __attribute__((aligned(4096)));

@@ -120,7 +120,12 @@ static int put_file(struct helper *h, const struct wire_step *step, int mount)
 /* Attaches the step's source with these flags; the descriptor is spent. */
 static int bind_source(struct helper *h, const struct wire_step *step, uint64_t attributes)
 {
-  bool directory = tree_is_directory(h->fd) == 1;
+  struct stat st;
+  h->what = WIRE_WHAT_SOURCE_TYPE;
+  if (sys_fstat(h->fd, &st) < 0 || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+    return -ENODEV;
+  }
+  bool directory = S_ISDIR(st.st_mode);
   int result = set_attributes(h, h->fd, attributes);
   if (result >= 0) {
     result = directory ? tree_mount(h, step, h->fd) : put_file(h, step, h->fd);
@@ -183,7 +188,7 @@ int step_tmpfs(struct helper *h, const struct wire_step *step)
     sys_close(place);
   }
   h->what = WIRE_WHAT_STEP;
-  int mount = tree_tmpfs(body->size, body->mode, body->attr_set);
+  int mount = tree_tmpfs(body->size, body->mode, body->attr_set, true);
   if (mount < 0) {
     return mount;
   }
@@ -208,7 +213,7 @@ int mask_prepare(struct helper *h)
     return 0;
   }
   h->what = WIRE_WHAT_STEP;
-  int mount = tree_tmpfs(65536, 0755, 0);
+  int mount = tree_tmpfs(65536, 0755, 0, false);
   if (mount < 0) {
     return mount;
   }

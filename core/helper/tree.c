@@ -27,15 +27,6 @@ unsigned text_number(char *out, uint64_t value)
   return n;
 }
 
-int tree_is_directory(int fd)
-{
-  struct stat st;
-  if (sys_fstat(fd, &st) != 0) {
-    return -EBADF;
-  }
-  return S_ISDIR(st.st_mode);
-}
-
 /* Resolves a place as it will be inside; links that the sandbox's own base placed (/bin) are followed on the way. */
 static int open_below(struct helper *h, const char *path, uint64_t flags)
 {
@@ -234,26 +225,44 @@ int tree_mount(struct helper *h, const struct wire_step *step, int mount)
   return result;
 }
 
-static int configure_tmpfs(int context, uint64_t size, uint32_t mode)
+/*
+ * An empty file takes no block, but a KiB of the kernel's own memory: inodes are bounded by the size too (one for each
+ * page, and some for a small one), or a limit on the size would hold nobody (tmpfs(5), nr_inodes).
+ */
+static uint64_t inodes_for(uint64_t size)
 {
-  char text[24] = "0";
+  uint64_t pages = size / 4096;
+  return pages < 1024 ? 1024 : pages;
+}
+
+static int set_number(int context, const char *key, uint64_t value)
+{
+  char text[24];
+  text_number(text, value);
+  return sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, key, text);
+}
+
+static int configure_tmpfs(int context, uint64_t size, uint32_t mode, bool writable)
+{
   char octal[5] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)), (char)('0' + (mode >> 3 & 7)),
                    (char)('0' + (mode & 7)), 0};
   int result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "mode", octal);
   if (result >= 0 && size) {
-    text_number(text, size);
-    result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "size", text);
+    result = set_number(context, "size", size);
+  }
+  if (result >= 0 && size && writable) {
+    result = set_number(context, "nr_inodes", inodes_for(size));
   }
   return result < 0 ? result : sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
 }
 
-int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes)
+int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes, bool writable)
 {
   int context = sys_fsopen("tmpfs");
   if (context < 0) {
     return context;
   }
-  int result = configure_tmpfs(context, size, mode);
+  int result = configure_tmpfs(context, size, mode, writable);
   if (result >= 0) {
     result = sys_fsmount(context, attributes);
   }
@@ -291,7 +300,7 @@ int step_root(struct helper *h, const struct wire_step *step)
     h->root = harden_root(h);
   } else {
     h->what = WIRE_WHAT_STEP;
-    h->root = tree_tmpfs(1 << 20, body->mode, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+    h->root = tree_tmpfs(1 << 20, body->mode, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV, false);
   }
   if (h->root < 0) {
     return h->root;

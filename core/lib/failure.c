@@ -57,7 +57,6 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_PLAN] = {"the helper refuses the plan", "library and helper must come from one build"},
     [WIRE_WHAT_RUN] = {"the helper refuses the run block", "library and helper must come from one build"},
     [WIRE_WHAT_FDS] = {"cannot place the descriptors", "raise RLIMIT_NOFILE, or pass fewer descriptors"},
-    [WIRE_WHAT_SIGNALS] = {"cannot reset the signals", NULL},
     [WIRE_WHAT_KILLED] =
         {"the process was killed while it was set up",
          "a raw seccomp program must let exec through; else look for who kills processes on this host"},
@@ -88,6 +87,8 @@ static const struct {
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOTDIR, "what stands before its last `/` is a file: correct `from`"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ELOOP,
      "links of /proc such as /proc/self/cwd are never followed: name the path that it points to"},
+    {WIRE_STEP_BIND, WIRE_WHAT_SOURCE_TYPE, ENODEV,
+     "a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, random, urandom and tty"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "the caller itself may not reach it: check the directories above it"},
     {WIRE_STEP_ACCESS, 0, EACCES,
      "let the payload's id own it (root callers: chown 65534:65534 PATH), or keep the caller's own id with "

@@ -80,12 +80,27 @@ int styro_fd_fail(styro_error *err, int number, const char *purpose)
   return styro_fail(err, STYRO_ESPAWN, STYRO_STAGE_SPAWN, number, "could not make %s: %s", purpose, strerror(number));
 }
 
-int styro_fd_memfd(const char *name, unsigned flags, styro_error *err)
+int styro_fd_memfd(const char *name, unsigned flags, const char *purpose, styro_error *err)
 {
   int fd = memfd_create(name, MFD_CLOEXEC | WIRE_MFD_NOEXEC_SEAL | flags);
   if (fd < 0 && errno == EINVAL) { /* before 6.3 */
     fd = memfd_create(name, MFD_CLOEXEC | flags);
   }
   fd = styro_fd_lift(fd);
-  return fd < 0 ? styro_fd_fail(err, errno, "a memory file") : fd;
+  return fd < 0 ? styro_fd_fail(err, errno, purpose) : fd;
+}
+
+int styro_fd_may_write(size_t bytes, const char *what, styro_error *err)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= bytes) {
+    return STYRO_OK;
+  }
+  styro_fail(err, STYRO_ESPAWN, STYRO_STAGE_SPAWN, EFBIG,
+             "%s takes a memory file of %zu bytes, and RLIMIT_FSIZE of this process is %llu", what, bytes,
+             (unsigned long long)limit.rlim_cur);
+  styro_error_object(err, "RLIMIT_FSIZE");
+  styro_error_hint(err,
+                   "raise it (ulimit -f, setrlimit(2)); to limit the payload's files set rlimits.fsize in the request");
+  return STYRO_ESPAWN;
 }

@@ -28,9 +28,15 @@ int styro_fd_nonblock(int fd);
 
 /*
  * A close-on-exec memfd, not executable where the kernel can say so (6.3). flags: further MFD_* bits. Negative code on
- * failure.
+ * failure, whose error speaks of `purpose`.
  */
-int styro_fd_memfd(const char *name, unsigned flags, styro_error *err);
+int styro_fd_memfd(const char *name, unsigned flags, const char *purpose, styro_error *err);
+
+/*
+ * Whether RLIMIT_FSIZE lets this process write a memory file of so many bytes: beyond it the kernel sends SIGXFSZ, which
+ * ends a caller that has no handler. STYRO_OK, or STYRO_ESPAWN naming the limit; `what` is the file ("the run block").
+ */
+int styro_fd_may_write(size_t bytes, const char *what, styro_error *err);
 
 /*
  * The error of a call that should have given a descriptor for `purpose` ("the status channel"), from errno: EMFILE and

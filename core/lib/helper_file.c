@@ -193,6 +193,11 @@ static int copy_bytes(int from, int to)
 /* A file of the caller's own could be rewritten while it runs, by a sandbox that reaches it: the copy cannot. */
 static int seal(int file, const char *path, styro_error *err)
 {
+  struct stat st;
+  int rc = fstat(file, &st) == 0 ? styro_fd_may_write((size_t)st.st_size, "the sealed copy of the helper", err) : 0;
+  if (rc) {
+    return rc;
+  }
   STYRO_CLEANUP_FD int memfd = make_memfd(path, err);
   if (memfd < 0) {
     return memfd;

@@ -130,16 +130,6 @@ static int write_all(int fd, const char *bytes, size_t len)
   return 0;
 }
 
-static int make_memfd(styro_error *err)
-{
-  int fd = memfd_create("styrolite-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING | WIRE_MFD_NOEXEC_SEAL);
-  if (fd < 0 && errno == EINVAL) {
-    fd = memfd_create("styrolite-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING); /* before Linux 6.3 */
-  }
-  fd = styro_fd_lift(fd);
-  return fd >= 0 ? fd : styro_fd_fail(err, errno, "the plan's memory file");
-}
-
 /* Sealed against every change: the helper maps it, and all runs share it. */
 int styro_plan_memfd(const styro_plan *plan, styro_error *err)
 {
@@ -148,7 +138,8 @@ int styro_plan_memfd(const styro_plan *plan, styro_error *err)
   if (fd >= 0) {
     return fd;
   }
-  fd = make_memfd(err);
+  int rc = styro_fd_may_write(plan->len, "the plan", err);
+  fd = rc ? rc : styro_fd_memfd("styrolite-plan", MFD_ALLOW_SEALING, "the plan's memory file", err);
   if (fd < 0) {
     return fd;
   }

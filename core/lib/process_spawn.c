@@ -312,7 +312,8 @@ static int make_all(struct styro_process *process, styro_runner *runner, const s
   }
   process->facts.spawned = block->run->spawned;
   rc = make_timer(process, order, err);
-  ends->run = rc ? -1 : styro_fd_memfd("styrolite-run", 0, err);
+  rc = rc ? rc : styro_fd_may_write(block->len, "the run block", err);
+  ends->run = rc ? -1 : styro_fd_memfd("styrolite-run", 0, "the run block's memory file", err);
   rc = rc ? rc : (ends->run < 0 ? ends->run : STYRO_OK);
   rc = rc ? rc : map_verdict(process, ends, order, err);
   return rc ? rc : launch(process, runner, order, ends, block, err);

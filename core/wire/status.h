@@ -71,7 +71,6 @@ enum wire_what {
   WIRE_WHAT_PLAN,        /* the helper refused the plan; errno holds an enum wire_fault */
   WIRE_WHAT_RUN,         /* the helper refused the run block; errno holds an enum wire_fault */
   WIRE_WHAT_FDS,         /* placing descriptors */
-  WIRE_WHAT_SIGNALS,     /* resetting signals */
   WIRE_WHAT_SUPERVISE,   /* init's own machinery */
   WIRE_WHAT_KILLED,      /* the payload's process was killed while it was set up */
   WIRE_WHAT_COUNT

@@ -9,7 +9,6 @@
 
 /* clone3(2) */
 #define WIRE_CLONE_VM 0x00000100ull
-#define WIRE_CLONE_FILES 0x00000400ull
 #define WIRE_CLONE_PIDFD 0x00001000ull
 #define WIRE_CLONE_VFORK 0x00004000ull
 #define WIRE_CLONE_PARENT 0x00008000ull
@@ -54,7 +53,6 @@ struct wire_open_how {
 #define WIRE_MOVE_MOUNT_T_EMPTY_PATH 0x00000040u
 #define WIRE_FSOPEN_CLOEXEC 1u
 #define WIRE_FSMOUNT_CLOEXEC 1u
-#define WIRE_FSCONFIG_SET_FLAG 0u
 #define WIRE_FSCONFIG_SET_STRING 1u
 #define WIRE_FSCONFIG_CMD_CREATE 6u
 #define WIRE_MOUNT_ATTR_RDONLY 0x1ull
@@ -62,7 +60,6 @@ struct wire_open_how {
 #define WIRE_MOUNT_ATTR_NODEV 0x4ull
 #define WIRE_MOUNT_ATTR_NOEXEC 0x8ull
 #define WIRE_MS_PRIVATE (1ull << 18)
-#define WIRE_MS_REC (1ull << 14)
 #define WIRE_MNT_DETACH 2
 struct wire_mount_attr {
   uint64_t attr_set;

@@ -34,6 +34,17 @@ result = [attempt(append, "/dev/null"), len(some("/dev/null")), some("/dev/zero"
     assert seen == ["ok", 0, True, "ENOSPC", 16, 16, True, "ok", "ENXIO"]
 
 
+def test_the_hosts_nodes_are_not_changed(tree):
+    """Everybody may write to /dev/null, and so set its times to now: they are the host's."""
+    before = os.stat("/dev/null")
+    seen = tree.probe("""
+result = [attempt(os.utime, "/dev/" + n) for n in ("null", "zero", "full", "random", "urandom", "tty")]
+result += [attempt(os.chmod, "/dev/null", 0o600), attempt(os.setxattr, "/dev/null", "user.x", b"y")]""")
+    assert set(seen[:7]) == {"EROFS"} and seen[7] in ("EROFS", "EPERM"), seen
+    after = os.stat("/dev/null")
+    assert (after.st_mtime_ns, after.st_ctime_ns) == (before.st_mtime_ns, before.st_ctime_ns)
+
+
 def test_dev_is_closed(tree):
     seen = tree.probe("""
 result = [attempt(write, "/dev/new"), attempt(os.unlink, "/dev/null"), attempt(os.mkdir, "/dev/d"),

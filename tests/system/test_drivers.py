@@ -12,7 +12,7 @@ import pytest
 BUILD = pathlib.Path(os.environ.get("STYRO_BUILD", "build")).resolve()
 DRIVERS = BUILD / "tests" / "drivers"
 NAMES = ["threads", "signals", "bare_caller", "big_caller", "tight_nofile", "non_dumpable", "unchanged", "one_plan", "streams",
-         "caller_death"]
+         "caller_death", "file_size"]
 
 
 @pytest.mark.parametrize("mode", ["vfork", "helper"])

@@ -1,4 +1,6 @@
-"""The sandbox's init while the payload still sets itself up: it keeps the deadline and watches its caller from the start."""
+"""The sandbox's init: it keeps the deadline and watches its caller while the payload still sets itself up, and is not the
+payload's to hold back.
+"""
 
 import contextlib
 import subprocess
@@ -104,3 +106,18 @@ def test_a_payload_that_may_not_exit(box):
     """It runs, and ends by its runtime's last resort or by the deadline; nothing is left."""
     done = box.run(["/bin/sh", "-c", "echo ran"], {"security": EXIT_REFUSED, "timeout": "2s"})
     assert done.out == b"ran\n" and done.reason in ("signaled", "timed_out"), done
+
+
+def test_init_cannot_be_held_back_by_its_id(box):
+    """Init has the payload's own id outside, where "all processes of this user" would mean it too."""
+    seen = box.probe("""
+result = {
+    "nice of a user": attempt(os.setpriority, os.PRIO_USER, 0, 19),
+    "nice of init": attempt(os.setpriority, os.PRIO_PROCESS, 1, 19),
+    "class of a user": system_call(251, 3, 0, 3 << 13),
+    "class of init": system_call(251, 1, 1, 3 << 13),
+    "own nice": attempt(os.setpriority, os.PRIO_PROCESS, 0, 5),
+    "nice then": os.getpriority(os.PRIO_PROCESS, 1),
+}""")
+    assert seen == {"nice of a user": "EPERM", "nice of init": "EPERM", "class of a user": "EPERM", "class of init": "EPERM",
+                    "own nice": "ok", "nice then": 0}

@@ -468,13 +468,23 @@ def test_a_device_in_a_bind_cannot_be_opened(tree, work, given):
     os.mknod(node, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     node.chmod(0o666)
     given(node)
-    request = paths(w=bind(work, "rw"), node=bind(node), tmp__node=bind(node, "rw"))
-    assert tree.probe('result = [attempt(read, p) for p in ("/w/null", "/node", "/tmp/node")]', request) == ["EACCES"] * 3
+    assert tree.probe('result = attempt(read, "/w/null")', paths(w=bind(work, "rw"))) == "EACCES"
+    for request in (paths(node=bind(node)), paths(tmp__node=bind(node, "rw"))):
+        assert tree.fails(["true"], request)["errno_name"] == "ENODEV"
 
 
 def test_the_hosts_devices_cannot_be_opened_through_a_rule(tree):
-    assert tree.probe('result = [attempt(read, "/d/null"), attempt(append, "/n")]',
-                      paths(d=bind("/dev"), n=bind("/dev/null"))) == ["EACCES", "EACCES"]
+    assert tree.probe('result = [attempt(read, "/d/null"), attempt(append, "/d/zero")]',
+                      paths(d=bind("/dev"))) == ["EACCES", "EACCES"]
+
+
+def test_a_device_is_no_source(tree):
+    """It could not be opened inside: said at once instead."""
+    error = tree.fails(["true"], paths(n=bind("/dev/null", "rw")))
+    assert (error["stage"], error["object"], error["errno_name"]) == ("path", "/dev/null", "ENODEV")
+    assert error["message"] == "`/dev/null` on the host is not of a type that can stand there"
+    assert error["hint"] == ("a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, "
+                             "random, urandom and tty")
 
 
 def test_a_setuid_program_in_a_bind_gives_nothing(tree, work):
@@ -559,3 +569,19 @@ def test_what_lies_deep_below_rw_cannot_be_moved_away(tree, work, given):
     assert done.code == 0 and b"busy" in done.err
     assert os.listdir(work) == ["a"] and sorted(os.listdir(work / "a")) == ["beside", "hooks"]
     assert os.listdir(work / "a" / "hooks") == []
+
+
+@pytest.mark.parametrize("place,request_", [("/x", {"paths": {"/x": {"access": "tmpfs", "size": "4K"}}}), ("/tmp", {}), ("/dev/shm", {})],
+                         ids=["rule", "tmp", "shm"])
+def test_a_tmpfs_bounds_files_as_well(box, place, request_):
+    """An empty file takes no block, but memory of the kernel's: a size that did not bound their number would hold nobody."""
+    seen = box.probe(f"""
+most = os.statvfs({place!r})
+made = 0
+if most.f_files <= 1024:
+    while attempt(write, f"{place}/{{made}}", "") == "ok":
+        made += 1
+result = [most.f_files, most.f_blocks * most.f_frsize // 4096, made]""", request_)
+    files, pages, made = seen
+    assert files == max(pages, 1024)
+    assert made == (files - 1 if files == 1024 else 0)

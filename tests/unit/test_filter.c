@@ -488,6 +488,9 @@ static const struct {
     {"prlimit of init, junk above", SYS_prlimit64, {1 | 1l << 32, 0, 0}, EPERM},
     {"sched_setscheduler of init", SYS_sched_setscheduler, {1, 0, 0}, EPERM},
     {"setpriority of init", SYS_setpriority, {0, 1, 5}, EPERM},
+    {"setpriority of its whole id", SYS_setpriority, {2, 0, 5}, EPERM},
+    {"ioprio_set of init", SYS_ioprio_set, {1, 1, 0}, EPERM},
+    {"ioprio_set of its whole id", SYS_ioprio_set, {3, 0, 0}, EPERM},
     {"a number of the future", 600, {0, 0, 0}, ENOSYS},
     {"no number at all", -1, {0, 0, 0}, ENOSYS},
 };

@@ -326,7 +326,7 @@ END_TEST
 START_TEST(the_memfd_holds_the_block)
 {
   struct styro_run_block block = built(NULL);
-  int fd = styro_fd_memfd("run", 0, &err);
+  int fd = styro_fd_memfd("run", 0, "a block", &err);
   ck_assert_int_ge(fd, 3);
   ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
   for (int i = 0; i < 2; i++) {
