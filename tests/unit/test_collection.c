@@ -281,6 +281,35 @@ START_TEST(a_failure_leaves_the_collection_as_it_was)
 }
 END_TEST
 
+/* A map has four blocks more for a new key: each may be missing alone. */
+static int fill_a_map(const styro_allocator *own, styro_error *err)
+{
+  struct styro_map map = {0};
+  int code = styro_map_set(own, &map, "A", "1");
+  code = code != 0 ? code : styro_map_set(own, &map, "B", "2");
+  code = code != 0 ? code : styro_map_set(own, &map, "A", "3");
+  styro_map_free(own, &map);
+  return code == 0 ? 0 : styro_fail_memory(err, STYRO_STAGE_PARSE);
+}
+
+static int fill_lists(const styro_allocator *own, styro_error *err)
+{
+  struct styro_list list = {0}, copy = {0};
+  int code = styro_list_append(own, &list, "a");
+  code = code != 0 ? code : styro_list_append(own, &list, "b");
+  code = code != 0 ? code : styro_list_copy(own, &copy, &list);
+  styro_list_free(own, &list);
+  styro_list_free(own, &copy);
+  return code == 0 ? 0 : styro_fail_memory(err, STYRO_STAGE_PARSE);
+}
+
+START_TEST(a_single_missing_block_is_noticed)
+{
+  kit_fail_every_allocation(fill_a_map);
+  kit_fail_every_allocation(fill_lists);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("collection");
@@ -297,6 +326,7 @@ int main(void)
   tcase_add_test(cases, a_text_may_be_replaced_by_a_part_of_itself);
   tcase_add_test(cases, freeing_twice_is_freeing_once);
   tcase_add_loop_test(cases, a_failure_leaves_the_collection_as_it_was, 0, (int)COUNT(works));
+  tcase_add_test(cases, a_single_missing_block_is_noticed);
   suite_add_tcase(suite, cases);
   return kit_run(suite);
 }

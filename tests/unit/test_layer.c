@@ -9,7 +9,8 @@
 
 /* One value of each type that owns memory, and of each that does not. */
 static const char everything[] =
-    "\"extends\": [\"a.json\", \"b.json\"], \"best_effort\": [\"limits\"], \"root\": {\"directory\": \"/srv\"}, "
+    "\"extends\": [\"a.json\", \"b.json\"], \"isolation\": \"container\", \"command\": [\"c\"], \"inherit_env\": "
+    "[\"T\"], \"best_effort\": [\"limits\"], \"root\": {\"directory\": \"/srv\"}, "
     "\"paths\": {\"/p\": {\"from\": \"/f\"}, \"/t\": {\"access\": \"tmpfs\", \"size\": \"1M\"}}, \"cwd\": \"/w\", "
     "\"env\": {\"A\": \"1\", \"B\": \"2\"}, \"user\": {\"uid\": 5, \"groups\": []}, \"namespaces\": {\"uts\": "
     "{\"hostname\": \"h\"}}, \"limits\": {\"cpu\": 1.5, \"cgroup\": {\"a.b\": \"1\"}}, \"rlimits\": {\"nofile\": 64}, "
@@ -221,6 +222,24 @@ START_TEST(a_failure_half_way_leaves_a_layer_that_can_be_freed)
 }
 END_TEST
 
+/* On an empty layer, with one block missing at a time. */
+static int apply_to_an_empty_one(const styro_allocator *alloc, styro_error *err)
+{
+  styro_allocator chosen = styro_allocator_or_malloc(alloc);
+  struct styro_layer own;
+  int code = styro_layer_init(&own, &chosen);
+  code = code != 0 ? code : styro_layer_apply(&own, &upper);
+  styro_layer_free(&own);
+  return code == 0 ? 0 : styro_fail_memory(err, STYRO_STAGE_PARSE);
+}
+
+START_TEST(a_single_missing_block_is_noticed)
+{
+  kit_given(&upper, everything);
+  kit_fail_every_allocation(apply_to_an_empty_one);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("layer");
@@ -237,6 +256,7 @@ int main(void)
   tcase_add_loop_test(cases, an_extending_layer_replaces_what_is_meant_as_a_whole, 0, (int)COUNT(pairs));
   tcase_add_test(cases, a_layer_needs_memory);
   tcase_add_loop_test(cases, a_failure_half_way_leaves_a_layer_that_can_be_freed, 0, (int)COUNT(lays));
+  tcase_add_test(cases, a_single_missing_block_is_noticed);
   suite_add_tcase(suite, cases);
   return kit_run(suite);
 }

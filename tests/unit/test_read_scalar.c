@@ -67,6 +67,7 @@ static const struct {
     {J, "/cwd", "\"${A}/../b\"", "{\"cwd\":\"${A}/../b\"}"}, /* checked when it is resolved */
     {J, "/cwd", "\"/$A\"", "{\"cwd\":\"/$A\"}"},
     {J, "/user/uid_map", "\"self\"", "{\"user\":{\"uid_map\":\"self\"}}"},
+    {J, "/output/keep", "\"head\"", "{\"output\":{\"keep\":\"head\"}}"},
     {J, "/output/keep", "\"both\"", "{\"output\":{\"keep\":\"both\"}}"},
 };
 

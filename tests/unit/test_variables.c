@@ -9,6 +9,8 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+static struct counting_alloc state;
+static styro_allocator alloc;
 static struct styro_map variables;
 static struct styro_layer layer;
 static styro_error err;
@@ -21,7 +23,9 @@ static void give(const char *name, const char *value)
 static void setup(void)
 {
   err = (styro_error)ERROR_READY;
-  layer = kit_layer(NULL);
+  state = (struct counting_alloc){0};
+  alloc = counting_allocator(&state);
+  layer = kit_layer(&alloc);
   variables = (struct styro_map){0};
   give("A", "/a");
   give("AB", "/ab/");
@@ -32,10 +36,13 @@ static void setup(void)
   give("_9", "nine");
 }
 
+/* Right or wrong: nothing is left. */
 static void teardown(void)
 {
-  styro_map_free(&layer.alloc, &variables);
+  styro_map_free(&alloc, &variables);
   styro_layer_free(&layer);
+  ck_assert_uint_eq(state.live_blocks, 0);
+  ck_assert_int_eq(state.wrong, 0);
 }
 
 START_TEST(names_of_variables)
@@ -185,14 +192,14 @@ END_TEST
 
 /* ---- memory ---- */
 
-static int expand(const styro_allocator *alloc, styro_error *error)
+static int expand(const styro_allocator *own, styro_error *error)
 {
   int code = 0;
-  char *expanded = styro_variables_expand(alloc, &variables,
+  char *expanded = styro_variables_expand(own, &variables,
                                           "${A} and ${AB}, more than sixty-four bytes of it, so that "
                                           "the text is grown as well",
                                           "/x", &code, error);
-  styro_strfree(alloc, expanded);
+  styro_strfree(own, expanded);
   return code;
 }
 
@@ -208,18 +215,18 @@ START_TEST(a_layer_for_which_there_is_no_memory)
   int code = STYRO_ENOMEM;
   size_t n = 0;
   while (code != 0) {
-    struct counting_alloc state = {0};
-    styro_allocator alloc = counting_allocator(&state);
+    size_t blocks = state.live_blocks;
     struct styro_layer own = kit_layer(&alloc);
     kit_given(&own, "\"cwd\": \"${A}\", \"env\": {\"B\": \"${A}\"}, \"paths\": {\"${AB}\": {\"from\": \"${A}\"}}");
     state.fail_at = ++n;
+    state.calls = 0;
     code = styro_variables_resolve(&own, &variables, &err);
     ck_assert_int_eq(code, code == 0 ? 0 : STYRO_ENOMEM);
     ck_assert_int_eq(err.code, code == 0 ? STYRO_ENOMEM : code);
     ck_assert_str_eq(err.message, "out of memory");
+    state.fail_at = 0;
     styro_layer_free(&own);
-    ck_assert_uint_eq(state.live_blocks, 0);
-    ck_assert_int_eq(state.wrong, 0);
+    ck_assert_uint_eq(state.live_blocks, blocks);
   }
   ck_assert_uint_gt(n, 10);
 }
