@@ -3,24 +3,31 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "counting_alloc.h"
 #include "handle.h"
 #include "layer_kit.h"
 #include "protections.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+static struct counting_alloc state;
 static styro_request *request;
 static styro_error err;
 
 static void setup(void)
 {
+  state = (struct counting_alloc){0};
+  styro_allocator alloc = counting_allocator(&state);
   err = (styro_error)ERROR_READY;
-  ck_assert_int_eq(styro_request_new(NULL, &request, &err), 0);
+  ck_assert_int_eq(styro_request_new(&alloc, &request, &err), 0);
 }
 
+/* Right or wrong: nothing is left. */
 static void teardown(void)
 {
   styro_request_free(request);
+  ck_assert_uint_eq(state.live_blocks, 0);
+  ck_assert_int_eq(state.wrong, 0);
 }
 
 static void set(const char *pointer, const char *json)

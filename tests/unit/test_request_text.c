@@ -7,18 +7,24 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+static struct counting_alloc state;
 static styro_request *request;
 static styro_error err;
 
 static void setup(void)
 {
+  state = (struct counting_alloc){0};
+  styro_allocator alloc = counting_allocator(&state);
   err = (styro_error)ERROR_READY;
-  ck_assert_int_eq(styro_request_new(NULL, &request, &err), 0);
+  ck_assert_int_eq(styro_request_new(&alloc, &request, &err), 0);
 }
 
+/* Right or wrong: nothing is left. */
 static void teardown(void)
 {
   styro_request_free(request);
+  ck_assert_uint_eq(state.live_blocks, 0);
+  ck_assert_int_eq(state.wrong, 0);
 }
 
 static void set(const char *pointer, const char *json)
@@ -176,30 +182,23 @@ static int (*const calls[])(styro_request *of, const char **out, styro_error *er
 /* Whichever allocation fails: the text of the last call is still there, and no other was handed out. */
 START_TEST(a_failure_leaves_the_earlier_text)
 {
-  struct counting_alloc state = {0};
-  styro_allocator alloc = counting_allocator(&state);
-  styro_request *own = NULL;
   const char *first = NULL;
   int code = STYRO_ENOMEM;
   size_t n = 0;
-  ck_assert_int_eq(styro_request_new(&alloc, &own, &err), 0);
-  ck_assert_int_eq(styro_request_set_json(own, "", "{\"paths\": {\"/a\": \"rw\"}, \"timeout\": 5}", &err), 0);
-  ck_assert_int_eq(calls[_i](own, &first, &err), 0);
+  set("", "{\"paths\": {\"/a\": \"rw\"}, \"timeout\": 5}");
+  ck_assert_int_eq(calls[_i](request, &first, &err), 0);
   size_t blocks = state.live_blocks, len = strlen(first);
   while (code != 0) {
     const char *next = "untouched";
     state.fail_at = ++n;
     state.calls = 0;
-    code = calls[_i](own, &next, &err);
+    code = calls[_i](request, &next, &err);
     ck_assert(code == 0 || code == STYRO_ENOMEM);
     ck_assert_uint_eq(state.live_blocks, blocks);
     ck_assert(code == 0 || strlen(first) == len);
     ck_assert((code == 0) == (strcmp(next, "untouched") != 0));
   }
   ck_assert_uint_gt(n, 1);
-  styro_request_free(own);
-  ck_assert_uint_eq(state.live_blocks, 0);
-  ck_assert_int_eq(state.wrong, 0);
 }
 END_TEST
 
