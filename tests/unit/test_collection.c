@@ -158,6 +158,7 @@ START_TEST(a_rule_under_a_known_path_takes_its_place)
   put("/r", STYRO_ACCESS_DENY, NULL);
   ck_assert_str_eq(shown(), "first second B=1 A=2 /r:2< /q:1< 7 5 /cwd");
   ck_assert_ptr_eq(styro_rules_find(&fields, "/r"), &fields.rules[0]);
+  ck_assert_ptr_eq(styro_rules_find(&fields, "/q"), &fields.rules[1]);
   ck_assert_ptr_null(styro_rules_find(&fields, "/r/"));
   ck_assert_ptr_null(styro_rules_find(&fields, "/"));
 }
@@ -303,8 +304,20 @@ static int fill_lists(const styro_allocator *own, styro_error *err)
   return code == 0 ? 0 : styro_fail_memory(err, STYRO_STAGE_PARSE);
 }
 
+static int fill_rules(const styro_allocator *own, styro_error *err)
+{
+  const struct styro_path_rule from = {.path = "/p", .from = "/f"};
+  struct styro_path_rule rule = {0};
+  struct styro_fields some = {0};
+  int code = styro_rule_copy(own, &rule, &from);
+  code = code != 0 ? code : styro_rules_put(own, &some, &rule);
+  styro_rules_free(own, &some);
+  return code == 0 ? 0 : styro_fail_memory(err, STYRO_STAGE_PARSE);
+}
+
 START_TEST(a_single_missing_block_is_noticed)
 {
+  kit_fail_every_allocation(fill_rules);
   kit_fail_every_allocation(fill_a_map);
   kit_fail_every_allocation(fill_lists);
 }

@@ -154,6 +154,7 @@ START_TEST(without_init_the_default_of_die_with_parent_is_false)
   ck_assert_int_eq(styro_request_validate(request, &err), STYRO_EREQUEST);
   ck_assert_str_eq(err.field, "/die_with_parent");
   set("/init", "true");
+  ck_assert_int_eq(styro_request_validate(request, &err), 0);
   e = effective();
   ck_assert(e.fields.init && e.fields.die_with_parent);
   styro_effective_free(&e);

@@ -206,6 +206,45 @@ START_TEST(a_file_comes_in_pieces_and_past_interruptions)
 }
 END_TEST
 
+/* A request has at most 1 MiB, which is a whole number of pieces: one byte more must be seen, too. */
+START_TEST(a_file_is_as_long_as_a_request_may_be)
+{
+  static char members[(1 << 20) + 1];
+  const size_t others = strlen("{\"version\": 1, }");
+  strcpy(members, "\"nice\": 5");
+  memset(members + strlen(members), ' ', sizeof members - 1 - strlen(members));
+  members[(1 << 20) - others] = '\0';
+  write_file("a.json", members);
+  merged("\"${D}/a.json\"", "");
+  ck_assert_int_eq(out.fields.nice, 5);
+  strcat(members, " ");
+  write_file("a.json", members);
+  ck_assert_int_eq(merge("\"${D}/a.json\"", ""), STYRO_EPARSE);
+  ck_assert_str_eq(err.message, "the text is 1048577 bytes long, and a request has at most 1048576");
+  ck_assert_str_eq(err.object, path_of("a.json"));
+  ck_assert_str_eq(err.hint, "hand large data over in a file that `paths` shows");
+}
+END_TEST
+
+/* The file is then descriptor 0, which is one like any other. */
+START_TEST(a_caller_without_stdin_can_extend_files)
+{
+  write_file("a.json", "\"nice\": 5");
+  int saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+  close(0);
+  int code = merge("\"${D}/a.json\"", "");
+  int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ck_assert_int_eq(next, 0); /* it was closed again */
+  close(next);
+  if (saved >= 0) {
+    dup2(saved, 0);
+    close(saved);
+  }
+  ck_assert_int_eq(code, 0);
+  ck_assert_int_eq(out.fields.nice, 5);
+}
+END_TEST
+
 #define WRONG(said) STYRO_EREQUEST, STYRO_STAGE_COMPILE, said
 #define FILES "a name without `/` and `.json` is a preset, all others are files"
 
@@ -376,6 +415,8 @@ int main(void)
   tcase_add_test(cases, one_file_may_be_extended_twice);
   tcase_add_test(cases, variables_are_resolved_in_each_layer);
   tcase_add_test(cases, a_file_comes_in_pieces_and_past_interruptions);
+  tcase_add_test(cases, a_file_is_as_long_as_a_request_may_be);
+  tcase_add_test(cases, a_caller_without_stdin_can_extend_files);
   tcase_add_test(cases, a_file_that_cannot_be_read_is_named_with_its_errno);
   tcase_add_test(cases, what_is_no_file_is_not_read);
   tcase_add_test(cases, what_is_wrong_in_a_file_is_said_of_that_file);

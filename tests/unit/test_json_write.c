@@ -64,8 +64,8 @@ static const struct {
     {"\"user\": {\"groups\": []}", "/user/groups", "[]", "[]"},
     {"\"preserve_fds\": [9, 3]", "/preserve_fds", "[9,3]", "[9,3]"},
     {"\"preserve_fds\": \"by_caller\"", "/preserve_fds", "\"by_caller\"", "\"by_caller\""},
-    {"\"security\": {\"seccomp\": {\"bpf\": [[65535, 255, 1, 4294967295]]}}", "/security/seccomp/bpf",
-     "[[65535,255,1,4294967295]]", "[[65535,255,1,4294967295]]"},
+    {"\"security\": {\"seccomp\": {\"bpf\": [[65535, 255, 1, 4294967295], [6, 0, 0, 7]]}}", "/security/seccomp/bpf",
+     "[[65535,255,1,4294967295],[6,0,0,7]]", "[[65535,255,1,4294967295],[6,0,0,7]]"},
     {"\"paths\": {\"/a\": \"rw\"}", "/paths", "{\"/a\":\"rw\"}", "{\"/a\":\"rw\"}"},
 };
 

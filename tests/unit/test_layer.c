@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "counting_alloc.h"
+#include "json_write.h"
 #include "layer_kit.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -67,6 +68,39 @@ START_TEST(what_is_cleared_looks_as_if_it_never_was)
   }
   ck_assert_str_eq(kit_shown(&lower), "{}");
   ck_assert_mem_eq(&lower.fields, &none, sizeof none);
+}
+END_TEST
+
+/* As JSON, of one row. */
+static const char *row_shown(const struct styro_layer *layer, const struct styro_field *field)
+{
+  static char texts[2][1000];
+  static int next;
+  char *text = texts[next++ % 2];
+  struct styro_buffer buffer;
+  styro_buffer_init(&buffer, NULL);
+  styro_write_json(&buffer, layer, field);
+  ck_assert_uint_lt(buffer.len, sizeof texts[0]);
+  strcpy(text, buffer.data);
+  styro_buffer_free(&buffer);
+  return text;
+}
+
+START_TEST(what_is_cleared_takes_nothing_with_it)
+{
+  kit_given(&upper, everything);
+  for (size_t i = 1; i < styro_field_count(); i++) {
+    if (!upper.set[i] || styro_field_at(i)->type == STYRO_TYPE_OBJECT) {
+      continue;
+    }
+    ck_assert_int_eq(styro_layer_apply(&lower, &upper), 0);
+    styro_layer_clear(&lower, styro_field_at(i));
+    for (size_t j = 1; j < styro_field_count(); j++) {
+      bool kept = j != i && upper.set[j] && styro_field_at(j)->type != STYRO_TYPE_OBJECT;
+      ck_assert_msg(!kept || strcmp(row_shown(&lower, styro_field_at(j)), row_shown(&upper, styro_field_at(j))) == 0,
+                    "%s with %s", styro_field_at(j)->pointer, styro_field_at(i)->pointer);
+    }
+  }
 }
 END_TEST
 
@@ -248,6 +282,7 @@ int main(void)
   tcase_add_test(cases, a_new_layer_has_nothing);
   tcase_add_test(cases, a_longer_name_is_no_part_of_a_shorter);
   tcase_add_test(cases, what_is_cleared_looks_as_if_it_never_was);
+  tcase_add_test(cases, what_is_cleared_takes_nothing_with_it);
   tcase_add_test(cases, clearing_a_part_of_a_rule_touches_no_field);
   tcase_add_test(cases, an_object_is_cleared_with_all_below_it);
   tcase_add_test(cases, an_applied_layer_is_a_copy);

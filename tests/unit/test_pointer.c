@@ -134,6 +134,8 @@ START_TEST(a_part_is_as_long_as_a_path_can_be)
   ck_assert_uint_eq(strlen(place.key), STYRO_PATH_MAX - 1);
   pointer[5 + STYRO_PATH_MAX] = 'k';
   ck_assert_int_eq(find(pointer, &in, &place, &err), STYRO_EREQUEST);
+  ck_assert_ptr_nonnull(
+      strstr(err.message, "kkk` is not a JSON pointer: a `~` without 0 or 1 after it, or too long a part"));
   ck_assert_str_eq(err.hint, HOW);
 }
 END_TEST

@@ -143,6 +143,8 @@ START_TEST(an_unknown_word)
   kit_says("far", &err, &far);
   styro_read_unknown_word(&in, &field, "");
   kit_says("none", &err, &none);
+  styro_read_unknown_word(&in, kit_row("/network/mode"), "nome");
+  ck_assert_str_eq(err.hint, "did you mean `none`?");
 }
 END_TEST
 

@@ -16,18 +16,24 @@
 #define T STYRO_FROM_TEXT
 #define N STYRO_FROM_INT
 
+static struct counting_alloc state;
 static struct styro_layer layer;
 static styro_error err;
 
 static void setup(void)
 {
+  state = (struct counting_alloc){0};
+  styro_allocator alloc = counting_allocator(&state);
   err = (styro_error)ERROR_READY;
-  layer = kit_layer(NULL);
+  layer = kit_layer(&alloc);
 }
 
+/* Right or wrong: nothing is left. */
 static void teardown(void)
 {
   styro_layer_free(&layer);
+  ck_assert_uint_eq(state.live_blocks, 0);
+  ck_assert_int_eq(state.wrong, 0);
 }
 
 /* ---- what is taken ---- */
@@ -139,6 +145,28 @@ static const struct {
      {WRONG("`landlok` is not the name of a protection"), "/best_effort/1", "landlok", "did you mean `landlock`?"}},
     {J,
      "/best_effort",
+     "[\"limis\"]",
+     {WRONG("`limis` is not the name of a protection"), "/best_effort/0", "limis", "did you mean `limits`?"}},
+    {J,
+     "/best_effort",
+     "[\"path_vew\"]",
+     {WRONG("`path_vew` is not the name of a protection"), "/best_effort/0", "path_vew", "did you mean `path_view`?"}},
+    {J,
+     "/best_effort",
+     "[\"lsmlabel\"]",
+     {WRONG("`lsmlabel` is not the name of a protection"), "/best_effort/0", "lsmlabel", "did you mean `lsm_label`?"}},
+    {J,
+     "/best_effort",
+     "[\"denied_path\"]",
+     {WRONG("`denied_path` is not the name of a protection"), "/best_effort/0", "denied_path",
+      "did you mean `denied_paths`?"}},
+    {J,
+     "/best_effort",
+     "[\"masked_path\"]",
+     {WRONG("`masked_path` is not the name of a protection"), "/best_effort/0", "masked_path",
+      "did you mean `masked_paths`?"}},
+    {J,
+     "/best_effort",
      "[\"everything\"]",
      {WRONG("`everything` is not the name of a protection"), "/best_effort/0", "everything",
       "the names are those that an outcome lists, and the words `limits` and `landlock`"}},
@@ -225,6 +253,24 @@ START_TEST(what_is_not_taken_says_why)
   ck_assert_int_eq(kit_read(&layer, wrong[_i].origin, wrong[_i].pointer, wrong[_i].json, &err), wrong[_i].said.code);
   kit_says(wrong[_i].json, &err, &wrong[_i].said);
   ck_assert(!styro_layer_has(&layer, kit_row(wrong[_i].pointer)));
+}
+END_TEST
+
+/* A row of the test's own: the table has no list of more than one word. */
+START_TEST(each_word_of_a_list_is_taken)
+{
+  const struct styro_field field = {.pointer = "/x",
+                                    .type = STYRO_TYPE_LIST,
+                                    .offset = offsetof(struct styro_fields, extends),
+                                    .max = 9,
+                                    .words = (const char *const[]){"one", "two", "three", NULL}};
+  struct styro_reading in = {.layer = &layer, .err = &err};
+  json_auto_t *words = kit_value("[\"three\", \"two\", \"one\"]"), *wrong_word = kit_value("[\"two\", \"four\"]");
+  ck_assert_int_eq(styro_read_list(&in, &field, &layer.fields, words), 0);
+  ck_assert_uint_eq(layer.fields.extends.n, 3);
+  ck_assert_str_eq(layer.fields.extends.items[1], "two");
+  ck_assert_int_eq(styro_read_list(&in, &field, &layer.fields, wrong_word), STYRO_EREQUEST);
+  ck_assert_str_eq(err.message, "`four` is not `one`, `two` or `three`");
 }
 END_TEST
 
@@ -327,16 +373,16 @@ START_TEST(values_for_which_there_is_no_memory)
   int code = STYRO_ENOMEM;
   size_t n = 0;
   while (code != 0) {
-    struct counting_alloc state = {0};
-    styro_allocator alloc = counting_allocator(&state);
+    struct counting_alloc own_state = {0};
+    styro_allocator alloc = counting_allocator(&own_state);
     struct styro_layer own = kit_layer(&alloc);
-    state.fail_at = ++n;
+    own_state.fail_at = ++n;
     code = kit_read(&own, J, owners[_i].pointer, owners[_i].json, &err);
     ck_assert(code == 0 || (code == STYRO_ENOMEM && strcmp(err.message, "out of memory") == 0));
     ck_assert(styro_layer_has(&own, kit_row(owners[_i].pointer)) == (code == 0));
     styro_layer_free(&own);
-    ck_assert_uint_eq(state.live_blocks, 0);
-    ck_assert_int_eq(state.wrong, 0);
+    ck_assert_uint_eq(own_state.live_blocks, 0);
+    ck_assert_int_eq(own_state.wrong, 0);
   }
   ck_assert_uint_gt(n, 1);
 }
@@ -350,6 +396,7 @@ int main(void)
   tcase_set_timeout(cases, 60);
   tcase_add_loop_test(cases, what_is_taken_is_kept, 0, (int)COUNT(right));
   tcase_add_loop_test(cases, what_is_not_taken_says_why, 0, (int)COUNT(wrong));
+  tcase_add_test(cases, each_word_of_a_list_is_taken);
   tcase_add_test(cases, a_wrong_instruction_leaves_no_half_program);
   tcase_add_test(cases, descriptors_of_the_caller_are_the_callers);
   tcase_add_loop_test(cases, as_many_as_the_table_says, 0, (int)COUNT(counts));

@@ -173,7 +173,7 @@ static const struct {
     {"\"paths\": {\"${_9}\": \"ro\"}", {WRONG("`nine` is not an absolute path"), "/paths/${_9}", "nine", MADE}},
     {"\"paths\": {\"${ROOT}\": \"ro\"}",
      {WRONG("`${ROOT}` is the root, and `paths` holds what stands below it"), "/paths/${ROOT}", "${ROOT}", USE_ROOT}},
-    {"\"paths\": {\"/a\": \"ro\", \"${A}/\": \"rw\"}",
+    {"\"paths\": {\"/b\": \"ro\", \"/a\": \"ro\", \"${A}/\": \"rw\"}",
      {WRONG("`${A}/` is the same place as another key of `paths`: both are `/a`"), "/paths/${A}~1", "/a",
       "keep one of them"}},
     {"\"paths\": {\"/p\": {\"from\": \"${_9}\"}}",
