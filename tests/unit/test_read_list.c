@@ -301,12 +301,12 @@ END_TEST
 /* A JSON array of n times the item, or an object with n keys of that value. */
 static json_t *many(size_t n, const char *item, bool keys)
 {
+  json_auto_t *one = kit_value(item);
   json_t *all = keys ? json_object() : json_array();
   for (size_t i = 0; i < n; i++) {
     char key[32];
     snprintf(key, sizeof key, "/k.%zu", i);
-    json_t *one = kit_value(item);
-    ck_assert_int_eq(keys ? json_object_set_new(all, key, one) : json_array_append_new(all, one), 0);
+    ck_assert_int_eq(keys ? json_object_set(all, key, one) : json_array_append(all, one), 0);
   }
   return all;
 }
