@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "alloc.h"
 #include "counting_alloc.h"
@@ -149,6 +150,22 @@ START_TEST(a_length_that_overflows_fails_the_buffer)
 }
 END_TEST
 
+/* printf(3) refuses what is no character: the buffer fails, rather than holding half of what was meant. */
+START_TEST(a_text_that_cannot_be_printed_fails_the_buffer)
+{
+  struct counting_alloc state = {0};
+  styro_allocator alloc = counting_allocator(&state);
+  struct styro_buffer buffer;
+  styro_buffer_init(&buffer, &alloc);
+  styro_buffer_text(&buffer, "before");
+  styro_buffer_format(&buffer, "after %lc", (wint_t)0x7fffffff);
+  ck_assert_int_eq(buffer.failed, 1);
+  ck_assert_uint_eq(buffer.len, 0);
+  ck_assert_uint_eq(state.live_blocks, 0);
+  ck_assert_ptr_null(styro_buffer_steal(&buffer));
+}
+END_TEST
+
 static int grow_and_steal(const styro_allocator *alloc, styro_error *err)
 {
   styro_allocator own = styro_allocator_or_malloc(alloc);
@@ -188,6 +205,7 @@ int main(void)
   tcase_add_test(cases, json_strings_are_escaped);
   tcase_add_test(cases, a_failed_buffer_stays_failed_and_empty);
   tcase_add_test(cases, a_length_that_overflows_fails_the_buffer);
+  tcase_add_test(cases, a_text_that_cannot_be_printed_fails_the_buffer);
   tcase_add_test(cases, every_failure_leaves_nothing);
   suite_add_tcase(suite, cases);
   return kit_run(suite);

@@ -448,13 +448,36 @@ START_TEST(a_plan_too_large_is_refused_with_its_size)
 }
 END_TEST
 
+/* Two steps a rule, and no object of the host: directories that are denied, and something denied in each. */
+START_TEST(too_many_steps_are_refused_with_their_number)
+{
+  static char members[1 << 18];
+  size_t len = (size_t)snprintf(members, sizeof members, "\"paths\": {");
+  for (unsigned i = 0; i < 2048; i++) {
+    for (const char *below = ""; below != NULL; below = *below == '\0' ? "/b/c" : NULL) {
+      len += (size_t)snprintf(members + len, sizeof members - len, "%s\"/p/%u%s\": \"%s\"", i || *below ? ", " : "", i,
+                              below, *below == '\0' ? "deny" : "rw");
+    }
+  }
+  snprintf(members + len, sizeof members - len, "}");
+  styro_error err = refused_by_compile(members);
+  unsigned steps = 0;
+  ck_assert_int_eq(sscanf(err.message, "the request needs %u steps, 8192 is the most", &steps), 1);
+  ck_assert_uint_gt(steps, 8192);
+  ck_assert_str_eq(err.field, "/paths");
+  ck_assert_str_eq(err.hint, "name the directories that hold the entries of `paths`");
+}
+END_TEST
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static int fill(styro_request *request)
 {
   int rc = styro_request_set_json(request, "/env", "{\"A\": \"1\", \"PATH\": \"/bin\"}", NULL);
   rc = rc ? rc
-          : styro_request_set_json(request, "/paths", "{\"/a\": \"rw\", \"/a/b\": \"deny\", \"/a/b/c\": \"ro\"}", NULL);
+          : styro_request_set_json(request, "/paths",
+                                   "{\"/a\": \"rw\", \"/a/b\": \"deny\", \"/a/b/c\": \"ro\", \"/a/d/e\": \"deny\"}",
+                                   NULL);
   rc = rc ? rc : styro_request_set_json(request, "/command", "[\"x\", \"y\"]", NULL);
   return rc ? rc : styro_request_set_json(request, "/preserve_fds", "[7, 8]", NULL);
 }
@@ -514,6 +537,7 @@ static void add_tests(TCase *cases)
   tcase_add_test(cases, compiling_is_pure);
   tcase_add_test(cases, misuse_is_named);
   tcase_add_test(cases, a_plan_too_large_is_refused_with_its_size);
+  tcase_add_test(cases, too_many_steps_are_refused_with_their_number);
   tcase_add_test(cases, memory_may_run_out_anywhere);
 }
 

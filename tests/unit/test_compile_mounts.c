@@ -239,6 +239,22 @@ START_TEST(what_encloses_comes_first_in_any_order)
 }
 END_TEST
 
+/* The number of the source that the bind of the path takes, as those below it name it: counted from 1. */
+static unsigned source_of(const char *path)
+{
+  unsigned n = 0;
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    n += wire_step_source(step) != NULL;
+    if (step->code == WIRE_STEP_BIND && strcmp(wire_str(block, wire_step_target(step)->path), path) == 0) {
+      return n;
+    }
+  }
+  ck_abort_msg("no bind of %s", path);
+  return 0;
+}
+
 /* Default base: /usr, six links, four binds and the link of localtime are sources 0 to 11. */
 START_TEST(inner_rules_are_resolved_below_the_outer_source)
 {
@@ -255,6 +271,64 @@ START_TEST(inner_rules_are_resolved_below_the_outer_source)
   snprintf(expected, sizeof expected, "bind /w/git/x/y < %u:x/y nosuid nodev\naccess /w/git/x/y\n", base + 2);
   holds("/w/git/x/y", expected);
   holds("/w/other", "bind /w/other < /etc/other ro nosuid nodev\n");
+}
+END_TEST
+
+/* What a rule shows on a tmpfs comes from the host by its own path: nothing of the outer source lies below it. */
+START_TEST(a_tmpfs_ends_what_is_inherited)
+{
+  make("\"paths\": {\"/o\": {\"access\": \"ro\", \"from\": \"/host/o\"}, \"/o/t\": \"tmpfs\", \"/o/t/in/x\": \"ro\", "
+       "\"/o/t/in/x/y\": \"ro\"}");
+  holds("/o/t/in/x", "bind /o/t/in/x < /o/t/in/x [create] ro nosuid nodev\n");
+  char expected[128];
+  snprintf(expected, sizeof expected, "bind /o/t/in/x/y < %u:y ro nosuid nodev\n", source_of("/o/t/in/x"));
+  holds("/o/t/in/x/y", expected);
+}
+END_TEST
+
+/* A directory between a writable rule and one below it is bound onto itself, once, so that nobody can move it away. */
+START_TEST(directories_below_a_writable_rule_are_held)
+{
+  make("\"paths\": {\"/w/x\": \"deny\", \"/w/a/b/d/e\": \"ro\", \"/w/a/b/c\": \"deny\", \"/w\": {\"access\": \"rw\", "
+       "\"from\": \"/host/w\", \"noexec\": true}, \"/w/a-b/c\": \"rw\", \"/w/a-b/c/d\": \"ro\"}");
+  static const struct {
+    const char *inside, *below;
+  } held[] = {{"/w/a", "a"}, {"/w/a/b", "a/b"}, {"/w/a/b/d", "a/b/d"}, {"/w/a-b", "a-b"}};
+  unsigned outer = source_of("/w");
+  for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+    char expected[128];
+    snprintf(expected, sizeof expected, "bind %s < %u:%s [optional defaulted] nosuid nodev noexec\n", held[i].inside,
+             outer, held[i].below);
+    holds(held[i].inside, expected);
+  }
+  const char *text = strstr(outline(plan), "bind /w\n");
+  ck_assert_ptr_nonnull(text);
+  static const char order[] = "bind /w\nbind /w/a\nbind /w/a/b\nmask /w/a/b/c\nbind /w/a/b/d\nbind /w/a/b/d/e\n"
+                              "bind /w/a-b\nbind /w/a-b/c\nbind /w/a-b/c/d\nmask /w/x\nseal root\n";
+  ck_assert_msg(strncmp(text, order, sizeof order - 1) == 0, "%s", text);
+}
+END_TEST
+
+START_TEST(only_what_can_be_moved_is_held)
+{
+  static const char *const outers[] = {"ro", "tmpfs", "deny"};
+  for (size_t i = 0; i < sizeof outers / sizeof outers[0]; i++) {
+    char members[200];
+    snprintf(members, sizeof members, "\"paths\": {\"/w\": \"%s\", \"/w/a/b\": \"deny\"}", outers[i]);
+    make(members);
+    holds("/w/a", "");
+  }
+}
+END_TEST
+
+/* Without a rule for it, home is made on a tmpfs over /home; with one, what stands there is the directory's. */
+START_TEST(places_in_the_home_of_a_root_directory)
+{
+  make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/home/me\": \"ro\", \"/opt\": \"tmpfs\"}");
+  holds("/home/me", "bind /home/me < 1:home/me [create] ro nosuid nodev\n");
+  holds("/opt", "tmpfs /opt 268435456 0755 nosuid nodev\n");
+  make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/home/me\": \"ro\", \"/home/sandbox\": \"tmpfs\"}");
+  holds("/home/me", "bind /home/me < 1:home/me ro nosuid nodev\n");
 }
 END_TEST
 
@@ -395,6 +469,10 @@ int main(void)
   tcase_add_test(cases, proc_and_dev_are_the_sandboxs_own);
   tcase_add_test(cases, what_encloses_comes_first_in_any_order);
   tcase_add_test(cases, inner_rules_are_resolved_below_the_outer_source);
+  tcase_add_test(cases, a_tmpfs_ends_what_is_inherited);
+  tcase_add_test(cases, directories_below_a_writable_rule_are_held);
+  tcase_add_test(cases, only_what_can_be_moved_is_held);
+  tcase_add_test(cases, places_in_the_home_of_a_root_directory);
   tcase_add_test(cases, rules_below_a_root_directory_are_the_directorys_own);
   tcase_add_test(cases, places_on_a_tmpfs_may_be_made);
   tcase_add_test(cases, optional_and_noexec);

@@ -1,6 +1,11 @@
-/* The note reader against sound, foreign, damaged and hostile files. */
+/*
+ * The note reader against sound, foreign, damaged and hostile files, and files that come in pieces.
+ *
+ * build: -Wl,--wrap=pread
+ */
 #include <check.h>
 #include <elf.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +14,23 @@
 #include <unistd.h>
 
 #include "lib/elf_note.h"
+
+/* ---- pread(2) ---- */
+
+ssize_t __real_pread(int fd, void *to, size_t size, off_t at);
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at);
+
+/* Every other call is interrupted, and every second of the others gives one byte only. */
+static unsigned hampered, calls;
+
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at)
+{
+  if (hampered && calls++ % 2 == 0) {
+    errno = EINTR;
+    return -1;
+  }
+  return __real_pread(fd, to, hampered && size > 1 && calls % 4 == 0 ? 1 : size, at);
+}
 
 /* An ELF file with one program header and one note, to be bent by each test. */
 struct image {
@@ -74,6 +96,21 @@ START_TEST(note_is_found_after_others)
 }
 END_TEST
 
+START_TEST(interruptions_and_pieces_change_nothing)
+{
+  struct image image = sound();
+  struct styro_elf_note note;
+  hampered = 1;
+  calls = 0;
+  int fault = read_bytes(&image, sizeof image, &note);
+  hampered = 0;
+  ck_assert_int_eq(fault, STYRO_ELF_OK);
+  ck_assert_mem_eq(note.wire_id, image.id, WIRE_ID_SIZE);
+  ck_assert_uint_eq(note.run_format, 0x102);
+  ck_assert_uint_gt(calls, 8);
+}
+END_TEST
+
 START_TEST(every_cut_is_an_error)
 {
   struct image image = sound();
@@ -123,6 +160,14 @@ START_TEST(hostile_offsets_are_damage)
   ck_assert_int_eq(read_bytes(&image, sizeof image, &note), STYRO_ELF_DAMAGED);
   image = sound();
   image.other.n_descsz = UINT32_MAX - 2;
+  ck_assert_int_eq(read_bytes(&image, sizeof image, &note), STYRO_ELF_DAMAGED);
+  /* each fits into the segment, and not into what is left of it */
+  image = sound();
+  image.other.n_namesz = (Elf64_Word)image.segments[1].p_filesz;
+  ck_assert_int_eq(read_bytes(&image, sizeof image, &note), STYRO_ELF_DAMAGED);
+  image = sound();
+  image.note.n_descsz =
+      (Elf64_Word)(image.segments[1].p_filesz - offsetof(struct image, id) + offsetof(struct image, other) + 1);
   ck_assert_int_eq(read_bytes(&image, sizeof image, &note), STYRO_ELF_DAMAGED);
 }
 END_TEST
@@ -190,6 +235,7 @@ int main(void)
   Suite *suite = suite_create("elf_note");
   TCase *cases = tcase_create("all");
   tcase_add_test(cases, note_is_found_after_others);
+  tcase_add_test(cases, interruptions_and_pieces_change_nothing);
   tcase_add_test(cases, every_cut_is_an_error);
   tcase_add_test(cases, foreign_files_are_named_so);
   tcase_add_test(cases, hostile_offsets_are_damage);

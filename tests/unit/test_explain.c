@@ -263,6 +263,25 @@ START_TEST(odd_texts_stay_json)
 }
 END_TEST
 
+/* Details have room for 1023 bytes: a longer command is cut there, and what would follow it is left out. */
+START_TEST(details_are_cut_to_their_room)
+{
+  static char members[8000] = "\"timeout\": 5, \"command\": [\"a\"";
+  for (int i = 0; i < 600; i++) {
+    strcat(members, ", \"bcd\"");
+  }
+  strcat(members, "]");
+  styro_plan_free(plan);
+  plan = compiled(members);
+  json_t *root = parsed();
+  const char *details = string_of(json_array_get(json_object_get(root, "steps"), 0), "details");
+  ck_assert_uint_eq(strlen(details), 1023);
+  ck_assert_int_eq(strncmp(details, "a bcd bcd ", 10), 0);
+  ck_assert_str_eq(details + 1013, " bcd bcd b");
+  json_decref(root);
+}
+END_TEST
+
 /* ---- misuse and memory ------------------------------------------------------------------------------------------- */
 
 START_TEST(misuse_is_named)
@@ -313,6 +332,7 @@ int main(void)
   tcase_add_test(cases, a_rich_plan_as_json);
   tcase_add_test(cases, sources_and_optional_steps_for_check_here);
   tcase_add_test(cases, odd_texts_stay_json);
+  tcase_add_test(cases, details_are_cut_to_their_room);
   tcase_add_test(cases, misuse_is_named);
   tcase_add_test(cases, memory_may_run_out_anywhere);
   suite_add_tcase(suite, cases);

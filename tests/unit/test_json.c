@@ -201,6 +201,27 @@ START_TEST(what_is_written_reads_back_the_same)
 }
 END_TEST
 
+START_TEST(every_kind_of_value_has_a_noun)
+{
+  static const char *const rows[][2] = {
+      {"{}", "an object"},
+      {"[]", "a list"},
+      {"\"\"", "a text"},
+      {"-0", "a whole number"},
+      {"0.0", "a number with a fraction"},
+      {"null", "null"},
+      {"true", "true or false"},
+      {"false", "true or false"},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    json_auto_t *value = NULL;
+    styro_error err = ERROR_READY;
+    ck_assert_int_eq(styro_json_parse(rows[i][0], strlen(rows[i][0]), &value, &err), 0);
+    ck_assert_str_eq(styro_json_noun(value), rows[i][1]);
+  }
+}
+END_TEST
+
 static int parse_only(const styro_allocator *alloc, styro_error *err)
 {
   static const char text[] = "{\"a key\": [1234567890123456789, 2.5, \"t\", true, null, {\"b\": \"\\u00e9\\ud83d\\ude00"
@@ -239,6 +260,7 @@ int main(void)
   tcase_add_test(cases, depth_and_size_have_limits);
   tcase_add_test(cases, the_version_comes_first);
   tcase_add_test(cases, what_is_written_reads_back_the_same);
+  tcase_add_test(cases, every_kind_of_value_has_a_noun);
   tcase_add_test(cases, every_lack_of_memory_in_jansson_is_one);
   tcase_add_test(cases, handles_may_be_absent);
   suite_add_tcase(suite, cases);

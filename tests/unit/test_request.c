@@ -215,6 +215,25 @@ START_TEST(adding_where_nothing_can_be_added)
 }
 END_TEST
 
+/* PATH_MAX with its NUL, as for a part of a pointer. */
+START_TEST(a_key_has_the_length_of_a_path)
+{
+  static char key[4097];
+  memset(key, 'k', 4096);
+  ck_assert_int_eq(styro_request_add(request, "/env", key, "x", &err), STYRO_EREQUEST);
+  ck_assert_ptr_nonnull(strstr(err.message, "kkk` is too long for a key"));
+  ck_assert_str_eq(err.field, "/env");
+  key[4095] = '\0';
+  ck_assert_int_eq(styro_request_add(request, "/env", key, "x", &err), 0);
+  ck_assert_int_eq(styro_request_add(request, "/env", key, "y", &err), 0);
+  struct styro_effective e = effective();
+  ck_assert_uint_eq(e.fields.env.n, 1);
+  ck_assert_str_eq(e.fields.env.keys[0], key);
+  ck_assert_str_eq(e.fields.env.values[0], "y");
+  styro_effective_free(&e);
+}
+END_TEST
+
 START_TEST(descriptors)
 {
   ck_assert_int_eq(styro_request_set_fd(request, "/preserve_fds", 9, &err), 0);
@@ -249,10 +268,19 @@ START_TEST(pointers_that_lead_nowhere)
       {"/", "/", "`` is not a field"},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
-    ck_assert_int_lt(styro_request_set(request, rows[i].pointer, "1", &err), 0);
+    styro_error other = ERROR_READY;
+    int code = styro_request_set(request, rows[i].pointer, "1", &err);
+    ck_assert_int_lt(code, 0);
     ck_assert_str_eq(err.field, rows[i].field);
     ck_assert_msg(strstr(err.message, rows[i].message) != NULL, "%s: %s", rows[i].pointer, err.message);
+    ck_assert_int_eq(styro_request_set_int(request, rows[i].pointer, 1, &other), code);
+    ck_assert_str_eq(other.message, err.message);
+    ck_assert_int_eq(styro_request_set_fd(request, rows[i].pointer, 3, &other), code);
+    ck_assert_str_eq(other.message, err.message);
+    ck_assert_int_eq(styro_request_set_json(request, rows[i].pointer, "no JSON", &other), code);
+    ck_assert_str_eq(other.message, err.message);
   }
+  expect_json("{\"version\":1}");
 }
 END_TEST
 
@@ -505,6 +533,7 @@ int main(void)
   tcase_add_test(cases, json_values_and_whole_documents);
   tcase_add_test(cases, adding_to_lists_and_maps);
   tcase_add_test(cases, adding_where_nothing_can_be_added);
+  tcase_add_test(cases, a_key_has_the_length_of_a_path);
   tcase_add_test(cases, descriptors);
   tcase_add_test(cases, pointers_that_lead_nowhere);
   tcase_add_test(cases, a_failed_setter_changes_nothing);
