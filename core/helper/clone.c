@@ -8,39 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../wire/maps.h"
 #include "helper.h"
-
-static int write_text(const char *path, const char *text)
-{
-  int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
-  if (fd < 0) {
-    return fd;
-  }
-  long n = sys_write(fd, text, strlen(text));
-  sys_close(fd);
-  return n < 0 ? (int)n : 0;
-}
-
-/* "<inside> <outside> 1" */
-static void map_text(char *out, uint32_t inside, uint32_t outside)
-{
-  out += text_number(out, inside);
-  *out++ = ' ';
-  out += text_number(out, outside);
-  strcpy(out, " 1");
-}
-
-/* Path of a map file of a process, "/proc/PID/uid_map"; pid 0 means oneself. */
-static void map_path(char *out, int pid, const char *file)
-{
-  strcpy(out, "/proc/");
-  if (pid) {
-    text_number(out + 6, (uint64_t)pid);
-  } else {
-    strcat(out, "self");
-  }
-  strcat(out, file);
-}
 
 /* The step that is at fault from here on. */
 static const struct wire_step *find_step(struct helper *h, int code)
@@ -56,28 +25,12 @@ static const struct wire_step *find_step(struct helper *h, int code)
 
 static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int pid)
 {
-  char path[64];
-  char text[64];
-  int result = 0;
+  char uid_map[WIRE_MAP_TEXT];
+  char gid_map[WIRE_MAP_TEXT];
   find_step(h, WIRE_STEP_MAP_IDS);
-  if (!(h->run->flags & WIRE_RUN_TWO_STEP)) {
-    h->what = WIRE_WHAT_MAP_SETGROUPS;
-    map_path(path, pid, "/setgroups");
-    result = write_text(path, "deny");
-  }
-  if (result >= 0) {
-    h->what = WIRE_WHAT_MAP_GID;
-    map_path(path, pid, "/gid_map");
-    map_text(text, ids->gid, h->run->map_gid);
-    result = write_text(path, text);
-  }
-  if (result >= 0) {
-    h->what = WIRE_WHAT_MAP_UID;
-    map_path(path, pid, "/uid_map");
-    map_text(text, ids->uid, h->run->map_uid);
-    result = write_text(path, text);
-  }
-  return result;
+  wire_map_text(uid_map, ids->uid, h->run->map_uid);
+  wire_map_text(gid_map, ids->gid, h->run->map_gid);
+  return wire_write_maps(pid, uid_map, gid_map, !(h->run->flags & WIRE_RUN_TWO_STEP), &h->what);
 }
 
 /*
@@ -93,7 +46,7 @@ static int child_side(struct helper *h, const struct wire_step_map_ids *ids, con
     sys_exit(125);
   }
   sys_close(wake[0]);
-  if (!(h->run->flags & WIRE_RUN_TWO_STEP)) {
+  if (!(h->run->flags & WIRE_RUN_OTHER_IDS)) {
     result = write_maps(h, ids, 0);
   }
   return result;

@@ -104,7 +104,4 @@ int mask_prepare(struct helper *h);
 void signals_reset(void);
 int supervise(struct helper *h);
 
-/* Small text work without a C library's locale or allocator. */
-unsigned text_number(char *out, uint64_t value); /* decimal, NUL-terminated; out holds 21 bytes; returns the length */
-
 #endif

@@ -1,6 +1,7 @@
 /* Steps that set what a process is: names, network, ids, session, keyring, resets, limits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "../wire/maps.h"
 #include "helper.h"
 
 #define KEYCTL_JOIN_SESSION_KEYRING_ 1
@@ -62,7 +64,7 @@ int step_oom_score(struct helper *h, const struct wire_step *step)
   int64_t value = ((const struct wire_step_number *)(const void *)step)->value;
   char text[24] = "-";
   (void)h;
-  text_number(text + (value < 0), (uint64_t)(value < 0 ? -value : value));
+  wire_decimal(text + (value < 0), (uint64_t)(value < 0 ? -value : value));
   int fd = sys_openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
   if (fd < 0) {
     return fd;
@@ -72,6 +74,18 @@ int step_oom_score(struct helper *h, const struct wire_step *step)
   return n < 0 ? (int)n : 0;
 }
 
+/* Who leaves the root of the first user namespace loses the effective set, and keeps the permitted one when it asked to. */
+static int raise_effective(void)
+{
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  memset(data, 0, sizeof data);
+  int result = (int)sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
+  data[0].effective = data[0].permitted;
+  data[1].effective = data[1].permitted;
+  return result < 0 ? result : (int)sys_call(SYS_capset, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
+}
+
 /*
  * Under a self map the kernel allows no setgroups(2) (the outcome lists supplementary groups then); under a map that
  * names another id the groups go first, while the right to drop them is there.
@@ -79,8 +93,9 @@ int step_oom_score(struct helper *h, const struct wire_step *step)
 int step_identity(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_identity *ids = (const void *)step;
-  int result = 0;
-  if (h->run->flags & WIRE_RUN_TWO_STEP) {
+  bool host = h->run->flags & WIRE_RUN_HOST_USER;
+  int result = host ? sys_prctl(PR_SET_KEEPCAPS, 1, 0) : 0;
+  if (result >= 0 && h->run->flags & WIRE_RUN_OTHER_IDS) {
     h->what = WIRE_WHAT_SETGROUPS;
     result = (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0);
   }
@@ -91,6 +106,10 @@ int step_identity(struct helper *h, const struct wire_step *step)
   if (result >= 0) {
     h->what = WIRE_WHAT_SETUID;
     result = (int)sys_call(SYS_setresuid, ids->uid, ids->uid, ids->uid, 0, 0, 0);
+  }
+  if (result >= 0 && host) {
+    h->what = WIRE_WHAT_CAP_SET;
+    result = raise_effective();
   }
   if (result >= 0) {
     h->what = WIRE_WHAT_READ_BACK;

@@ -104,6 +104,17 @@ static int open_userns_limit(struct helper *h)
   return h->userns_limit < 0 && !h->step->best_effort ? h->userns_limit : 0;
 }
 
+/*
+ * A mount namespace of the same user namespace stays a peer of the host's where mounts are shared: what is attached here
+ * would appear there (mount_namespaces(7)). A new user namespace has this from the kernel, as a slave.
+ */
+static int part_from_host(struct helper *h)
+{
+  static const struct wire_mount_attr attr = {.propagation = WIRE_MS_PRIVATE};
+  h->what = WIRE_WHAT_FLAGS;
+  return h->run->flags & WIRE_RUN_HOST_USER ? sys_mount_setattr(AT_FDCWD, "/", WIRE_AT_RECURSIVE, &attr) : 0;
+}
+
 int sources_open(struct helper *h)
 {
   const struct wire_step *step = wire_step_first(h->plan);
@@ -112,6 +123,9 @@ int sources_open(struct helper *h)
   for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
     const struct wire_source *source = wire_step_source(step);
     h->step = step;
+    if (step->code == WIRE_STEP_ROOT && (result = part_from_host(h)) < 0) {
+      return result;
+    }
     if (source) {
       result = open_source(h, step, source);
     } else if (step->code == WIRE_STEP_DEV) {

@@ -8,24 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../wire/maps.h"
 #include "helper.h"
 
 #define PATH_SIZE 4096
-
-unsigned text_number(char *out, uint64_t value)
-{
-  char digits[20];
-  unsigned n = 0;
-  do {
-    digits[n++] = (char)('0' + value % 10);
-    value /= 10;
-  } while (value);
-  for (unsigned i = 0; i < n; i++) {
-    out[i] = digits[n - 1 - i];
-  }
-  out[n] = 0;
-  return n;
-}
 
 /* Resolves a place as it will be inside; links that the sandbox's own base placed (/bin) are followed on the way. */
 static int open_below(struct helper *h, const char *path, uint64_t flags)
@@ -238,7 +224,7 @@ static uint64_t inodes_for(uint64_t size)
 static int set_number(int context, const char *key, uint64_t value)
 {
   char text[24];
-  text_number(text, value);
+  wire_decimal(text, value);
   return sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, key, text);
 }
 

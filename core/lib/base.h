@@ -29,6 +29,7 @@ extern const size_t styro_proc_entries_n;
 
 #define STYRO_HOME "/home/sandbox"
 #define STYRO_USER_NAME "sandbox"
+#define STYRO_NOBODY 65534 /* who a root caller's payload is on the host, unless the request says otherwise */
 #define STYRO_TMP_SIZE (256ull << 20)
 #define STYRO_HOME_SIZE (64ull << 20)
 #define STYRO_SHM_SIZE (64ull << 20)

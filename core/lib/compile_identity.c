@@ -34,8 +34,9 @@ void styro_compile_namespaces(struct styro_compile *c)
   memset(&ids, 0, sizeof ids);
   ids.uid = (uint32_t)fields->uid;
   ids.gid = (uint32_t)fields->gid;
-  ids.uid_map = fields->uid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
-  ids.gid_map = fields->gid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
+  bool host = fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+  ids.uid_map = host ? WIRE_MAP_HOST : fields->uid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
+  ids.gid_map = host ? WIRE_MAP_HOST : fields->gid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
   ids.groups_needed = fields->groups_empty;
   styro_builder_step(&c->builder, WIRE_STEP_MAP_IDS, 0, "/user/uid_map", STYRO_FATAL, &ids, sizeof ids);
 }

@@ -148,7 +148,7 @@ static void add_names(struct styro_compile *c)
   long long gid = c->fields->gid;
   const char *shell = ":" STYRO_HOME ":/bin/sh\n";
   const char *root = uid == 0 ? "" : "root:x:0:0:root:/root:/usr/sbin/nologin\n";
-  const char *nobody = uid == 65534 ? "" : "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+  const char *nobody = uid == STYRO_NOBODY ? "" : "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
   if (!ruled(c, "/etc/passwd")) {
     snprintf(text, sizeof text, "%s%s:x:%lld:%lld:%s%s%s", root, uid == 0 ? "root" : STYRO_USER_NAME, uid, gid,
              STYRO_USER_NAME, shell, nobody);
@@ -156,7 +156,7 @@ static void add_names(struct styro_compile *c)
   }
   if (!ruled(c, "/etc/group")) {
     snprintf(text, sizeof text, "%s%s:x:%lld:\n%s", gid == 0 ? "" : "root:x:0:\n", gid == 0 ? "root" : STYRO_USER_NAME,
-             gid, gid == 65534 ? "" : "nogroup:x:65534:\n");
+             gid, gid == STYRO_NOBODY ? "" : "nogroup:x:65534:\n");
     add_file(c, "/etc/group", text);
   }
 }

@@ -139,7 +139,8 @@ static uint64_t promised(const struct styro_fields *fields)
        true},
       {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL),
        spaces[STYRO_NS_PID] == STYRO_NS_NEW},
-      {BIT(STYRO_NESTED_USER_NAMESPACES), spaces[STYRO_NS_USER] == STYRO_NS_NEW},
+      {BIT(STYRO_NESTED_USER_NAMESPACES), /* by the user namespace's own limit, or by the filter */
+       spaces[STYRO_NS_USER] == STYRO_NS_NEW || fields->seccomp_kind == STYRO_SECCOMP_DEFAULT},
       {BIT(STYRO_IPC_ISOLATION), spaces[STYRO_NS_IPC] == STYRO_NS_NEW},
       {BIT(STYRO_HOSTNAME), spaces[STYRO_NS_UTS] == STYRO_NS_NEW},
       {BIT(STYRO_CGROUP_VIEW), spaces[STYRO_NS_CGROUP] == STYRO_NS_NEW},
@@ -170,6 +171,10 @@ void styro_compile_promises(struct styro_compile *c)
   }
   if (!fields->init) {
     note(c, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
+  }
+  if (!(c->enforced & BIT(STYRO_NESTED_USER_NAMESPACES))) {
+    note(c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
+         "in the host's user namespace only the default filter refuses nested ones, and the request brings its own");
   }
   if (fields->namespaces[STYRO_NS_PID] == STYRO_NS_HOST) {
     note(c, STYRO_TREE_KILL, "/namespaces/pid", "processes of the host's pid namespace do not end with the payload");

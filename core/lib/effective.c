@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base.h"
 #include "collection.h"
 #include "extends.h"
 #include "handle.h"
@@ -63,6 +64,10 @@ static void derive(struct styro_layer *layer)
   }
   if (!fields->init && !has(layer, "/die_with_parent")) {
     fields->die_with_parent = false; /* nobody would be there to see the caller die */
+  }
+  if (fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST) { /* ids are the host's, and 1000 is somebody there */
+    fields->uid = has(layer, "/user/uid") ? fields->uid : STYRO_NOBODY;
+    fields->gid = has(layer, "/user/gid") ? fields->gid : STYRO_NOBODY;
   }
   const struct styro_field *rlimits = styro_field_exact("/rlimits");
   const struct styro_field *child = NULL;

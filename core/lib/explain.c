@@ -114,10 +114,12 @@ static void run_details(const styro_plan *plan, char *out, size_t size)
 
 static void map_details(const struct wire_step *step, char *out, size_t size)
 {
-  const struct wire_step_map_ids *body = (const void *)step;
-  snprintf(out, size, "%s",
-           body->uid_map == WIRE_MAP_SELF ? "outside: the caller's own id"
-                                          : "outside: the caller's own id, for a root caller exactly 65534");
+  static const char *const outside[] = {
+      [WIRE_MAP_DEFAULT] = "outside: the caller's own id, for a root caller exactly 65534",
+      [WIRE_MAP_SELF] = "outside: the caller's own id",
+      [WIRE_MAP_HOST] = "no map: the same ids outside",
+  };
+  snprintf(out, size, "%s", outside[((const struct wire_step_map_ids *)(const void *)step)->uid_map]);
 }
 
 static void tmpfs_details(const struct wire_step *step, char *out, size_t size)

@@ -124,7 +124,8 @@ static const struct styro_field table[] = {
     NAMESPACE("/namespaces/time", STYRO_NS_TIME, "clocks since boot"),
     LATER("/namespaces/time/boottime", "offset of the boot clock"),
     LATER("/namespaces/time/monotonic", "offset of the monotonic clock"),
-    NAMESPACE("/namespaces/user", STYRO_NS_USER, "user and group ids; only `new` for now"),
+    NAMESPACE("/namespaces/user", STYRO_NS_USER, "user and group ids; `host` needs a root caller, and "
+              "`user.uid` and `user.gid` are then ids of the host (65534 when not given)"),
 
     {.pointer = "/network", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "mode",
      .doc = "`none` is an own network with loopback only, `host` the host's"},

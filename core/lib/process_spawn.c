@@ -171,7 +171,7 @@ static bool has_groups(void)
 static uint64_t left_out(const struct wire_run *run)
 {
   uint64_t mask = 0;
-  if (!(run->flags & WIRE_RUN_TWO_STEP) && has_groups()) {
+  if (!(run->flags & WIRE_RUN_OTHER_IDS) && has_groups()) {
     mask |= UINT64_C(1) << STYRO_SUPPLEMENTARY_GROUPS;
   }
   if (run->flags & WIRE_RUN_NO_TIME_NS) {
@@ -204,7 +204,7 @@ static int write_run(struct styro_process *process, const struct styro_launch *l
   run->flags |= launch->caller_fd >= 0 ? WIRE_RUN_WATCH_CALLER : 0;
   run->flags |= order->default_cwd ? WIRE_RUN_DEFAULT_CWD : 0;
   process->facts.left_out = left_out(run);
-  if (run->flags & WIRE_RUN_TWO_STEP && give_pipes(ends, run) < 0) {
+  if (run->flags & WIRE_RUN_OTHER_IDS && give_pipes(ends, run) < 0) {
     return styro_fd_fail(err, errno, "the captured streams");
   }
   if (run->flags & WIRE_RUN_HELPER_MODE && process->reserve < 0) {

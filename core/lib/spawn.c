@@ -14,11 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base.h"
 #include "fd.h"
 #include "pidfd.h"
 #include "spawn_child.h"
 
-#define ROOT_MAP_ID 65534 /* who a root caller's payload is outside, unless the request maps otherwise */
 #define FIXED_SLOTS WIRE_FD_FIRST_FREE
 
 static bool holds_capabilities(uint32_t wanted)
@@ -35,23 +35,49 @@ static int prepare_root_map(const struct wire_step_map_ids *ids, struct wire_run
   if (!holds_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID)) {
     int code = styro_fail(
         err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
-        "a root caller's payload is mapped to id %d, and this caller has no CAP_SETUID and CAP_SETGID", ROOT_MAP_ID);
+        "a root caller's payload is mapped to id %d, and this caller has no CAP_SETUID and CAP_SETGID", STYRO_NOBODY);
     styro_error_field(err, "/user/uid_map");
-    styro_error_object(err, "%d", ROOT_MAP_ID);
+    styro_error_object(err, "%d", STYRO_NOBODY);
     styro_error_hint(err,
                      "accept that the payload is the caller outside: \"user\": {\"uid_map\": \"self\", \"gid_map\": "
                      "\"self\"}");
     return code;
   }
   run->flags |= WIRE_RUN_TWO_STEP;
-  run->map_uid = ids->uid_map == WIRE_MAP_DEFAULT ? ROOT_MAP_ID : run->map_uid;
-  run->map_gid = ids->gid_map == WIRE_MAP_DEFAULT ? ROOT_MAP_ID : run->map_gid;
+  run->map_uid = ids->uid_map == WIRE_MAP_DEFAULT ? STYRO_NOBODY : run->map_uid;
+  run->map_gid = ids->gid_map == WIRE_MAP_DEFAULT ? STYRO_NOBODY : run->map_gid;
   return 0;
+}
+
+/* In the caller's own user namespace everything that the set-up does is done with rights that the caller has there. */
+static int prepare_host_user(const struct wire_step_map_ids *ids, struct wire_run *run, styro_error *err)
+{
+  if (!holds_capabilities(1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP)) {
+    int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
+                          "`namespaces.user` is `host`, and this caller has not all of CAP_SYS_ADMIN, CAP_SETUID, "
+                          "CAP_SETGID and CAP_SETPCAP");
+    styro_error_field(err, "/namespaces/user");
+    styro_error_hint(err, "call as root, or leave it out: with a user namespace of its own the sandbox needs no right");
+    return code;
+  }
+  run->flags |= WIRE_RUN_HOST_USER;
+  run->map_uid = ids->uid;
+  run->map_gid = ids->gid;
+  return 0;
+}
+
+static int prepare_ids(const struct wire_step_map_ids *ids, struct wire_run *run, styro_error *err)
+{
+  if (ids->uid_map == WIRE_MAP_HOST) {
+    return prepare_host_user(ids, run, err);
+  }
+  bool other = ids->uid_map == WIRE_MAP_DEFAULT || ids->gid_map == WIRE_MAP_DEFAULT;
+  return run->caller_uid == 0 && other ? prepare_root_map(ids, run, err) : 0;
 }
 
 static int prepare_groups(const struct wire_step_map_ids *ids, const struct wire_run *run, styro_error *err)
 {
-  if (!ids->groups_needed || run->flags & WIRE_RUN_TWO_STEP || getgroups(0, NULL) == 0) {
+  if (!ids->groups_needed || run->flags & WIRE_RUN_OTHER_IDS || getgroups(0, NULL) == 0) {
     return 0;
   }
   int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDENTITY, EPERM,
@@ -78,14 +104,11 @@ static int wanted_mode(const styro_runner *runner, const styro_plan *plan)
 int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wire_run *run, styro_error *err)
 {
   const struct wire_step_map_ids *ids = plan->map_ids;
-  int result = 0;
   run->kernel = runner->kernel;
   run->caller_uid = run->map_uid = geteuid();
   run->caller_gid = run->map_gid = getegid();
-  run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_TWO_STEP | WIRE_RUN_NO_TIME_NS);
-  if (run->caller_uid == 0 && (ids->uid_map == WIRE_MAP_DEFAULT || ids->gid_map == WIRE_MAP_DEFAULT)) {
-    result = prepare_root_map(ids, run, err);
-  }
+  run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_OTHER_IDS | WIRE_RUN_NO_TIME_NS);
+  int result = prepare_ids(ids, run, err);
   if (result == 0) {
     result = prepare_groups(ids, run, err);
   }
@@ -185,13 +208,15 @@ static void fill_child(const struct styro_launch *launch, struct styro_child *ch
     child->clone_flags &= ~WIRE_CLONE_NEWTIME;
   }
   child->two_step = launch->run->flags & WIRE_RUN_TWO_STEP;
-  child->capabilities = child->two_step || ids->uid != 0 ? needed_capabilities(launch->plan) : 0;
+  child->maps = ids->uid_map != WIRE_MAP_HOST;
+  bool kept_by_exec = child->maps ? ids->uid == 0 && !child->two_step : launch->run->caller_uid == 0;
+  child->capabilities = kept_by_exec ? 0 : needed_capabilities(launch->plan);
   child->helper_fd = launch->runner->helper_fd;
   child->top = FIXED_SLOTS + (int)launch->extra_n;
   child->slots_n = (unsigned)child->top;
   child->pid = child->pidfd = -1;
-  snprintf(child->uid_map, sizeof child->uid_map, "%u %u 1", ids->uid, launch->run->map_uid);
-  snprintf(child->gid_map, sizeof child->gid_map, "%u %u 1", ids->gid, launch->run->map_gid);
+  wire_map_text(child->uid_map, ids->uid, launch->run->map_uid);
+  wire_map_text(child->gid_map, ids->gid, launch->run->map_gid);
 }
 
 /* By the pidfd, not by the number: where SIGCHLD is ignored that may be somebody else's by now. */

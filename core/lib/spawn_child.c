@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 
+#include "../wire/maps.h"
 #include "../wire/status.h"
 #include "../wire/sys.h"
 
@@ -22,15 +23,6 @@
 #define LOOK_UP_MS 100 /* between two looks at a caller that may have been killed */
 #define CLONE_CHILD_CLEARTID_ 0x00200000ull
 
-static unsigned long text_length(const char *text)
-{
-  unsigned long n = 0;
-  while (text[n]) {
-    n++;
-  }
-  return n;
-}
-
 static int fail(struct styro_child *child, uint32_t what, long error)
 {
   child->what = what;
@@ -38,64 +30,10 @@ static int fail(struct styro_child *child, uint32_t what, long error)
   return (int)error;
 }
 
-static int write_file(const char *path, const char *text)
+/* By whichever side may: what failed is left in *what, not in the child's answers, because both sides run. */
+static int write_maps(const struct styro_child *child, int pid, uint32_t *what)
 {
-  int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
-  if (fd < 0) {
-    return fd;
-  }
-  long n = sys_write(fd, text, text_length(text));
-  sys_close(fd);
-  return n < 0 ? (int)n : 0;
-}
-
-/* Self maps: the kernel wants setgroups denied first (user_namespaces(7)). */
-static int write_own_maps(struct styro_child *child)
-{
-  int result = write_file("/proc/self/setgroups", "deny");
-  if (result < 0) {
-    return fail(child, WIRE_WHAT_MAP_SETGROUPS, result);
-  }
-  result = write_file("/proc/self/gid_map", child->gid_map);
-  if (result < 0) {
-    return fail(child, WIRE_WHAT_MAP_GID, result);
-  }
-  result = write_file("/proc/self/uid_map", child->uid_map);
-  return result < 0 ? fail(child, WIRE_WHAT_MAP_UID, result) : 0;
-}
-
-/* "/proc/PID/uid_map" without a C library. */
-static void map_path(char *out, int pid, const char *file)
-{
-  char digits[12];
-  int n = 0;
-  for (const char *p = "/proc/"; *p; p++) {
-    *out++ = *p;
-  }
-  do {
-    digits[n++] = (char)('0' + pid % 10);
-    pid /= 10;
-  } while (pid);
-  while (n > 0) {
-    *out++ = digits[--n];
-  }
-  while ((*out++ = *file++)) {
-  }
-}
-
-/* By the caller's side, beside the running child: what failed is left in *what, not in the child's answers. */
-static int write_maps_of(const struct styro_child *child, uint32_t *what)
-{
-  char path[48];
-  *what = WIRE_WHAT_MAP_GID;
-  map_path(path, child->pid, "/gid_map");
-  int result = write_file(path, child->gid_map);
-  if (result < 0) {
-    return result;
-  }
-  *what = WIRE_WHAT_MAP_UID;
-  map_path(path, child->pid, "/uid_map");
-  return write_file(path, child->uid_map);
+  return wire_write_maps(pid, child->uid_map, child->gid_map, !child->two_step, what);
 }
 
 /*
@@ -166,7 +104,13 @@ static int execute(struct styro_child *child)
 static int single_main(void *argument)
 {
   struct styro_child *child = argument;
-  return write_own_maps(child) < 0 || prepare(child) < 0 ? 127 : execute(child);
+  uint32_t what;
+  int result = child->maps ? write_maps(child, 0, &what) : 0;
+  if (result < 0) {
+    fail(child, what, result);
+    return 127;
+  }
+  return prepare(child) < 0 ? 127 : execute(child);
 }
 
 /* A futex(2) on shared memory; `ms` 0: no limit. */
@@ -219,7 +163,7 @@ static void let_go(struct styro_child *child)
 {
   uint32_t what;
   int alive;
-  int result = write_maps_of(child, &what);
+  int result = write_maps(child, child->pid, &what);
   set_and_wake(&child->gate, result < 0 ? STYRO_GATE_REFUSED : STYRO_GATE_OPEN);
   while ((alive = __atomic_load_n(&child->alive, __ATOMIC_ACQUIRE)) != 0) {
     wait_while(&child->alive, alive, 0);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../wire/maps.h"
 #include "../wire/run.h"
 
 /* One descriptor for the helper: `from` goes to number `to`; -1: the number is left closed. */
@@ -13,16 +14,15 @@ struct styro_slot {
   int to;
 };
 
-#define STYRO_MAP_TEXT 40
-
 enum styro_gate { STYRO_GATE_SHUT = 0, STYRO_GATE_OPEN, STYRO_GATE_REFUSED };
 
 struct styro_child {
   uint64_t clone_flags;  /* CLONE_NEW* */
   uint64_t capabilities; /* to be ambient across the helper's exec: what its steps and the payload's sets need */
+  bool maps;             /* there are maps to be written: a new user namespace is made */
   bool two_step;         /* the maps name another id than the caller's own: the caller's side writes them */
-  char uid_map[STYRO_MAP_TEXT];
-  char gid_map[STYRO_MAP_TEXT];
+  char uid_map[WIRE_MAP_TEXT];
+  char gid_map[WIRE_MAP_TEXT];
   int helper_fd;
   struct styro_slot *slots;
   unsigned slots_n;

@@ -184,10 +184,27 @@ static bool mount_host(const struct styro_effective *e, struct finding *found)
   return e->fields.namespaces[STYRO_NS_MOUNT] == STYRO_NS_HOST;
 }
 
-static bool user_host(const struct styro_effective *e, struct finding *found)
+static bool user_host(const struct styro_effective *e)
+{
+  return e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+}
+
+static bool map_of_host(const struct styro_effective *e, struct finding *found)
+{
+  const char *field = is_set(e, "/user/uid_map") ? "/user/uid_map" : "/user/gid_map";
+  if (!user_host(e) || !is_set(e, field)) {
+    return false;
+  }
+  snprintf(found->field, sizeof found->field, "%s", field);
+  return true;
+}
+
+/* The limit of max_user_namespaces would be the host's there; what is left is the filter. */
+static bool nested_in_host(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
-  return e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+  return user_host(e) && e->fields.seccomp_kind != STYRO_SECCOMP_DEFAULT &&
+         (e->fields.best_effort & STYRO_BIT(STYRO_NESTED_USER_NAMESPACES)) == 0;
 }
 
 static bool pid_host_with_init(const struct styro_effective *e, struct finding *found)
@@ -387,9 +404,13 @@ static const struct rule rules[] = {
     {STYRO_EREQUEST, "/namespaces/mount", mount_host,
      "the sandbox needs mounts of its own, and `namespaces.mount` is `host`",
      "leave it out; to show the host's files use `paths`"},
-    {STYRO_EUNSUPPORTED, "/namespaces/user", user_host,
-     "`namespaces.user` as `host` is not supported yet: the sandbox has users of its own",
-     "leave it out; `user.uid` chooses the id inside"},
+    {STYRO_EREQUEST, "/user/uid_map", map_of_host,
+     "a map is given, and there is no user namespace that it could be written for: `namespaces.user` is `host`",
+     "leave it out; `user.uid` and `user.gid` are then ids of the host"},
+    {STYRO_EREQUEST, "/namespaces/user", nested_in_host,
+     "`namespaces.user` is `host`, where only the default filter refuses nested user namespaces, and the request brings "
+     "its own",
+     "add \"best_effort\": [\"nested_user_namespaces\"] to leave that to your filter"},
     {STYRO_EREQUEST, "/namespaces/pid", pid_host_with_init,
      "`namespaces.pid` is `host`, where no init of the sandbox can watch over its processes", "add \"init\": false"},
     {STYRO_EREQUEST, "/namespaces/pid", pid_host_tree,

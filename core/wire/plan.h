@@ -163,7 +163,7 @@ struct wire_step_namespaces {
   uint32_t reserved;
 };
 
-enum wire_map { WIRE_MAP_DEFAULT = 0, WIRE_MAP_SELF = 1 };
+enum wire_map { WIRE_MAP_DEFAULT = 0, WIRE_MAP_SELF = 1, WIRE_MAP_HOST = 2 /* none: no user namespace is made */ };
 
 struct wire_step_map_ids {
   struct wire_step head;
