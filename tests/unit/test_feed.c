@@ -218,16 +218,11 @@ int main(void)
 {
   const struct test_program program = {.name = "feed", .setup = setup, .teardown = teardown};
   const TTest *const tests[] = {
-      only_what_is_needed_is_copied,
-      without_memory_the_feed_is_not_touched,
-      nothing_to_feed_is_the_end_at_once,
-      a_budget_is_kept_to_the_byte,
-      a_full_pipe_is_waited_for,
-      an_interrupted_write_goes_on,
-      any_other_failure_is_the_end,
-      a_mask_without_sigpipe_comes_back,
-      a_mask_with_sigpipe_comes_back,
-      a_handler_of_the_callers_own_is_not_called,
+      only_what_is_needed_is_copied,      without_memory_the_feed_is_not_touched,
+      nothing_to_feed_is_the_end_at_once, a_budget_is_kept_to_the_byte,
+      a_full_pipe_is_waited_for,          an_interrupted_write_goes_on,
+      any_other_failure_is_the_end,       a_mask_without_sigpipe_comes_back,
+      a_mask_with_sigpipe_comes_back,     a_handler_of_the_callers_own_is_not_called,
   };
   return test_program_run(&program, tests, TESTS_N(tests));
 }

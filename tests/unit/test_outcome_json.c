@@ -99,10 +99,16 @@ END_TEST
 
 static void fill_usage(styro_usage *usage)
 {
-  int64_t *const numbers[] = {&usage->max_rss,       &usage->memory_peak,        &usage->pids_peak,
-                              &usage->minor_faults,  &usage->major_faults,       &usage->switches_voluntary,
-                              &usage->switches_involuntary, &usage->read_bytes, &usage->write_bytes};
-  int64_t *const times[] = {&usage->wall,        &usage->user,       &usage->system,         &usage->setup_spawn,
+  int64_t *const numbers[] = {&usage->max_rss,
+                              &usage->memory_peak,
+                              &usage->pids_peak,
+                              &usage->minor_faults,
+                              &usage->major_faults,
+                              &usage->switches_voluntary,
+                              &usage->switches_involuntary,
+                              &usage->read_bytes,
+                              &usage->write_bytes};
+  int64_t *const times[] = {&usage->wall,         &usage->user,       &usage->system,         &usage->setup_spawn,
                             &usage->setup_helper, &usage->setup_tree, &usage->setup_identity, &usage->setup_exec};
   for (int i = 0; i < 9; i++) {
     *numbers[i] = 100 + i;
@@ -244,8 +250,14 @@ START_TEST(bytes_that_are_no_text)
     const char *bytes;
     const char *expected;
   } rows[] = {
-      {"\x80", "?"},          {"a\xff\xfe" "b", "a??b"},       {"\xc3", "?"},
-      {"\xe2\x82", "??"},     {"\xc3\xa9\xc3", "\xc3\xa9?"}, {"\xed\xa0\x80x", "???x"},
+      {"\x80", "?"},
+      {"a\xff\xfe"
+       "b",
+       "a??b"},
+      {"\xc3", "?"},
+      {"\xe2\x82", "??"},
+      {"\xc3\xa9\xc3", "\xc3\xa9?"},
+      {"\xed\xa0\x80x", "???x"},
       {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

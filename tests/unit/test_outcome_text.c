@@ -85,9 +85,16 @@ START_TEST(sizes_as_people_say_them)
     uint64_t bytes;
     const char *text;
   } rows[] = {
-      {1, "1 bytes"},        {1023, "1023 bytes"},      {1024, "1 KiB"},     {1025, "1025 bytes"},
-      {1536, "1536 bytes"},  {2048, "2 KiB"},           {1u << 20, "1 MiB"}, {(1u << 20) + 1024, "1025 KiB"},
-      {3u << 30, "3 GiB"},   {UINT64_C(1) << 40, "1024 GiB"},
+      {1, "1 bytes"},
+      {1023, "1023 bytes"},
+      {1024, "1 KiB"},
+      {1025, "1025 bytes"},
+      {1536, "1536 bytes"},
+      {2048, "2 KiB"},
+      {1u << 20, "1 MiB"},
+      {(1u << 20) + 1024, "1025 KiB"},
+      {3u << 30, "3 GiB"},
+      {UINT64_C(1) << 40, "1024 GiB"},
       {UINT64_MAX, "18446744073709551615 bytes"},
   };
   out.reason = STYRO_OUTPUT_LIMITED;
@@ -156,12 +163,8 @@ int main(void)
 {
   const struct test_program program = {.name = "outcome_text", .setup = setup};
   const TTest *const tests[] = {
-      a_sentence_for_every_end,
-      a_sentence_for_every_failure,
-      a_long_failure_fits_with_its_beginning,
-      sizes_as_people_say_them,
-      durations_at_their_borders,
-      signals_with_and_without_a_name,
+      a_sentence_for_every_end,        a_sentence_for_every_failure, a_long_failure_fits_with_its_beginning,
+      sizes_as_people_say_them,        durations_at_their_borders,   signals_with_and_without_a_name,
       small_buffers_cut_and_are_ended,
   };
   return test_program_run(&program, tests, TESTS_N(tests));
