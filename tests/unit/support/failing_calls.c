@@ -19,6 +19,7 @@ static const char *wanted;
 static int countdown; /* 0: nothing fails */
 static int error;
 static bool onwards;
+static void (*action)(void);
 static bool happened;
 static bool paused;
 
@@ -28,12 +29,19 @@ void fail_call(const char *name, int nth, int number)
   countdown = nth;
   error = number;
   onwards = happened = paused = false;
+  action = NULL;
 }
 
 void fail_calls_from(const char *name, int nth, int number)
 {
   fail_call(name, nth, number);
   onwards = true;
+}
+
+void fail_before(const char *name, int nth, void (*act)(void))
+{
+  fail_call(name, nth, 0);
+  action = act;
 }
 
 bool fail_none(void)
@@ -54,6 +62,10 @@ static bool fails(const char *name)
   }
   countdown = onwards ? 1 : 0;
   happened = true;
+  if (action) {
+    action();
+    return false;
+  }
   errno = error;
   return true;
 }
@@ -69,6 +81,7 @@ static bool fails(const char *name)
 /* Where the last argument is optional it is handed on as it lies in its register. */
 WRAP(int, open, -1, (const char *path, int flags, long mode), (path, flags, mode))
 WRAP(int, openat, -1, (int dir, const char *path, int flags, long mode), (dir, path, flags, mode))
+WRAP(char *, realpath, NULL, (const char *path, char *out), (path, out))
 WRAP(int, fcntl, -1, (int fd, int command, long argument), (fd, command, argument))
 WRAP(int, ioctl, -1, (int fd, unsigned long command, void *argument), (fd, command, argument))
 WRAP(int, fstat, -1, (int fd, struct stat *out), (fd, out))
@@ -89,6 +102,7 @@ WRAP(void *, mmap, MAP_FAILED, (void *at, size_t len, int prot, int flags, int f
 WRAP(ssize_t, read, -1, (int fd, void *bytes, size_t len), (fd, bytes, len))
 WRAP(ssize_t, write, -1, (int fd, const void *bytes, size_t len), (fd, bytes, len))
 WRAP(ssize_t, pwrite, -1, (int fd, const void *bytes, size_t len, off_t at), (fd, bytes, len, at))
+WRAP(ssize_t, pread, -1, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at))
 WRAP(ssize_t, sendfile, -1, (int to, int from, off_t *at, size_t len), (to, from, at, len))
 WRAP(ssize_t, send, -1, (int fd, const void *bytes, size_t len, int flags), (fd, bytes, len, flags))
 WRAP(ssize_t, recvmsg, -1, (int fd, struct msghdr *message, int flags), (fd, message, flags))

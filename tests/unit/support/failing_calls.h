@@ -16,6 +16,9 @@ void fail_call(const char *name, int nth, int number);
 /* The same for the nth call and all after it. */
 void fail_calls_from(const char *name, int nth, int number);
 
+/* Before the nth call of the function somebody else acts; the call itself goes on. For races. */
+void fail_before(const char *name, int nth, void (*act)(void));
+
 /* Fails no more; true when something failed since fail_call(). */
 bool fail_none(void);
 
