@@ -1,15 +1,21 @@
-/* What can be done with a process by its pidfd: signalled, waited for, reaped, asked how it ended. */
+/*
+ * What can be done with a process by its pidfd: signalled, waited for, reaped, asked how it ended.
+ * build: -Wl,--wrap=ioctl,--wrap=syscall
+ */
 #include <check.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "emulated.h"
+#include "failing_calls.h"
 #include "lib/pidfd.h"
+#include "wire/uapi.h"
 
 /* ---- pidfds ------------------------------------------------------------------------------------------------------ */
 
@@ -70,6 +76,64 @@ START_TEST(reaping_by_number)
 }
 END_TEST
 
+/* Somebody else took the wait status: only the pidfd may still know it. */
+static int stolen(int code)
+{
+  int status;
+  pid_t pid = child(code);
+  int fd = styro_pidfd_open(pid);
+  ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+  return fd;
+}
+
+START_TEST(a_kernel_that_keeps_no_status)
+{
+  struct styro_exit how;
+  int fd = stolen(3);
+  fail_calls_from("ioctl", 1, ENOTTY); /* before 6.13 */
+  ck_assert(styro_pidfd_reap(fd, &how));
+  ck_assert(fail_none());
+  ck_assert(how.not_ours && !how.known && !how.has_usage);
+  ck_assert_int_eq(how.wait_status, 0);
+  close(fd);
+}
+END_TEST
+
+/* ESRCH comes while the kernel's own reaping goes on: it is asked again, but not for ever. */
+START_TEST(a_status_that_is_not_there_yet)
+{
+  struct styro_exit how;
+  int fd = stolen(3);
+  struct wire_pidfd_info info = {.mask = WIRE_PIDFD_INFO_EXIT};
+  bool kept = ioctl(fd, WIRE_PIDFD_GET_INFO, &info) == 0 && info.mask & WIRE_PIDFD_INFO_EXIT;
+  fail_call("ioctl", 1, ESRCH);
+  ck_assert(styro_pidfd_reap(fd, &how));
+  ck_assert(fail_none());
+  ck_assert(how.not_ours);
+  ck_assert_int_eq(how.known, kept);
+  ck_assert_int_eq(how.wait_status, kept ? 3 << 8 : 0);
+  fail_calls_from("ioctl", 1, ESRCH);
+  ck_assert(styro_pidfd_reap(fd, &how));
+  ck_assert(fail_none());
+  ck_assert(how.not_ours && !how.known);
+  close(fd);
+}
+END_TEST
+
+START_TEST(an_interrupted_reaping_goes_on)
+{
+  struct styro_exit how;
+  int fd = styro_pidfd_open(child(9));
+  ck_assert(styro_pidfd_wait(fd, -1));
+  fail_call("waitid", 1, EINTR);
+  ck_assert(styro_pidfd_reap(fd, &how));
+  ck_assert(fail_none());
+  ck_assert(how.known && !how.not_ours);
+  ck_assert_int_eq(WEXITSTATUS(how.wait_status), 9);
+  close(fd);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("pidfd");
@@ -78,6 +142,11 @@ int main(void)
     tcase_add_test(cases, reaping_by_pidfd);
     tcase_add_test(cases, all_exit_codes);
     tcase_add_test(cases, reaping_by_number);
+    tcase_add_test(cases, a_kernel_that_keeps_no_status);
+    tcase_add_test(cases, a_status_that_is_not_there_yet);
+    tcase_add_test(cases, an_interrupted_reaping_goes_on);
+  } else {
+    printf("skipped: six tests: the emulator knows no pidfds\n");
   }
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
