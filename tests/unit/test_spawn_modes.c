@@ -202,7 +202,7 @@ static void finds_its_descriptors(int mode)
   int extra[] = {file(), file()};
   launch.extra = extra;
   launch.extra_n = 2;
-  launch.caller_fd = file();
+  launch.caller_fd = styro_pidfd_open(getpid());
   struct report report = started(mode);
   placed(&report);
   ck_assert_int_eq(report.argc, 1);
