@@ -79,7 +79,7 @@ static size_t model(const char *const *texts, size_t n, const char **out)
 START_TEST(every_capacity_equals_the_model)
 {
   enum { N = 300 };
-  static char texts[N][24];
+  static char texts[N][32];
   const char *put[N];
   const char *expected[N];
   const size_t capacities[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100};
