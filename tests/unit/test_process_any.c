@@ -151,7 +151,7 @@ START_TEST(interruptions_do_not_end_the_wait)
 }
 END_TEST
 
-/* An outcome that found no memory is not lost: the handle is dead, and its descriptor may have nothing more to say. */
+/* An outcome that found no memory is not lost, neither while the sandbox lives nor when it is dead. */
 START_TEST(memory_runs_out_for_one_of_them)
 {
   int write_end = bare_stdout(all[1], 100);

@@ -1,11 +1,13 @@
 /*
- * Makes the n-th call of a C library function fail. The real functions are weak: a program wraps only what it needs, and
- * a function that is not wrapped is never asked for here.
+ * Makes the n-th call of a C library function fail. What does not fail goes to the kernel without the C library: a program
+ * wraps only some of these, and a static one then holds the real functions of no others.
  */
 #include "failing_calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -14,6 +16,8 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+
+#include "wire/sys.h"
 
 static const char *wanted;
 static int countdown; /* 0: nothing fails */
@@ -70,42 +74,63 @@ static bool fails(const char *name)
   return true;
 }
 
-#define WRAP(type, name, failed, params, args)            \
-  extern __attribute__((weak)) type __real_##name params; \
-  type __wrap_##name params;                              \
-  type __wrap_##name params                               \
-  {                                                       \
-    return fails(#name) ? failed : __real_##name args;    \
+static long answer(long rc)
+{
+  if (rc < 0 && rc > -4096) {
+    errno = (int)-rc;
+    return -1;
+  }
+  return rc;
+}
+
+/* The function `name`: fails when it is its turn, else asks the kernel for the call `number`. */
+#define WRAP(type, name, params, number, a, b, c, d, e, f)                                                         \
+  type __wrap_##name params;                                                                                       \
+  type __wrap_##name params                                                                                        \
+  {                                                                                                                \
+    return (type)(fails(#name) ? -1 : answer(sys_call(number, (long)(a), (long)(b), (long)(c), (long)(d), e, f))); \
   }
 
 /* Where the last argument is optional it is handed on as it lies in its register. */
-WRAP(int, open, -1, (const char *path, int flags, long mode), (path, flags, mode))
-WRAP(int, openat, -1, (int dir, const char *path, int flags, long mode), (dir, path, flags, mode))
-WRAP(char *, realpath, NULL, (const char *path, char *out), (path, out))
-WRAP(int, fcntl, -1, (int fd, int command, long argument), (fd, command, argument))
-WRAP(int, ioctl, -1, (int fd, unsigned long command, void *argument), (fd, command, argument))
-WRAP(int, fstat, -1, (int fd, struct stat *out), (fd, out))
-WRAP(int, fchmod, -1, (int fd, mode_t mode), (fd, mode))
-WRAP(int, fchown, -1, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))
-WRAP(int, memfd_create, -1, (const char *name, unsigned flags), (name, flags))
-WRAP(int, pipe2, -1, (int *ends, int flags), (ends, flags))
-WRAP(int, socketpair, -1, (int domain, int type, int protocol, int *ends), (domain, type, protocol, ends))
-WRAP(int, eventfd, -1, (unsigned count, int flags), (count, flags))
-WRAP(int, epoll_create1, -1, (int flags), (flags))
-WRAP(int, epoll_ctl, -1, (int fd, int what, int of, struct epoll_event *event), (fd, what, of, event))
-WRAP(int, epoll_wait, -1, (int fd, struct epoll_event *events, int n, int wait_ms), (fd, events, n, wait_ms))
-WRAP(int, timerfd_create, -1, (int clock, int flags), (clock, flags))
-WRAP(int, timerfd_settime, -1, (int fd, int flags, const struct itimerspec *value, struct itimerspec *old),
-     (fd, flags, value, old))
-WRAP(void *, mmap, MAP_FAILED, (void *at, size_t len, int prot, int flags, int fd, off_t from),
-     (at, len, prot, flags, fd, from))
-WRAP(ssize_t, read, -1, (int fd, void *bytes, size_t len), (fd, bytes, len))
-WRAP(ssize_t, write, -1, (int fd, const void *bytes, size_t len), (fd, bytes, len))
-WRAP(ssize_t, pwrite, -1, (int fd, const void *bytes, size_t len, off_t at), (fd, bytes, len, at))
-WRAP(ssize_t, pread, -1, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at))
-WRAP(ssize_t, sendfile, -1, (int to, int from, off_t *at, size_t len), (to, from, at, len))
-WRAP(ssize_t, send, -1, (int fd, const void *bytes, size_t len, int flags), (fd, bytes, len, flags))
-WRAP(ssize_t, recvmsg, -1, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+WRAP(int, open, (const char *path, int flags, long mode), SYS_openat, AT_FDCWD, path, flags, mode, 0, 0)
+WRAP(int, openat, (int dir, const char *path, int flags, long mode), SYS_openat, dir, path, flags, mode, 0, 0)
+WRAP(int, fcntl, (int fd, int command, long argument), SYS_fcntl, fd, command, argument, 0, 0, 0)
+WRAP(int, ioctl, (int fd, unsigned long command, void *argument), SYS_ioctl, fd, command, argument, 0, 0, 0)
+WRAP(int, fstat, (int fd, struct stat *out), SYS_fstat, fd, out, 0, 0, 0, 0)
+WRAP(int, fchmod, (int fd, mode_t mode), SYS_fchmod, fd, mode, 0, 0, 0, 0)
+WRAP(int, fchown, (int fd, uid_t uid, gid_t gid), SYS_fchown, fd, uid, gid, 0, 0, 0)
+WRAP(int, memfd_create, (const char *name, unsigned flags), SYS_memfd_create, name, flags, 0, 0, 0, 0)
+WRAP(int, pipe2, (int *ends, int flags), SYS_pipe2, ends, flags, 0, 0, 0, 0)
+WRAP(int, socketpair, (int domain, int kind, int protocol, int *ends), SYS_socketpair, domain, kind, protocol, ends, 0,
+     0)
+WRAP(int, eventfd, (unsigned count, int flags), SYS_eventfd2, count, flags, 0, 0, 0, 0)
+WRAP(int, epoll_create1, (int flags), SYS_epoll_create1, flags, 0, 0, 0, 0, 0)
+WRAP(int, epoll_ctl, (int fd, int what, int of, struct epoll_event *event), SYS_epoll_ctl, fd, what, of, event, 0, 0)
+WRAP(int, epoll_wait, (int fd, struct epoll_event *events, int n, int wait_ms), SYS_epoll_pwait, fd, events, n, wait_ms,
+     0, 0)
+WRAP(int, timerfd_create, (int clock, int flags), SYS_timerfd_create, clock, flags, 0, 0, 0, 0)
+WRAP(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value, struct itimerspec *old),
+     SYS_timerfd_settime, fd, flags, value, old, 0, 0)
+WRAP(void *, mmap, (void *at, size_t len, int prot, int flags, int fd, off_t from), SYS_mmap, at, len, prot, flags, fd,
+     from)
+WRAP(ssize_t, read, (int fd, void *bytes, size_t len), SYS_read, fd, bytes, len, 0, 0, 0)
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), SYS_write, fd, bytes, len, 0, 0, 0)
+WRAP(ssize_t, pread, (int fd, void *bytes, size_t len, off_t at), SYS_pread64, fd, bytes, len, at, 0, 0)
+WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t len, off_t at), SYS_pwrite64, fd, bytes, len, at, 0, 0)
+WRAP(ssize_t, sendfile, (int to, int from, off_t *at, size_t len), SYS_sendfile, to, from, at, len, 0, 0)
+WRAP(ssize_t, send, (int fd, const void *bytes, size_t len, int flags), SYS_sendto, fd, bytes, len, flags, 0, 0)
+WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), SYS_recvmsg, fd, message, flags, 0, 0, 0)
+
+char *__wrap_realpath(const char *path, char *out);
+
+/* No call of the kernel: the same by its other name. out must have room for PATH_MAX. */
+char *__wrap_realpath(const char *path, char *out)
+{
+  char *found = fails("realpath") ? NULL : canonicalize_file_name(path);
+  char *result = found ? strcpy(out, found) : NULL;
+  free(found);
+  return result;
+}
 
 static const char *call_name(long number)
 {
@@ -117,10 +142,9 @@ static const char *call_name(long number)
   }
 }
 
-extern __attribute__((weak)) long __real_syscall(long number, long a, long b, long c, long d, long e, long f);
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-  return fails(call_name(number)) ? -1 : __real_syscall(number, a, b, c, d, e, f);
+  return fails(call_name(number)) ? -1 : answer(sys_call(number, a, b, c, d, e, f));
 }
