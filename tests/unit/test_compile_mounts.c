@@ -448,6 +448,22 @@ START_TEST(too_many_of_them)
 }
 END_TEST
 
+/* Each writable place is a bind and a check that the payload can write: twice as many steps as sources. */
+START_TEST(too_many_steps_for_them)
+{
+  make(many(2000, "rw"));
+  const struct wire_plan *block = plan->block;
+  char message[80];
+  snprintf(message, sizeof message, "the request needs %u steps, 8192 is the most", block->steps_n + 2 * 2084);
+  styro_error err = refused_by_compile(many(4084, "rw"));
+  ck_assert_int_eq(err.code, STYRO_EREQUEST);
+  ck_assert_int_eq(err.stage, STYRO_STAGE_COMPILE);
+  ck_assert_str_eq(err.field, "/paths");
+  ck_assert_str_eq(err.message, message);
+  ck_assert_str_eq(err.hint, "name the directories that hold the entries of `paths`");
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("compile_mounts");
@@ -481,6 +497,7 @@ int main(void)
   tcase_add_test(cases, denied_with_something_visible_inside);
   tcase_add_test(cases, steps_name_the_field_that_asked_for_them);
   tcase_add_test(cases, too_many_of_them);
+  tcase_add_test(cases, too_many_steps_for_them);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "error.h"
 #include "request_kit.h"
@@ -80,6 +81,31 @@ START_TEST(long_texts_are_cut_between_characters)
 }
 END_TEST
 
+START_TEST(a_character_of_many_bytes_is_cut_whole)
+{
+  styro_error err = ERROR_READY;
+  char text[600];
+  for (int bytes = 1; bytes < 4; bytes++) { /* so many of its four fit */
+    memset(text, 'a', sizeof text);
+    memcpy(text + 127 - bytes, "\xf0\x9f\x98\x80", 4);
+    text[599] = '\0';
+    styro_error_field(&err, "%s", text);
+    ck_assert_uint_eq(strlen(err.field), 127 - (size_t)bytes);
+    ck_assert_uint_eq(strspn(err.field, "a"), 127 - (size_t)bytes);
+  }
+}
+END_TEST
+
+START_TEST(a_text_that_cannot_be_printed_is_empty)
+{
+  static const wchar_t lone[] = {0xdc80, 0}; /* no character in any locale */
+  styro_error err = ERROR_READY;
+  ck_assert_int_eq(styro_fail(&err, STYRO_EIO, STYRO_STAGE_SPAWN, 0, "begins %ls", lone), STYRO_EIO);
+  ck_assert_str_eq(err.message, "");
+  ck_assert_int_eq(err.code, STYRO_EIO);
+}
+END_TEST
+
 START_TEST(control_bytes_do_not_reach_a_terminal)
 {
   styro_error err = ERROR_READY;
@@ -150,6 +176,8 @@ int main(void)
   tcase_add_test(cases, a_struct_of_another_size_is_left_alone);
   tcase_add_test(cases, clearing_keeps_the_size);
   tcase_add_test(cases, long_texts_are_cut_between_characters);
+  tcase_add_test(cases, a_character_of_many_bytes_is_cut_whole);
+  tcase_add_test(cases, a_text_that_cannot_be_printed_is_empty);
   tcase_add_test(cases, control_bytes_do_not_reach_a_terminal);
   tcase_add_test(cases, every_stage_code_and_reason_has_a_name);
   tcase_add_test(cases, names_are_those_of_the_contract);

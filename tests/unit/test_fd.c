@@ -1,11 +1,16 @@
-/* Descriptors of the library: never 0 to 2, closed once, close-on-exec, and the words when none is left. */
+/*
+ * Descriptors of the library: never 0 to 2, closed once, close-on-exec, and the words when none is left.
+ * build: -Wl,--wrap=memfd_create,--wrap=fcntl
+ */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "failing_calls.h"
 #include "lib/fd.h"
 
 START_TEST(lifting_leaves_the_standard_streams_alone)
@@ -82,6 +87,58 @@ START_TEST(words_for_a_full_table)
 }
 END_TEST
 
+START_TEST(lifting_that_fails_closes_what_it_had)
+{
+  int saved = fcntl(0, F_DUPFD_CLOEXEC, 10);
+  close(0);
+  int low = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ck_assert_int_eq(low, 0);
+  fail_call("fcntl", 1, EMFILE);
+  int lifted = styro_fd_lift(low);
+  int number = errno;
+  ck_assert(fail_none());
+  ck_assert(!styro_fd_is_open(0));
+  ck_assert_int_eq(dup2(saved, 0), 0);
+  close(saved);
+  ck_assert_int_eq(lifted, -1);
+  ck_assert_int_eq(number, EMFILE); /* not what close(2) left */
+}
+END_TEST
+
+START_TEST(memory_files)
+{
+  styro_error err = {.size = sizeof err};
+  int fd = styro_fd_memfd("test", 0, &err);
+  ck_assert_int_ge(fd, 3);
+  ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+  ck_assert_int_eq(pwrite(fd, "x", 1, 0), 1);
+  close(fd);
+  fail_call("memfd_create", 1, EINVAL); /* a kernel before 6.3 knows no flag about executing */
+  fd = styro_fd_memfd("test", MFD_ALLOW_SEALING, &err);
+  ck_assert(fail_none());
+  ck_assert_int_ge(fd, 3);
+  ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+  ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0); /* the further flags arrived all the same */
+  close(fd);
+}
+END_TEST
+
+START_TEST(memory_files_that_cannot_be_made)
+{
+  styro_error err = {.size = sizeof err};
+  fail_calls_from("memfd_create", 1, EINVAL);
+  ck_assert_int_eq(styro_fd_memfd("test", 0, &err), STYRO_ESPAWN);
+  ck_assert_str_eq(err.message, "could not make a memory file: Invalid argument");
+  ck_assert_int_eq(err.stage, STYRO_STAGE_SPAWN);
+  fail_call("memfd_create", 1, ENFILE);
+  ck_assert_int_eq(styro_fd_memfd("test", 0, &err), STYRO_ESPAWN);
+  ck_assert_int_eq(strncmp(err.message, "no descriptor is left for a memory file: Too many open files in system", 70),
+                   0);
+  ck_assert_str_eq(err.hint, "the whole system ran out of open files: see sysctl fs.file-max");
+  fail_none();
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("fd");
@@ -91,6 +148,9 @@ int main(void)
   tcase_add_test(cases, stolen_ones_stay_open);
   tcase_add_test(cases, nonblocking);
   tcase_add_test(cases, words_for_a_full_table);
+  tcase_add_test(cases, lifting_that_fails_closes_what_it_had);
+  tcase_add_test(cases, memory_files);
+  tcase_add_test(cases, memory_files_that_cannot_be_made);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

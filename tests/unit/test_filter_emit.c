@@ -167,6 +167,69 @@ START_TEST(refuses_numbers_of_the_other_abi)
 }
 END_TEST
 
+/* Distinct actions and tests, so that nothing is shared: the program grows with every rule. */
+static size_t emitted_with(struct random_spec *r, size_t rules, size_t tests)
+{
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  r->spec = (struct styro_filter_spec){.arch = AUDIT_ARCH_X86_64, .rules = r->rules, .rules_n = rules};
+  r->spec.default_action = SECCOMP_RET_ALLOW;
+  for (uint32_t i = 0; i < rules; i++) {
+    r->rules[i] = (struct styro_filter_rule){.number = 2 * i, .action = SECCOMP_RET_ERRNO | i, .tests_n = tests};
+    r->rules[i].tests = r->tests[i];
+    for (uint32_t t = 0; t < tests; t++) {
+      r->tests[i][t] = (struct styro_filter_test){t % 6, UINT32_MAX, i, SECCOMP_RET_ERRNO | (i + t)};
+    }
+  }
+  return styro_filter_emit(&r->spec, program);
+}
+
+/* From just below the kernel's limit to far beyond it: a program of its length, or none at all. */
+START_TEST(a_program_that_does_not_fit_is_none)
+{
+  static struct random_spec r;
+  size_t last = 0;
+  size_t refused = 0;
+  for (size_t rules = 200; rules <= RANDOM_RULES; rules++) {
+    size_t n = emitted_with(&r, rules, RANDOM_TESTS);
+    ck_assert_uint_le(n, STYRO_FILTER_MAX);
+    ck_assert(n == 0 || refused == 0); /* what does not fit does not fit with more either */
+    refused += n == 0;
+    last = n ? n : last;
+  }
+  ck_assert_uint_gt(refused, 0);
+  ck_assert_uint_gt(last, STYRO_FILTER_MAX - 100);
+}
+END_TEST
+
+START_TEST(more_ranges_than_there_is_room_for)
+{
+  static struct styro_filter_rule rules[2000];
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  struct styro_filter_spec spec = {.arch = AUDIT_ARCH_X86_64, .rules = rules};
+  spec.default_action = SECCOMP_RET_ALLOW;
+  for (uint32_t i = 0; i < 2000; i++) {
+    rules[i] = (struct styro_filter_rule){.number = 2 * i, .action = SECCOMP_RET_ERRNO};
+  }
+  spec.rules_n = 1000;
+  ck_assert_uint_gt(styro_filter_emit(&spec, program), 0);
+  spec.rules_n = 2000;
+  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+}
+END_TEST
+
+START_TEST(rules_out_of_order)
+{
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  struct styro_filter_rule rules[] = {{.number = 3, .action = 1}, {.number = 3, .action = 2}};
+  struct styro_filter_spec spec = {.arch = AUDIT_ARCH_X86_64, .rules = rules, .rules_n = 2};
+  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0); /* twice the same */
+  rules[1].number = 2;
+  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  rules[1].number = 4;
+  ck_assert_uint_gt(styro_filter_emit(&spec, program), 0);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("filter_emit");
@@ -175,6 +238,9 @@ int main(void)
   tcase_add_test(tests, decides_as_written);
   tcase_add_test(tests, reaches_shared_code_at_every_distance);
   tcase_add_test(tests, refuses_numbers_of_the_other_abi);
+  tcase_add_test(tests, a_program_that_does_not_fit_is_none);
+  tcase_add_test(tests, more_ranges_than_there_is_room_for);
+  tcase_add_test(tests, rules_out_of_order);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

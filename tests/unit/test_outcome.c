@@ -9,6 +9,7 @@
 #include "counting_alloc.h"
 #include "hand_plan.h"
 #include "lib/outcome.h"
+#include "lib/request.h"
 #include "lib/spawn_mode.h"
 
 #define MS INT64_C(1000000)
@@ -213,6 +214,38 @@ START_TEST(durations_as_people_say_them)
 }
 END_TEST
 
+static void weakness_is(int protection, const char *field, const char *why)
+{
+  struct styro_weakness weakness = styro_outcome_weakness(&facts, protection);
+  ck_assert_pstr_eq(weakness.field, field);
+  ck_assert_str_eq(weakness.why, why);
+}
+
+START_TEST(why_a_step_was_skipped)
+{
+  struct wire_step *step = (void *)(uintptr_t)hand.plan.namespaces;
+  facts.skipped = BIT(STYRO_HOSTNAME) | BIT(STYRO_DENIED_PATHS);
+  weakness_is(STYRO_HOSTNAME, NULL, "its step was skipped"); /* no step of the plan owns up to it */
+  weakness_is(STYRO_DENIED_PATHS, NULL, "its step was skipped");
+  step->best_effort = STYRO_HOSTNAME + 1;
+  step->field_id = styro_field_id("/namespaces/uts/hostname");
+  weakness_is(STYRO_HOSTNAME, "/namespaces/uts/hostname", "its step failed on this host, and best_effort accepts that");
+  step->flags = WIRE_IF_MISSING_IGNORE;
+  step->field_id = styro_field_id("/paths");
+  weakness_is(STYRO_DENIED_PATHS, "/paths",
+              "a denied path does not exist, and `if_missing` accepts that it could be made");
+}
+END_TEST
+
+START_TEST(what_the_host_left_out)
+{
+  facts.left_out = facts.skipped = BIT(STYRO_SUPPLEMENTARY_GROUPS) | BIT(STYRO_TIME_OFFSETS);
+  weakness_is(STYRO_SUPPLEMENTARY_GROUPS, "/user/groups",
+              "the caller's supplementary groups stay: the kernel allows no setgroups(2) under a self-map");
+  weakness_is(STYRO_TIME_OFFSETS, "/namespaces/time", "no time namespace is made by default on kernels before 6.2");
+}
+END_TEST
+
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
 static json_t *as_json(void)
@@ -391,6 +424,8 @@ int main(void)
       what_is_left_out_moves,
       phases_need_both_their_stamps,
       durations_as_people_say_them,
+      why_a_step_was_skipped,
+      what_the_host_left_out,
       every_key_is_always_there,
       numbers_are_exact_in_every_locale,
       errors_are_whole_and_valid_text,

@@ -1,4 +1,7 @@
-/* The plan as a handle: taken from bytes and given back, its sealed memfd, its steps by number, memory that runs out. */
+/*
+ * The plan as a handle: taken from bytes and given back, its sealed memfd, its steps by number, memory that runs out.
+ * build: -Wl,--wrap=memfd_create,--wrap=write,--wrap=fcntl
+ */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +14,7 @@
 #include <unistd.h>
 
 #include "counting_alloc.h"
+#include "failing_calls.h"
 #include "lib/builder.h"
 #include "sample_plan.h"
 
@@ -261,6 +265,48 @@ START_TEST(no_descriptor_left)
 }
 END_TEST
 
+START_TEST(a_kernel_before_noexec_memory_files)
+{
+  fail_call("memfd_create", 1, EINVAL);
+  int fd = styro_plan_memfd(plan, &err);
+  ck_assert(fail_none());
+  ck_assert_int_ge(fd, 3);
+  ck_assert_int_eq(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
+}
+END_TEST
+
+START_TEST(an_interrupted_write_goes_on)
+{
+  struct stat status;
+  fail_call("write", 1, EINTR);
+  int fd = styro_plan_memfd(plan, &err);
+  ck_assert(fail_none());
+  ck_assert_int_eq(fstat(fd, &status), 0);
+  ck_assert_uint_eq((size_t)status.st_size, len);
+}
+END_TEST
+
+/* Nothing half-written is ever shared: the file goes, and the next spawn makes another. */
+START_TEST(a_memfd_that_cannot_be_written_or_sealed)
+{
+  const struct {
+    const char *call;
+    int number;
+  } rows[] = {{"write", ENOSPC}, {"fcntl", EPERM}};
+  for (size_t i = 0; i < 2; i++) {
+    int before = open_descriptors();
+    fail_call(rows[i].call, 1, rows[i].number);
+    ck_assert_int_eq(styro_plan_memfd(plan, &err), STYRO_ESPAWN);
+    ck_assert(fail_none());
+    ck_assert_str_eq(err.message, "the plan's memory file cannot be written");
+    ck_assert_int_eq(err.sys_errno, rows[i].number);
+    ck_assert_int_eq(err.stage, STYRO_STAGE_SPAWN);
+    ck_assert_int_eq(open_descriptors(), before);
+  }
+  ck_assert_int_ge(styro_plan_memfd(plan, &err), 3);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("plan");
@@ -278,6 +324,9 @@ int main(void)
   tcase_add_test(cases, it_is_made_once_and_closed_with_the_plan);
   tcase_add_test(cases, eight_threads_get_the_same);
   tcase_add_test(cases, no_descriptor_left);
+  tcase_add_test(cases, a_kernel_before_noexec_memory_files);
+  tcase_add_test(cases, an_interrupted_write_goes_on);
+  tcase_add_test(cases, a_memfd_that_cannot_be_written_or_sealed);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

@@ -235,6 +235,15 @@ START_TEST(preserved_descriptors_are_open_and_allowed)
 }
 END_TEST
 
+START_TEST(a_plan_without_a_directory_starts_at_the_root)
+{
+  hand_run(&hand)->cwd = 0;
+  struct styro_run_block block = built(NULL);
+  ck_assert_str_eq((const char *)block.run + block.run->cwd_off, "/");
+  styro_run_block_free(&block);
+}
+END_TEST
+
 /* ---- block ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(block_of_the_plans_own_run)
@@ -382,6 +391,7 @@ int main(void)
   tcase_add_test(cases, streams_are_checked);
   tcase_add_test(cases, a_limit_on_what_is_not_captured_is_refused);
   tcase_add_test(cases, preserved_descriptors_are_open_and_allowed);
+  tcase_add_test(cases, a_plan_without_a_directory_starts_at_the_root);
   tcase_add_test(cases, block_of_the_plans_own_run);
   tcase_add_test(cases, environment_later_wins);
   tcase_add_test(cases, descriptors_are_numbered_once);

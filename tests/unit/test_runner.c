@@ -4,11 +4,9 @@
  */
 #include <check.h>
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,59 +17,22 @@
 
 #include "counting_alloc.h"
 #include "emulated.h"
+#include "helper_image.h"
 #include "lib/runner.h"
 #include "lib/spawn_mode.h"
-#include "wire/id.h"
 #include "wire/plan.h"
 #include "wire/run.h"
 
 #define OTHER_UID 1500
-
-struct helper_image {
-  Elf64_Ehdr head;
-  Elf64_Phdr segment;
-  Elf64_Nhdr note;
-  char name[12];
-  uint8_t id[WIRE_ID_SIZE];
-  uint16_t plan_format;
-  uint16_t run_format;
-};
 
 static char directory[64];
 static char path[128];
 static styro_error err;
 static styro_runner *runner;
 
-static struct helper_image sound(void)
-{
-  struct helper_image image = {.id = WIRE_ID_BYTES, .plan_format = WIRE_PLAN_FORMAT, .run_format = WIRE_RUN_FORMAT};
-  memcpy(image.head.e_ident, ELFMAG, SELFMAG);
-  image.head.e_ident[EI_CLASS] = ELFCLASS64;
-  image.head.e_ident[EI_DATA] = ELFDATA2LSB;
-  image.head.e_type = ET_EXEC;
-  image.head.e_phentsize = sizeof image.segment;
-  image.head.e_phoff = offsetof(struct helper_image, segment);
-  image.head.e_phnum = 1;
-  image.segment = (Elf64_Phdr){.p_type = PT_NOTE, .p_align = 4, .p_offset = offsetof(struct helper_image, note)};
-  image.segment.p_filesz = sizeof image - offsetof(struct helper_image, note);
-  image.note = (Elf64_Nhdr){.n_namesz = 10, .n_descsz = WIRE_ID_SIZE + 4, .n_type = 1};
-  memcpy(image.name, "Styrolite", 10);
-  return image;
-}
-
-static void write_file(const char *to, const void *bytes, size_t len)
-{
-  unlink(to);
-  int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-  ck_assert_int_ge(fd, 0);
-  ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
-  fchmod(fd, 0755);
-  close(fd);
-}
-
 static void setup(void)
 {
-  struct helper_image image = sound();
+  struct helper_image image = helper_image_sound();
   unsetenv("STYROLITE_HELPER");
   unsetenv("STYRO_SPAWN");
   unsetenv("STYRO_KERNEL");
@@ -79,7 +40,7 @@ static void setup(void)
   ck_assert_ptr_nonnull(mkdtemp(directory));
   chmod(directory, 0755);
   snprintf(path, sizeof path, "%s/styrolite-helper", directory);
-  write_file(path, &image, sizeof image);
+  helper_file_write(path, &image, sizeof image);
   err = (styro_error){.size = sizeof err};
   runner = NULL;
 }
@@ -256,7 +217,7 @@ START_TEST(the_callers_own_file_is_sealed)
   ck_assert_int_eq(strncmp(runner->exec_path, "/proc/self/fd/", 14), 0);
   ck_assert_str_eq(styro_runner_helper(runner), path);
   struct helper_image copy;
-  struct helper_image image = sound();
+  struct helper_image image = helper_image_sound();
   ck_assert_int_eq(pread(runner->helper_fd, &copy, sizeof copy, 0), sizeof copy);
   ck_assert_mem_eq(&copy, &image, sizeof copy);
 }
@@ -319,31 +280,31 @@ END_TEST
 
 START_TEST(another_wire_is_named_on_both_sides)
 {
-  struct helper_image image = sound();
+  struct helper_image image = helper_image_sound();
   image.id[0] = (uint8_t)~image.id[0];
-  write_file(path, &image, sizeof image);
+  helper_file_write(path, &image, sizeof image);
   refused(path, STYRO_EHELPER, path, "same build");
   ck_assert_ptr_nonnull(strstr(err.message, STYRO_VERSION));
-  image = sound();
+  image = helper_image_sound();
   image.plan_format++;
-  write_file(path, &image, sizeof image);
+  helper_file_write(path, &image, sizeof image);
   refused(path, STYRO_EHELPER, "plan 2", "same build");
-  image = sound();
+  image = helper_image_sound();
   image.run_format++;
-  write_file(path, &image, sizeof image);
+  helper_file_write(path, &image, sizeof image);
   refused(path, STYRO_EHELPER, "run 2", "same build");
 }
 END_TEST
 
 START_TEST(other_programs_are_no_helpers)
 {
-  struct helper_image image = sound();
-  write_file(path, "#!/bin/sh\n", 10);
+  struct helper_image image = helper_image_sound();
+  helper_file_write(path, "#!/bin/sh\n", 10);
   refused(path, STYRO_EHELPER, "not a 64-bit", "own build");
   image.note.n_type = 9;
-  write_file(path, &image, sizeof image);
+  helper_file_write(path, &image, sizeof image);
   refused(path, STYRO_EHELPER, ".note.styrolite", "own build");
-  write_file(path, &image, sizeof image - 8);
+  helper_file_write(path, &image, sizeof image - 8);
   refused(path, STYRO_EHELPER, "damaged", "own build");
 }
 END_TEST

@@ -200,6 +200,28 @@ START_TEST(exit_ends_the_process)
 }
 END_TEST
 
+__attribute__((no_sanitize("address", "undefined"))) static int leaving_child(void *argument)
+{
+  seen = *(int *)argument;
+  sys_exit(19);
+}
+
+/* A child in the caller's memory ends by itself alone. */
+START_TEST(exit_in_shared_memory_leaves_the_caller)
+{
+  _Alignas(16) static char stack[65536];
+  int number = 77;
+  struct wire_clone_args args = {.flags = WIRE_CLONE_VM | WIRE_CLONE_VFORK,
+                                 .exit_signal = SIGCHLD,
+                                 .stack = (uint64_t)(uintptr_t)stack,
+                                 .stack_size = sizeof stack};
+  long pid = sys_clone3_call(&args, leaving_child, &number);
+  ck_assert_int_gt(pid, 0);
+  ck_assert_int_eq(seen, 77);
+  ck_assert_int_eq(status_of(pid), 19);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("sys");
@@ -213,8 +235,9 @@ int main(void)
     tcase_add_test(cases, process_and_clock);
     tcase_add_test(cases, a_clone_runs_its_function_on_its_own_stack);
     tcase_add_test(cases, exit_ends_the_process);
+    tcase_add_test(cases, exit_in_shared_memory_leaves_the_caller);
   } else {
-    printf("skipped: five tests: the emulator knows neither clone3(2) nor openat2(2)\n");
+    printf("skipped: six tests: the emulator knows neither clone3(2) nor openat2(2)\n");
   }
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);

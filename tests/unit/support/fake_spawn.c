@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "failing_calls.h"
 #include "lib/fd.h"
 #include "lib/pidfd.h"
 #include "lib/spawn_mode.h"
@@ -20,9 +21,9 @@ int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wir
 {
   (void)runner;
   (void)plan;
-  (void)err;
   run->flags |= fake_spawn.flags;
-  return 0;
+  run->map_uid = run->map_gid = fake_spawn.map_id;
+  return fake_spawn.refuse ? styro_fail(err, fake_spawn.refuse, STYRO_STAGE_IDS, EPERM, "not these ids") : 0;
 }
 
 static void place(const struct styro_launch *launch)
@@ -75,7 +76,7 @@ static void send_pidfd(int channel, pid_t pid, int pidfd)
   sendmsg(channel, &message, MSG_NOSIGNAL);
 }
 
-int styro_spawn(const struct styro_launch *launch, struct styro_spawned *out, bool *again, styro_error *err)
+static int start(const struct styro_launch *launch, struct styro_spawned *out, bool *again, styro_error *err)
 {
   bool helper = launch->run->flags & WIRE_RUN_HELPER_MODE;
   fake_spawn.calls++;
@@ -110,6 +111,14 @@ int styro_spawn(const struct styro_launch *launch, struct styro_spawned *out, bo
   close(gate[0]);
   close(gate[1]);
   return 0;
+}
+
+int styro_spawn(const struct styro_launch *launch, struct styro_spawned *out, bool *again, styro_error *err)
+{
+  fail_pause(true); /* what fails here is not the library's */
+  int rc = start(launch, out, again, err);
+  fail_pause(false);
+  return rc;
 }
 
 /* ---- for scripts ------------------------------------------------------------------------------------------------- */

@@ -15,6 +15,8 @@
 struct fake_spawn {
   void (*script)(void); /* runs in the child; descriptors as in core/wire/run.h; returning exits with code 0 */
   uint32_t flags;       /* WIRE_RUN_* that prepare sets */
+  uint32_t map_id;      /* who the payload is outside, as prepare says it */
+  int refuse;           /* prepare fails with this code */
   int refusals;         /* answer "again" so many times */
   int fail;             /* fail with this code */
   int calls;
