@@ -184,7 +184,7 @@ static int copy_bytes(int from, int to)
   off_t at = 0;
   for (;;) {
     ssize_t n = sendfile(to, from, &at, 1 << 20);
-    if (n <= 0 || at > SIZE_LIMIT) {
+    if (n <= 0) {
       return n == 0 ? 0 : -1;
     }
   }
@@ -193,8 +193,13 @@ static int copy_bytes(int from, int to)
 /* A file of the caller's own could be rewritten while it runs, by a sandbox that reaches it: the copy cannot. */
 static int seal(int file, const char *path, styro_error *err)
 {
-  struct stat st;
-  int rc = fstat(file, &st) == 0 ? styro_fd_may_write((size_t)st.st_size, "the sealed copy of the helper", err) : 0;
+  struct stat st = {.st_size = 0};
+  fstat(file, &st);
+  if (st.st_size > SIZE_LIMIT) {
+    return refuse(err, EFBIG, path, "install the helper that belongs to this library",
+                  "the helper `%s` takes %lld bytes: more than a helper can be", path, (long long)st.st_size);
+  }
+  int rc = styro_fd_may_write((size_t)st.st_size, "the sealed copy of the helper", err);
   if (rc) {
     return rc;
   }

@@ -5,6 +5,7 @@
 #include "order.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,7 +182,8 @@ int styro_order_preserved_at(const struct styro_order *order, size_t i)
   const struct wire_list *list = planned_fds(order);
   size_t planned = list ? list->n : 0;
   if (list && i < planned) {
-    return (int)strtol(wire_str(order->plan->block, list->at[i]), NULL, 10);
+    long number = strtol(wire_str(order->plan->block, list->at[i]), NULL, 10);
+    return number >= 0 && number <= INT_MAX ? (int)number : -1; /* a plan from bytes may say anything */
   }
   return order->run.preserve_fds ? order->run.preserve_fds[i - planned] : -1;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "encoding.h"
 #include "outcome.h"
 
 #define US INT64_C(1000)
@@ -68,6 +69,7 @@ static void failure_sentence(styro_outcome *out)
       [STYRO_LOST] = "lost",
   };
   snprintf(out->message, sizeof out->message, "%s: %.440s", starts[out->reason], out->error.message);
+  styro_utf8_clean(out->message); /* it may have been cut within a character */
 }
 
 static void end_sentence(styro_outcome *out, const char *after, int64_t timeout, uint64_t output_limit)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "capability.h"
+#include "encoding.h"
 #include "plan.h"
 #include "request.h"
 
@@ -173,7 +174,6 @@ void styro_step_describe(const styro_plan *plan, const struct wire_step *step, c
   const struct wire_target *place = wire_step_target(step);
   const struct wire_source *from = wire_step_source(step);
   const char *pointer = styro_field_pointer(step->field_id);
-  char segment[256];
   if (place) {
     snprintf(object, object_size, "%s", wire_str(plan->block, place->path));
   } else if (from) {
@@ -182,8 +182,10 @@ void styro_step_describe(const styro_plan *plan, const struct wire_step *step, c
     describe_value(plan, step, object, object_size);
   }
   if (place && strcmp(pointer, "/paths") == 0) {
-    escape_segment(wire_str(plan->block, place->path), segment, sizeof segment);
-    snprintf(field, field_size, "%s/%s", pointer, segment);
+    snprintf(field, field_size, "%s/", pointer);
+    size_t len = strlen(field);
+    escape_segment(wire_str(plan->block, place->path), field + len, field_size - len);
+    styro_utf8_clean(field); /* where it was cut */
   } else if (step->code == WIRE_STEP_RLIMIT) {
     snprintf(field, field_size, "%s/%s", pointer, object);
   } else {

@@ -44,8 +44,9 @@ static int receive(struct styro_process *process, struct message *message)
   } control;
   for (;;) {
     struct iovec data = {.iov_base = message->body.bytes, .iov_len = sizeof message->body};
+    /* Room for one descriptor: the alignment behind it would hold a second one, which nobody takes. */
     struct msghdr header = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = CMSG_LEN(sizeof(int))};
     memset(&message->body, 0, sizeof message->body);
     ssize_t n = recvmsg(process->status, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n > 0) {

@@ -8,7 +8,7 @@
 #include "plan.h"
 #include "run.h"
 
-enum body_member { MEMBER_TEXT, MEMBER_TEXT_NEEDED, MEMBER_LIST, MEMBER_LIMIT };
+enum body_member { MEMBER_TEXT, MEMBER_LIST, MEMBER_LIMIT };
 
 struct member {
   uint16_t at;
@@ -46,14 +46,14 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                        .members = {{AT(wire_step_run, argv), MEMBER_LIST, 0},
                                    {AT(wire_step_run, env), MEMBER_LIST, 0},
                                    {AT(wire_step_run, inherit_env), MEMBER_LIST, 0},
-                                   {AT(wire_step_run, cwd), MEMBER_TEXT_NEEDED, 0},
+                                   {AT(wire_step_run, cwd), MEMBER_TEXT, 0},
                                    {AT(wire_step_run, preserve_fds), MEMBER_LIST, 0},
                                    {AT(wire_step_run, output_keep), MEMBER_LIMIT, WIRE_KEEP_BOTH + 1}},
                        .members_n = 6},
     [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .once = 1, .needed = 1},
     [WIRE_STEP_NOTE] = {.size = sizeof(struct wire_step_note),
-                        .members = {{AT(wire_step_note, field), MEMBER_TEXT_NEEDED, 0},
-                                    {AT(wire_step_note, why), MEMBER_TEXT_NEEDED, 0},
+                        .members = {{AT(wire_step_note, field), MEMBER_TEXT, 0},
+                                    {AT(wire_step_note, why), MEMBER_TEXT, 0},
                                     {AT(wire_step_note, protection), MEMBER_LIMIT, 64}},
                         .members_n = 3},
     [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .once = 1, .needed = 1},
@@ -65,7 +65,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                            .members_n = 2},
     [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
                             .once = 1,
-                            .members = {{AT(wire_step_hostname, name), MEMBER_TEXT_NEEDED, 0}},
+                            .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0}},
                             .members_n = 1},
     [WIRE_STEP_LOOPBACK] = PLAIN(1, 0),
     [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .once = 1},
@@ -86,7 +86,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FILE] = {.size = sizeof(struct wire_step_file),
                         .flags = WIRE_HAS_TARGET,
                         .target_at = AT(wire_step_file, target),
-                        .members = {{AT(wire_step_file, data), MEMBER_TEXT_NEEDED, 0}},
+                        .members = {{AT(wire_step_file, data), MEMBER_TEXT, 0}},
                         .members_n = 1},
     [WIRE_STEP_BIND] = {.size = sizeof(struct wire_step_bind),
                         .flags = WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
@@ -251,8 +251,7 @@ static int check_member(const struct wire_plan *plan, const struct wire_step *st
 {
   uint32_t value = word_at(step, member->at);
   switch (member->kind) {
-  case MEMBER_TEXT: return value ? check_text(plan, value) : WIRE_FAULT_NONE;
-  case MEMBER_TEXT_NEEDED: return check_text(plan, value);
+  case MEMBER_TEXT: return check_text(plan, value);
   case MEMBER_LIST: return value ? check_list(plan, value) : WIRE_FAULT_NONE;
   default: return value < member->limit ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
   }

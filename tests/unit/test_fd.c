@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "failing_calls.h"
@@ -108,13 +109,13 @@ END_TEST
 START_TEST(memory_files)
 {
   styro_error err = {.size = sizeof err};
-  int fd = styro_fd_memfd("test", 0, &err);
+  int fd = styro_fd_memfd("test", 0, "a test", &err);
   ck_assert_int_ge(fd, 3);
   ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
   ck_assert_int_eq(pwrite(fd, "x", 1, 0), 1);
   close(fd);
   fail_call("memfd_create", 1, EINVAL); /* a kernel before 6.3 knows no flag about executing */
-  fd = styro_fd_memfd("test", MFD_ALLOW_SEALING, &err);
+  fd = styro_fd_memfd("test", MFD_ALLOW_SEALING, "a test", &err);
   ck_assert(fail_none());
   ck_assert_int_ge(fd, 3);
   ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
@@ -123,17 +124,36 @@ START_TEST(memory_files)
 }
 END_TEST
 
+START_TEST(room_for_a_memory_file)
+{
+  styro_error err = {.size = sizeof err};
+  struct rlimit old;
+  ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const struct rlimit small = {100, old.rlim_max};
+  ck_assert_int_eq(styro_fd_may_write(SIZE_MAX / 2, "a file", &err), old.rlim_cur == RLIM_INFINITY ? 0 : STYRO_ESPAWN);
+  setrlimit(RLIMIT_FSIZE, &small); /* no assertion now: it would write to a file */
+  int fits = styro_fd_may_write(100, "a file", &err);
+  int does_not = styro_fd_may_write(101, "a file", &err);
+  setrlimit(RLIMIT_FSIZE, &old);
+  ck_assert_int_eq(fits, STYRO_OK);
+  ck_assert_int_eq(does_not, STYRO_ESPAWN);
+  ck_assert_str_eq(err.message,
+                   "a file takes a memory file of 101 bytes, and RLIMIT_FSIZE of this process is 100");
+  ck_assert_str_eq(err.object, "RLIMIT_FSIZE");
+  ck_assert_ptr_nonnull(strstr(err.hint, "ulimit -f"));
+}
+END_TEST
+
 START_TEST(memory_files_that_cannot_be_made)
 {
   styro_error err = {.size = sizeof err};
   fail_calls_from("memfd_create", 1, EINVAL);
-  ck_assert_int_eq(styro_fd_memfd("test", 0, &err), STYRO_ESPAWN);
-  ck_assert_str_eq(err.message, "could not make a memory file: Invalid argument");
+  ck_assert_int_eq(styro_fd_memfd("test", 0, "a test", &err), STYRO_ESPAWN);
+  ck_assert_str_eq(err.message, "could not make a test: Invalid argument");
   ck_assert_int_eq(err.stage, STYRO_STAGE_SPAWN);
   fail_call("memfd_create", 1, ENFILE);
-  ck_assert_int_eq(styro_fd_memfd("test", 0, &err), STYRO_ESPAWN);
-  ck_assert_int_eq(strncmp(err.message, "no descriptor is left for a memory file: Too many open files in system", 70),
-                   0);
+  ck_assert_int_eq(styro_fd_memfd("test", 0, "a test", &err), STYRO_ESPAWN);
+  ck_assert_int_eq(strncmp(err.message, "no descriptor is left for a test: Too many open files in system", 63), 0);
   ck_assert_str_eq(err.hint, "the whole system ran out of open files: see sysctl fs.file-max");
   fail_none();
 }
@@ -150,6 +170,7 @@ int main(void)
   tcase_add_test(cases, words_for_a_full_table);
   tcase_add_test(cases, lifting_that_fails_closes_what_it_had);
   tcase_add_test(cases, memory_files);
+  tcase_add_test(cases, room_for_a_memory_file);
   tcase_add_test(cases, memory_files_that_cannot_be_made);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);

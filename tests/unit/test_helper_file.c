@@ -419,6 +419,16 @@ START_TEST(an_older_kernel_knows_no_executable_flag)
 }
 END_TEST
 
+/* Sparse: nothing is copied of what no helper can be. */
+START_TEST(a_helper_of_impossible_size)
+{
+  become_owner();
+  ck_assert_int_eq(truncate(path, (off_t)65 << 20), 0);
+  refused(path, EFBIG, path, text("the helper `%s` takes 68157440 bytes: more than a helper can be", path),
+          "install the helper that belongs to this library");
+}
+END_TEST
+
 START_TEST(a_copy_that_cannot_be_made)
 {
   const struct {
@@ -479,6 +489,7 @@ int main(void)
       another_build_is_told_from_ours,
       a_copy_holds_every_byte,
       an_older_kernel_knows_no_executable_flag,
+      a_helper_of_impossible_size,
       a_copy_that_cannot_be_made,
       memory_files_that_may_not_run,
   };

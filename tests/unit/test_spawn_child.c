@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,7 +41,8 @@ static void setup(void)
   child.slots = slots;
   child.slots_n = 3;
   child.top = 3;
-  child.gate = child.caller_fd = child.pid = child.pidfd = -1;
+  child.maps = true;
+  child.caller_fd = child.pid = child.pidfd = -1;
   for (int i = 0; i < 3; i++) {
     slots[i] = (struct styro_slot){.from = i, .to = i};
   }
@@ -50,7 +50,6 @@ static void setup(void)
 
 static void teardown(void)
 {
-  styro_fd_close(&child.gate);
   styro_fd_close(&child.caller_fd);
   styro_fd_close(&image);
   ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
@@ -61,7 +60,6 @@ static void teardown(void)
 static void two_step(void)
 {
   child.two_step = true;
-  child.gate = eventfd(0, EFD_CLOEXEC);
   child.caller_fd = styro_pidfd_open(getpid());
 }
 
@@ -162,13 +160,23 @@ START_TEST(maps_by_the_caller)
   two_step();
   strcpy(child.gid_map, "1000 4294967295 1");
   fails(WIRE_WHAT_MAP_GID, EINVAL);
-  ck_assert(child.refused);
+  ck_assert_int_eq(child.gate, STYRO_GATE_REFUSED);
   teardown();
   setup();
   two_step();
   strcpy(child.uid_map, "not a map");
   fails(WIRE_WHAT_MAP_UID, EINVAL);
-  ck_assert(child.refused);
+  ck_assert_int_eq(child.gate, STYRO_GATE_REFUSED);
+}
+END_TEST
+
+/* Without a new user namespace there is nothing to be mapped: the child goes straight to the helper. */
+START_TEST(no_maps_at_all)
+{
+  child.clone_flags = 0;
+  child.maps = false;
+  strcpy(child.uid_map, "not a map");
+  fails(WIRE_WHAT_EXEC, EACCES);
 }
 END_TEST
 
@@ -204,7 +212,7 @@ START_TEST(after_maps_by_the_caller)
   }
   two_step();
   nothing_to_place();
-  ck_assert(!child.refused);
+  ck_assert_int_eq(child.gate, STYRO_GATE_OPEN);
   teardown();
   setup();
   two_step();
@@ -231,8 +239,8 @@ int main(void)
 {
   const struct test_program program = {.name = "spawn_child", .setup = setup, .teardown = teardown};
   const TTest *const tests[] = {
-      no_process_was_made,   maps_of_its_own,          groups_that_are_decided,      maps_by_the_caller,
-      after_maps_of_its_own, after_maps_by_the_caller, the_callers_descriptors_stay,
+      no_process_was_made, maps_of_its_own,       groups_that_are_decided,  maps_by_the_caller,
+      no_maps_at_all,      after_maps_of_its_own, after_maps_by_the_caller, the_callers_descriptors_stay,
   };
   if (emulated()) {
     printf("skipped: spawn_child: valgrind and qemu-user know no clone3(2)\n");
