@@ -208,7 +208,10 @@ int styro_request_add(styro_request *request, const char *pointer, const char *k
  */
 int styro_request_set_fd(styro_request *request, const char *pointer, int fd, styro_error *err);
 
-/* Gives the variable NAME of ${NAME} in path texts a value. Without it, a use of ${NAME} is an error at compile. */
+/*
+ * Gives the variable NAME of ${NAME} in path texts a value. Without one, or where it is not UTF-8, a use of ${NAME} is an
+ * error at compile.
+ */
 int styro_request_set_variable(styro_request *request, const char *name, const char *value, styro_error *err);
 
 /* The request as JSON: only what was set, in the table's order. *out belongs to the request. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encoding.h"
+
 /*
  * The allocator of who named none. realloc(3) with size 0 is not portable, so freeing is its own branch (C17,
  * 7.22.3).
@@ -178,19 +180,22 @@ static const char *short_escape(unsigned char c)
   }
 }
 
+/* Quoted and escaped; '?' for every byte of no character, such as half of one where a text was cut: else it were no JSON. */
 void styro_buffer_json_string(struct styro_buffer *buffer, const char *text, size_t len)
 {
   styro_buffer_text(buffer, "\"");
-  for (size_t i = 0; i < len; i++) {
+  for (size_t i = 0; i < len;) {
     unsigned char c = (unsigned char)text[i];
     const char *escape = short_escape(c);
+    size_t character = styro_utf8_length(text + i, len - i);
     if (escape != NULL) {
       styro_buffer_text(buffer, escape);
     } else if (c < 0x20 || c == 0x7f) {
       styro_buffer_format(buffer, "\\u%04x", c);
     } else {
-      styro_buffer_bytes(buffer, &text[i], 1);
+      styro_buffer_bytes(buffer, character == 0 ? "?" : text + i, character == 0 ? 1 : character);
     }
+    i += character == 0 ? 1 : character;
   }
   styro_buffer_text(buffer, "\"");
 }

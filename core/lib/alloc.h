@@ -31,7 +31,7 @@ void styro_buffer_init(struct styro_buffer *buffer, const styro_allocator *alloc
 void styro_buffer_bytes(struct styro_buffer *buffer, const void *bytes, size_t len);
 void styro_buffer_text(struct styro_buffer *buffer, const char *text);
 void styro_buffer_format(struct styro_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void styro_buffer_json_string(struct styro_buffer *buffer, const char *text, size_t len); /* quoted and escaped */
+void styro_buffer_json_string(struct styro_buffer *buffer, const char *text, size_t len); /* JSON always: see alloc.c */
 void styro_buffer_align(struct styro_buffer *buffer, size_t to);                          /* pads with zeros */
 /* Takes the text out, shrunk to strlen + 1 bytes, so that styro_strfree() fits; NULL when it failed. */
 char *styro_buffer_steal(struct styro_buffer *buffer);

@@ -1,15 +1,25 @@
 /*
- * The lists, maps and path rules that fields hold. Arrays are exactly as long as they are full, so that their size is
- * known when they are freed: they are short, and built once. Knows no field and no JSON.
+ * The lists, maps and path rules that fields hold. How much room an array has follows from how many items it holds, so
+ * that its size is known when it grows or is freed, and nobody keeps it. Knows no field and no JSON.
  */
 #include "collection.h"
 
 #include <string.h>
 
-/* Makes the array one element longer. NULL: out of memory, and the array is as it was. */
+/* The power of two that n items fit in: even an allocator that copies at each growth copies less than two arrays in all. */
+static size_t room(size_t n)
+{
+  size_t capacity = n == 0 ? 0 : 1;
+  while (capacity < n) {
+    capacity *= 2;
+  }
+  return capacity;
+}
+
+/* The array with room for one item more. NULL: out of memory, and the array is as it was. */
 static void *grown(const styro_allocator *alloc, void *items, size_t n, size_t size)
 {
-  return styro_realloc(alloc, items, items == NULL ? 0 : n * size, (n + 1) * size);
+  return room(n + 1) == room(n) ? items : styro_realloc(alloc, items, room(n) * size, room(n + 1) * size);
 }
 
 /* The copy is made first: growing the array cannot be taken back, a copy can. */
@@ -50,7 +60,7 @@ void styro_list_free(const styro_allocator *alloc, struct styro_list *list)
   for (size_t i = 0; i < list->n; i++) {
     styro_strfree(alloc, list->items[i]);
   }
-  styro_dealloc(alloc, list->items, list->n * sizeof *list->items);
+  styro_dealloc(alloc, list->items, room(list->n) * sizeof *list->items);
   *list = (struct styro_list){0};
 }
 
@@ -69,30 +79,47 @@ const char *styro_map_find(const struct styro_map *map, const char *key)
   return i < map->n ? map->values[i] : NULL;
 }
 
-/* A new last entry. Both arrays are made anew, so that a failure half-way leaves no array of an unknown size. */
-static int map_append(const styro_allocator *alloc, struct styro_map *map, const char *key, const char *value)
+static void map_free_arrays(const styro_allocator *alloc, const struct styro_map *map, size_t n)
 {
-  struct styro_map longer = {.n = map->n + 1};
-  char *key_copy = styro_strdup(alloc, key);
-  char *value_copy = styro_strdup(alloc, value);
-  longer.keys = styro_alloc_array(alloc, longer.n, sizeof *longer.keys);
-  longer.values = styro_alloc_array(alloc, longer.n, sizeof *longer.values);
-  if (key_copy == NULL || value_copy == NULL || longer.keys == NULL || longer.values == NULL) {
-    styro_strfree(alloc, key_copy);
-    styro_strfree(alloc, value_copy);
-    styro_dealloc(alloc, longer.keys, longer.n * sizeof *longer.keys);
-    styro_dealloc(alloc, longer.values, longer.n * sizeof *longer.values);
+  styro_dealloc(alloc, map->keys, room(n) * sizeof *map->keys);
+  styro_dealloc(alloc, map->values, room(n) * sizeof *map->values);
+}
+
+/* Makes room for one entry more. Both arrays are made anew: a failure between two growths would leave them unlike. */
+static int map_grow(const styro_allocator *alloc, struct styro_map *map)
+{
+  struct styro_map longer = {.n = map->n};
+  if (room(map->n + 1) == room(map->n)) {
+    return 0;
+  }
+  longer.keys = styro_alloc_array(alloc, room(map->n + 1), sizeof *longer.keys);
+  longer.values = styro_alloc_array(alloc, room(map->n + 1), sizeof *longer.values);
+  if (longer.keys == NULL || longer.values == NULL) {
+    map_free_arrays(alloc, &longer, map->n + 1);
     return STYRO_ENOMEM;
   }
   for (size_t i = 0; i < map->n; i++) {
     longer.keys[i] = map->keys[i];
     longer.values[i] = map->values[i];
   }
-  longer.keys[map->n] = key_copy;
-  longer.values[map->n] = value_copy;
-  styro_dealloc(alloc, map->keys, map->n * sizeof *map->keys);
-  styro_dealloc(alloc, map->values, map->n * sizeof *map->values);
+  map_free_arrays(alloc, map, map->n);
   *map = longer;
+  return 0;
+}
+
+/* A new last entry. Room comes last: an array that has grown must hold one item more. */
+static int map_append(const styro_allocator *alloc, struct styro_map *map, const char *key, const char *value)
+{
+  char *key_copy = styro_strdup(alloc, key);
+  char *value_copy = styro_strdup(alloc, value);
+  if (key_copy == NULL || value_copy == NULL || map_grow(alloc, map) != 0) {
+    styro_strfree(alloc, key_copy);
+    styro_strfree(alloc, value_copy);
+    return STYRO_ENOMEM;
+  }
+  map->keys[map->n] = key_copy;
+  map->values[map->n] = value_copy;
+  map->n++;
   return 0;
 }
 
@@ -108,8 +135,7 @@ void styro_map_free(const styro_allocator *alloc, struct styro_map *map)
     styro_strfree(alloc, map->keys[i]);
     styro_strfree(alloc, map->values[i]);
   }
-  styro_dealloc(alloc, map->keys, map->n * sizeof *map->keys);
-  styro_dealloc(alloc, map->values, map->n * sizeof *map->values);
+  map_free_arrays(alloc, map, map->n);
   *map = (struct styro_map){0};
 }
 
@@ -168,7 +194,7 @@ void styro_rules_free(const styro_allocator *alloc, struct styro_fields *fields)
   for (size_t i = 0; i < fields->rules_n; i++) {
     styro_rule_free(alloc, &fields->rules[i]);
   }
-  styro_dealloc(alloc, fields->rules, fields->rules_n * sizeof *fields->rules);
+  styro_dealloc(alloc, fields->rules, room(fields->rules_n) * sizeof *fields->rules);
   fields->rules = NULL;
   fields->rules_n = 0;
 }
@@ -182,6 +208,13 @@ int styro_ints_append(const styro_allocator *alloc, int **items, size_t *n, int 
   longer[(*n)++] = number;
   *items = longer;
   return 0;
+}
+
+void styro_ints_free(const styro_allocator *alloc, int **items, size_t *n)
+{
+  styro_dealloc(alloc, *items, room(*n) * sizeof **items);
+  *items = NULL;
+  *n = 0;
 }
 
 /* Copy before free: text may be (a part of) what is replaced. */

@@ -21,8 +21,9 @@ int styro_rule_copy(const styro_allocator *alloc, struct styro_path_rule *to, co
 void styro_rule_free(const styro_allocator *alloc, struct styro_path_rule *rule);
 void styro_rules_free(const styro_allocator *alloc, struct styro_fields *fields);
 
-/* Adds a number to the array *items of *n. */
+/* Adds a number to the array *items of *n; frees the array and leaves none. */
 int styro_ints_append(const styro_allocator *alloc, int **items, size_t *n, int number);
+void styro_ints_free(const styro_allocator *alloc, int **items, size_t *n);
 
 /* Replaces the text at *place by a copy. */
 int styro_text_replace(const styro_allocator *alloc, char **place, const char *text);

@@ -240,14 +240,10 @@ static bool on_host_base(const struct styro_compile *c, const char *path)
   if (encloses("/proc", path) || encloses("/dev", path)) {
     return true;
   }
-  if (encloses("/tmp", path) || encloses(STYRO_HOME, path)) {
-    return false;
-  }
-  if (c->fields->root_kind == STYRO_ROOT_DIRECTORY && encloses("/home", path)) {
-    return ruled(c, STYRO_HOME); /* else a tmpfs of the sandbox's own stands there */
-  }
   if (c->fields->root_kind == STYRO_ROOT_DIRECTORY) {
-    return true;
+    /* A tmpfs of the sandbox's own stands at /tmp and /home unless a rule does, and path may be that rule's. */
+    bool own = (encloses("/tmp", path) && !ruled(c, "/tmp")) || (encloses("/home", path) && !ruled(c, STYRO_HOME));
+    return !own;
   }
   for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
     if (encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {

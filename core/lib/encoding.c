@@ -64,6 +64,16 @@ void styro_utf8_clean(char *text)
   }
 }
 
+void styro_line_clean(char *text)
+{
+  styro_utf8_clean(text);
+  for (char *c = text; *c != '\0'; c++) {
+    if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+      *c = '?';
+    }
+  }
+}
+
 void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len)
 {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -16,6 +16,9 @@ bool styro_utf8_valid(const char *text, size_t len);
 /* Puts '?' for every byte that belongs to no well-formed character, such as half of one where a text was cut. */
 void styro_utf8_clean(char *text);
 
+/* As styro_utf8_clean(), and puts '?' for every byte that could steer a terminal: below 0x20, and 0x7f. */
+void styro_line_clean(char *text);
+
 /* Appends the bytes in base64 (RFC 4648 section 4, padded). */
 void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "encoding.h"
+
 /* An older caller's smaller struct, or one whose size was never set, is left alone: only the code tells. */
 static int can_fill(const styro_error *err)
 {
@@ -21,14 +23,17 @@ static void drop_partial_character(char *text, size_t len)
   while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) {
     start--;
   }
-  if (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0xc0) {
+  if (start > 0 && styro_utf8_length(text + start - 1, len - start + 1) == 0) {
     text[start - 1] = '\0';
   }
 }
 
 static void fill(char *out, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 
-/* Prints, cuts at a character and cleans; a text that cannot be printed is empty rather than garbage. */
+/*
+ * Prints, cuts at a character and cleans: what was cut before it came here (`%.200s`) may end within one. A text that
+ * cannot be printed is empty rather than garbage.
+ */
 static void fill(char *out, size_t size, const char *format, va_list args)
 {
   int len = vsnprintf(out, size, format, args);
@@ -39,11 +44,7 @@ static void fill(char *out, size_t size, const char *format, va_list args)
   if ((size_t)len >= size) {
     drop_partial_character(out, size - 1);
   }
-  for (char *c = out; *c != '\0'; c++) {
-    if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-      *c = '?';
-    }
-  }
+  styro_line_clean(out);
 }
 
 int styro_fail(styro_error *err, int code, int stage, int sys_errno, const char *format, ...)

@@ -156,6 +156,8 @@ static void text_step(struct styro_buffer *out, const styro_plan *plan, const st
   const struct styro_step_row *row = &styro_step_rows[step->code];
   styro_step_describe(plan, step, field, sizeof field, object, sizeof object);
   details(plan, step, more, sizeof more);
+  styro_line_clean(object); /* a command or a path may hold what steers a terminal */
+  styro_line_clean(more);
   styro_buffer_format(out, "%3u  %s", (unsigned)number + 1, row->does);
   if (object[0]) {
     styro_buffer_format(out, " %s", object);
@@ -175,13 +177,6 @@ static void json_member(struct styro_buffer *out, const char *key, const char *v
   styro_buffer_json_string(out, value, strlen(value));
 }
 
-/* Texts were cut to their buffers, perhaps within a character, which JSON does not allow. */
-static void json_cut(struct styro_buffer *out, const char *key, char *value)
-{
-  styro_utf8_clean(value);
-  json_member(out, key, value);
-}
-
 static void json_step(struct styro_buffer *out, const styro_plan *plan, const struct wire_step *step, uint32_t number)
 {
   char field[128];
@@ -193,13 +188,13 @@ static void json_step(struct styro_buffer *out, const styro_plan *plan, const st
   styro_buffer_format(out, "%s{\"number\":%u", number ? "," : "", (unsigned)number + 1);
   json_member(out, "step", row->name);
   json_member(out, "stage", styro_stage_name(styro_step_stage(step)));
-  json_cut(out, "field", field);
-  json_cut(out, "object", object);
+  json_member(out, "field", field);
+  json_member(out, "object", object);
   if (wire_step_source(step) && wire_step_source(step)->base == 0) {
     json_member(out, "source", wire_str(plan->block, wire_step_source(step)->path));
   }
   styro_buffer_format(out, ",\"optional\":%s", step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED) ? "true" : "false");
-  json_cut(out, "details", more);
+  json_member(out, "details", more);
   json_member(out, "does", row->does);
   json_member(out, "why", row->why);
   styro_buffer_text(out, "}");

@@ -62,7 +62,8 @@ static int read_all(int fd, const char *path, struct styro_buffer *buffer, styro
 {
   char piece[8192];
   while (buffer->len <= STYRO_JSON_MAX) {
-    ssize_t n = read(fd, piece, sizeof piece);
+    size_t room = STYRO_JSON_MAX + 1 - buffer->len;
+    ssize_t n = read(fd, piece, room < sizeof piece ? room : sizeof piece);
     if (n < 0 && errno == EINTR) {
       continue;
     }

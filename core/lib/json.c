@@ -5,18 +5,32 @@
 #include "json.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "json_scan.h"
 
+/* jansson says the key as it stands in the text, `near '"cwd"'`, and leaves out one of more than 20 bytes. */
+static const char *duplicate_key(const json_error_t *fault, char *out, size_t size)
+{
+  static const char before[] = " near '\"", after[] = "\"'";
+  const char *key = strstr(fault->text, before);
+  size_t len = key == NULL ? 0 : strlen(key);
+  if (len < strlen(before) + strlen(after)) {
+    return "a key";
+  }
+  snprintf(out, size, "the key `%.*s`", (int)(len - strlen(before) - strlen(after)), key + strlen(before));
+  return out;
+}
+
 /* jansson leaves the code at `unknown` where it had no memory even for its reader. */
 static int fail_parse(const json_error_t *fault, styro_error *err)
 {
-  const char *near = strstr(fault->text, " near ");
+  char key[sizeof fault->text];
   switch (json_error_code(fault)) {
   case json_error_duplicate_key:
-    styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "the key %s stands twice in one object, at line %d, column %d",
-               near == NULL ? "" : near + strlen(" near "), fault->line, fault->column);
+    styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "%s stands twice in one object, at line %d, column %d",
+               duplicate_key(fault, key, sizeof key), fault->line, fault->column);
     styro_error_hint(err, "keep one of them");
     return STYRO_EPARSE;
   case json_error_unknown:
@@ -85,8 +99,9 @@ static bool is_whole(const char *text, size_t len, const struct styro_json_scan 
 static int check_scan(const struct styro_json_scan *scan, size_t len, styro_error *err)
 {
   if (len > STYRO_JSON_MAX) {
-    styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "the text is %zu bytes long, and a request has at most %zu",
-               len, STYRO_JSON_MAX);
+    /* Who read a file stopped at the first byte too many: how long it is, nobody knows here. */
+    styro_fail(err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "the text is longer than the %zu bytes that a request may have",
+               STYRO_JSON_MAX);
     styro_error_hint(err, "hand large data over in a file that `paths` shows");
     return STYRO_EPARSE;
   }
@@ -121,6 +136,12 @@ int styro_json_parse(const char *text, size_t len, json_t **out, styro_error *er
   }
   *out = value;
   return 0;
+}
+
+const char *styro_json_text(const json_t *value)
+{
+  const char *text = json_string_value(value);
+  return text != NULL && strlen(text) == json_string_length(value) ? text : NULL;
 }
 
 const char *styro_json_noun(const json_t *value)

@@ -15,6 +15,12 @@
 /* Parses any JSON value. Fails with STYRO_EPARSE or STYRO_ENOMEM; *out is a new reference. */
 int styro_json_parse(const char *text, size_t len, json_t **out, styro_error *err);
 
+/*
+ * The text of a JSON text. NULL for all else, and where a NUL stands inside: it would end the text early, and "none\0x"
+ * would pass as "none".
+ */
+const char *styro_json_text(const json_t *value);
+
 /* "a list", "true or false", … for messages. Static text. */
 const char *styro_json_noun(const json_t *value);
 

@@ -26,9 +26,7 @@ static void clear_place(struct styro_layer *layer, const struct styro_field *fie
   case STYRO_TYPE_MAP: styro_map_free(&layer->alloc, place); break;
   case STYRO_TYPE_RULES: styro_rules_free(&layer->alloc, &layer->fields); break;
   case STYRO_TYPE_FDS:
-    styro_dealloc(&layer->alloc, layer->fields.preserve_fds, layer->fields.preserve_fds_n * sizeof(int));
-    layer->fields.preserve_fds = NULL;
-    layer->fields.preserve_fds_n = 0;
+    styro_ints_free(&layer->alloc, &layer->fields.preserve_fds, &layer->fields.preserve_fds_n);
     layer->fields.preserve_by_caller = false;
     break;
   case STYRO_TYPE_BPF:

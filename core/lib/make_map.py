@@ -3,6 +3,7 @@
 
 `make_map.py` writes the file, `make_map.py --check` only says whether it is current (exit status 1: not).
 """
+import os
 import pathlib
 import re
 import sys
@@ -27,6 +28,16 @@ def functions(header):
     return sorted(match.group(1) for match in found if match)
 
 
+def replace_target(text):
+    """Made beside it: a full disk must not leave half of a committed file."""
+    fresh = TARGET.with_name(TARGET.name + ".new")
+    try:
+        fresh.write_text(text)
+        os.replace(fresh, TARGET)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def main():
     names = "".join(f"    {name};\n" for name in functions(HEADER.read_text()))
     text = (
@@ -34,7 +45,7 @@ def main():
         f"STYROLITE_0 {{\n  global:\n{names}  local:\n    *;\n}};\n"
     )
     if "--check" not in sys.argv[1:]:
-        TARGET.write_text(text)
+        replace_target(text)
         return 0
     if TARGET.exists() and TARGET.read_text() == text:
         return 0

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "encoding.h"
+
 /* The pointer itself is at fault, so it is also the field. */
 static int fail_pointer(struct styro_reading *in, const char *pointer, const char *message)
 {
@@ -72,6 +74,10 @@ int styro_place_find(struct styro_reading *in, const char *pointer, struct styro
 {
   if (pointer[0] != '\0' && pointer[0] != '/') {
     return fail_pointer(in, pointer, "is not a JSON pointer: it does not start with `/`");
+  }
+  /* A part of it may become a key of the request. */
+  if (!styro_utf8_valid(pointer, strlen(pointer))) {
+    return fail_pointer(in, pointer, "is not valid UTF-8, which a request consists of");
   }
   char segment[STYRO_PATH_MAX];
   out->field = styro_field_at(0);

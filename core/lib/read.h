@@ -50,7 +50,7 @@ size_t styro_at_push(struct styro_reading *in, const char *key);
 size_t styro_at_push_index(struct styro_reading *in, size_t index);
 void styro_at_pop(struct styro_reading *in, size_t mark);
 
-/* The text of a value: a JSON text without NUL and within the kernel's bounds. NULL: failed, *code says how. */
+/* The text of a value: styro_json_text(), and within the kernel's bounds. NULL: failed, *code says how. */
 const char *styro_text_of(struct styro_reading *in, const struct styro_field *field, const json_t *value, int *code);
 
 /* Errors; each fills field and hint and returns its code. */

@@ -51,6 +51,10 @@ static bool takes_text(const struct styro_reading *in, enum styro_type type)
 int styro_read_wrong(struct styro_reading *in, const struct styro_field *field, const json_t *value)
 {
   int code = STYRO_EREQUEST;
+  if (json_is_string(value) && styro_json_text(value) == NULL) {
+    return styro_read_complaint(in, json_string_value(value),
+                                "has a NUL byte after it, which no text of a system call can hold");
+  }
   if (json_is_string(value) && takes_text(in, field->type)) {
     code = styro_fail(in->err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "`%s` is not %s", json_string_value(value),
                       styro_type_noun(field->type));
@@ -176,7 +180,7 @@ static int fail_later(struct styro_reading *in, const char *what, const char *ho
 static const char *spelling(const json_t *value)
 {
   switch (json_typeof(value)) {
-  case JSON_STRING: return json_string_value(value);
+  case JSON_STRING: return styro_json_text(value) == NULL ? "" : styro_json_text(value);
   case JSON_TRUE: return "true";
   case JSON_ARRAY: return json_array_size(value) == 0 ? "[]" : "[...]";
   default: return "";

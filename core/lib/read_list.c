@@ -169,7 +169,8 @@ static int read_capability(struct styro_reading *in, const struct styro_field *f
 
 int styro_read_caps(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
-  if (json_is_string(value) && strcmp(json_string_value(value), "none") == 0) {
+  const char *text = styro_json_text(value);
+  if (text != NULL && strcmp(text, "none") == 0) {
     *(uint64_t *)styro_field_place(field, base) = 0;
     return 0;
   }
@@ -191,8 +192,8 @@ static int read_descriptor(struct styro_reading *in, const struct styro_field *f
 {
   struct styro_fields *fields = base;
   int64_t fd = json_integer_value(item);
-  bool is_text = in->origin == STYRO_FROM_TEXT && json_is_string(item) &&
-                 styro_grammar_int(json_string_value(item), &fd) == STYRO_GRAMMAR_OK;
+  const char *text = in->origin == STYRO_FROM_TEXT ? styro_json_text(item) : NULL;
+  bool is_text = text != NULL && styro_grammar_int(text, &fd) == STYRO_GRAMMAR_OK;
   if (!json_is_integer(item) && !is_text) {
     return styro_read_wrong(in, field, item);
   }
@@ -215,7 +216,8 @@ static int read_descriptor(struct styro_reading *in, const struct styro_field *f
 int styro_read_fds(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   struct styro_fields *fields = base;
-  if (json_is_string(value) && strcmp(json_string_value(value), "by_caller") == 0) {
+  const char *text = styro_json_text(value);
+  if (text != NULL && strcmp(text, "by_caller") == 0) {
     fields->preserve_by_caller = true;
     return 0;
   }

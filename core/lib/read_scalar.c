@@ -14,17 +14,12 @@
 
 const char *styro_text_of(struct styro_reading *in, const struct styro_field *field, const json_t *value, int *code)
 {
-  if (!json_is_string(value)) {
+  const char *text = styro_json_text(value);
+  if (text == NULL) {
     *code = styro_read_wrong(in, field, value);
     return NULL;
   }
-  const char *text = json_string_value(value);
-  size_t len = json_string_length(value);
-  if (strlen(text) != len) {
-    *code = styro_read_complaint(in, text, "has a NUL byte after it, which no text of a system call can hold");
-    return NULL;
-  }
-  if (len >= TEXT_MAX) {
+  if (strlen(text) >= TEXT_MAX) {
     *code = styro_read_complaint(in, "...", "is longer than the 131071 bytes that one text may have");
     return NULL;
   }
@@ -34,9 +29,8 @@ const char *styro_text_of(struct styro_reading *in, const struct styro_field *fi
 int styro_read_bool(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   bool found = json_is_true(value);
-  bool is_text = in->origin == STYRO_FROM_TEXT && json_is_string(value);
-  if (!json_is_boolean(value) &&
-      !(is_text && styro_grammar_bool(json_string_value(value), &found) == STYRO_GRAMMAR_OK)) {
+  const char *text = in->origin == STYRO_FROM_TEXT ? styro_json_text(value) : NULL;
+  if (!json_is_boolean(value) && !(text != NULL && styro_grammar_bool(text, &found) == STYRO_GRAMMAR_OK)) {
     return styro_read_wrong(in, field, value);
   }
   *(bool *)styro_field_place(field, base) = found;
@@ -72,7 +66,6 @@ static int64_t unit_of(enum styro_type type, enum styro_origin origin)
   return type == STYRO_TYPE_CORES ? 1000000 : 1;
 }
 
-/* A NUL inside would end the text early and let "5\0x" pass as 5. */
 static int number_of(const struct styro_reading *in, enum styro_type type, const json_t *value, int64_t *out)
 {
   int64_t unit = unit_of(type, in->origin);
@@ -83,10 +76,8 @@ static int number_of(const struct styro_reading *in, enum styro_type type, const
   if (json_is_real(value) && unit != 1) {
     return styro_grammar_scaled(json_real_value(value), unit, out);
   }
-  if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
-    return number_from_text(type, in->origin == STYRO_FROM_TEXT, json_string_value(value), out);
-  }
-  return STYRO_GRAMMAR_WRONG;
+  const char *text = styro_json_text(value);
+  return text == NULL ? STYRO_GRAMMAR_WRONG : number_from_text(type, in->origin == STYRO_FROM_TEXT, text, out);
 }
 
 /* The modes of path rules are kept in 32 bits, all other numbers in 64. */
@@ -119,11 +110,12 @@ int styro_read_limit(struct styro_reading *in, const struct styro_field *field, 
 {
   uint64_t limit = 0;
   int fault = STYRO_GRAMMAR_WRONG;
+  const char *text = styro_json_text(value);
   if (json_is_integer(value)) {
     limit = (uint64_t)json_integer_value(value);
     fault = json_integer_value(value) < 0 ? STYRO_GRAMMAR_RANGE : STYRO_GRAMMAR_OK;
-  } else if (json_is_string(value)) {
-    fault = styro_grammar_limit(json_string_value(value), &limit);
+  } else if (text != NULL) {
+    fault = styro_grammar_limit(text, &limit);
   }
   if (fault == STYRO_GRAMMAR_WRONG) {
     return styro_read_wrong(in, field, value);

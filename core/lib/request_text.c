@@ -67,11 +67,12 @@ static bool write_entry(struct styro_buffer *buffer, const struct styro_layer *l
     styro_write_plain_rule(buffer, rule);
     return true;
   }
-  bool no_text = place->field->type == STYRO_TYPE_PATH && rule->from == NULL;
-  if (!no_text) {
+  bool nothing = place->field->type == STYRO_TYPE_LATER || /* has no member that could be shown */
+                 (place->field->type == STYRO_TYPE_PATH && rule->from == NULL);
+  if (!nothing) {
     styro_write_plain(buffer, place->field, rule);
   }
-  return !no_text;
+  return !nothing;
 }
 
 /* A default is shown for what nobody set; an object without one is not there. */

@@ -8,6 +8,7 @@
 
 #include "collection.h"
 #include "complaints.h"
+#include "encoding.h"
 #include "read.h"
 
 static bool is_name_character(char c, bool first)
@@ -63,6 +64,14 @@ static int expand_one(struct styro_buffer *buffer, const struct styro_map *varia
     styro_error_field(err, "%s", field);
     styro_error_object(err, "%.*s", (int)len, name);
     styro_error_hint(err, "give it one with the request, or write `$${` for the characters themselves");
+    return STYRO_EREQUEST;
+  }
+  /* Not when it is given: a caller's directory may be called anything as long as nobody asks for it. */
+  if (!styro_utf8_valid(value, strlen(value))) {
+    styro_fail(err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0,
+               "the value of the variable `%.*s` is not valid UTF-8, which a request consists of", (int)len, name);
+    styro_error_field(err, "%s", field);
+    styro_error_object(err, "%s", value);
     return STYRO_EREQUEST;
   }
   styro_buffer_text(buffer, value);

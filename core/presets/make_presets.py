@@ -4,6 +4,7 @@
 The C file is committed, so that nobody who builds the library needs Python.
 """
 import json
+import os
 import pathlib
 import sys
 
@@ -34,12 +35,22 @@ def generate():
     return f"{HEADER}const struct styro_preset styro_presets[] = {{\n{rows}    {{0}},\n}};\n"
 
 
+def replace_target(text):
+    """Made beside it: a full disk must not leave half of a committed file."""
+    fresh = TARGET.with_name(TARGET.name + ".new")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, TARGET)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def main(arguments):
     if arguments not in ([], ["--check"]):
         sys.exit("usage: make_presets.py [--check]")
     text = generate()
     if not arguments:
-        TARGET.write_text(text, encoding="utf-8")
+        replace_target(text)
     elif TARGET.read_text(encoding="utf-8") != text:
         sys.exit(f"{TARGET.name} is not current: run core/presets/make_presets.py")
 

@@ -276,6 +276,15 @@ def test_a_place_that_a_directory_does_not_have_is_not_made(tree, rootfs, host):
     assert everything(rootfs) == before
 
 
+@pytest.mark.parametrize("place, missing", [("/tmp", "tmp"), ("/home/sandbox", "home")])
+def test_a_rule_for_a_private_place_needs_it_in_the_directory(tree, rootfs, place, missing):
+    (rootfs / missing).rmdir()
+    error = tree.fails(["sh"], rooted(rootfs, paths={place: "tmpfs"}))
+    assert (error["stage"], error["field"]) == ("path", "/paths/" + place.replace("/", "~1"))
+    assert "does not exist inside and is not made there" in error["message"] and error["hint"]
+    assert not (rootfs / missing).exists()
+
+
 def test_rules_without_from_show_the_directorys_own(tree, rootfs, given):
     """rw without `from` opens a part of the tree; it is not the host's path of that name."""
     given(rootfs / "etc")

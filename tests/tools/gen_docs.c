@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "schema.h"
+#include "whole_file.h"
 
 /* The schema is one line in the library: people read it indented. */
 static int write_schema(FILE *file, const char *text)
@@ -29,14 +30,17 @@ static int write_text(FILE *file, const char *text)
 static int write_one(const char *root, const char *name, void (*make)(struct styro_buffer *),
                      int (*put)(FILE *, const char *))
 {
-  char path[4096];
+  char path[4096], *text = NULL;
+  size_t len = 0;
   struct styro_buffer buffer;
   styro_buffer_init(&buffer, NULL);
   make(&buffer);
   snprintf(path, sizeof path, "%s/docs/%s", root, name);
-  FILE *file = buffer.failed ? NULL : fopen(path, "w");
+  FILE *file = buffer.failed ? NULL : open_memstream(&text, &len);
   int failed = !file || put(file, buffer.data) != 0;
   failed |= file && fclose(file) != 0;
+  failed = failed || whole_file_replace(path, text, len) != 0;
+  free(text);
   styro_buffer_free(&buffer);
   if (failed) {
     fprintf(stderr, "gen_docs: cannot write %s\n", path);

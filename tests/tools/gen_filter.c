@@ -13,6 +13,7 @@
 
 #include "../../core/lib/filter_emit.h"
 #include "profile.h"
+#include "whole_file.h"
 
 #define PROFILE "core/profiles/default.json"
 
@@ -43,26 +44,32 @@ static int print_arch(FILE *out, json_t *profile, const struct profile_arch *arc
   return 0;
 }
 
+static int print_all(FILE *out, json_t *profile)
+{
+  fprintf(out, "/* Made by tests/tools/gen_filter.c from " PROFILE ": do not edit. */\n#include \"filter.h\"\n\n");
+  int failed = print_arch(out, profile, &profile_archs[0], "#if defined(__x86_64__)");
+  failed |= print_arch(out, profile, &profile_archs[1], "#elif defined(__aarch64__)");
+  fprintf(out, "#endif\n\nconst struct styro_bpf *styro_filter_default(size_t *n)\n{\n"
+               "  *n = sizeof program / sizeof program[0];\n  return program;\n}\n");
+  return failed;
+}
+
+/* In memory first: what is wrong with a profile is found while it is read, and may end the program there. */
 int main(int argc, char **argv)
 {
-  char path[4096];
+  char path[4096], *text = NULL;
+  size_t len = 0;
   if (argc != 2) {
     fprintf(stderr, "gen_filter: usage: gen_filter ROOT\n");
     return 2;
   }
   json_t *profile = profile_load(PROFILE);
   snprintf(path, sizeof path, "%s/core/lib/filter_generated.c", argv[1]);
-  FILE *out = fopen(path, "w");
-  if (!out) {
-    perror(path);
-    return 1;
-  }
-  fprintf(out, "/* Made by tests/tools/gen_filter.c from " PROFILE ": do not edit. */\n#include \"filter.h\"\n\n");
-  int failed = print_arch(out, profile, &profile_archs[0], "#if defined(__x86_64__)");
-  failed |= print_arch(out, profile, &profile_archs[1], "#elif defined(__aarch64__)");
-  fprintf(out, "#endif\n\nconst struct styro_bpf *styro_filter_default(size_t *n)\n{\n"
-               "  *n = sizeof program / sizeof program[0];\n  return program;\n}\n");
-  failed |= fclose(out) != 0;
+  FILE *out = open_memstream(&text, &len);
+  int failed = !out || print_all(out, profile);
+  failed |= out && fclose(out) != 0;
+  failed = failed || whole_file_replace(path, text, len) != 0;
+  free(text);
   json_decref(profile);
   return failed;
 }

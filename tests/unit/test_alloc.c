@@ -119,6 +119,18 @@ START_TEST(json_strings_are_escaped)
 }
 END_TEST
 
+/* What comes from the host or was cut may be anything; what is written is JSON. */
+START_TEST(json_strings_hold_whole_characters_only)
+{
+  struct styro_buffer buffer;
+  styro_buffer_init(&buffer, NULL);
+  static const char text[] = "\xff\xe2\x82\"\xf0\x9f\x98\x80\xed\xa0\x80\xc3\xa9";
+  styro_buffer_json_string(&buffer, text, sizeof text - 2);
+  ck_assert_str_eq(buffer.data, "\"???\\\"\xf0\x9f\x98\x80????\"");
+  styro_buffer_free(&buffer);
+}
+END_TEST
+
 START_TEST(a_failed_buffer_stays_failed_and_empty)
 {
   struct counting_alloc state = {.fail_at = 2};
@@ -203,6 +215,7 @@ int main(void)
   tcase_add_test(cases, an_empty_buffer_gives_an_empty_text);
   tcase_add_test(cases, a_buffer_is_aligned_with_zeros);
   tcase_add_test(cases, json_strings_are_escaped);
+  tcase_add_test(cases, json_strings_hold_whole_characters_only);
   tcase_add_test(cases, a_failed_buffer_stays_failed_and_empty);
   tcase_add_test(cases, a_length_that_overflows_fails_the_buffer);
   tcase_add_test(cases, a_text_that_cannot_be_printed_fails_the_buffer);

@@ -41,9 +41,11 @@ static void setup(void)
 static void free_all(void)
 {
   styro_list_free(&alloc, &fields.extends);
+  styro_list_free(&alloc, &fields.inherit_env);
   styro_map_free(&alloc, &fields.env);
+  styro_map_free(&alloc, &fields.limits.cgroup);
   styro_rules_free(&alloc, &fields);
-  styro_dealloc(&alloc, fields.preserve_fds, fields.preserve_fds_n * sizeof(int));
+  styro_ints_free(&alloc, &fields.preserve_fds, &fields.preserve_fds_n);
   styro_strfree(&alloc, fields.cwd);
 }
 
@@ -200,11 +202,97 @@ END_TEST
 START_TEST(freeing_twice_is_freeing_once)
 {
   free_all();
-  fields.preserve_fds = NULL;
-  fields.preserve_fds_n = 0;
   fields.cwd = NULL;
-  ck_assert_uint_eq(fields.extends.n + fields.env.n + fields.rules_n, 0);
+  ck_assert_uint_eq(fields.extends.n + fields.env.n + fields.rules_n + fields.preserve_fds_n, 0);
+  ck_assert_ptr_null(fields.preserve_fds);
   ck_assert_ptr_null(fields.rules);
+}
+END_TEST
+
+/* ---- growing ---- */
+
+#define MANY 1000 /* between two powers of two: 11 growths, at 0, 1, 2, 4, ... 512 items */
+
+static void append_many_items(void)
+{
+  for (int i = 0; i < MANY; i++) {
+    ck_assert_int_eq(styro_list_append(&alloc, &fields.inherit_env, "item"), 0);
+  }
+}
+
+static void copy_many_items(void)
+{
+  char item[] = "item", *items[MANY];
+  for (size_t i = 0; i < MANY; i++) {
+    items[i] = item;
+  }
+  const struct styro_list from = {.items = items, .n = MANY};
+  ck_assert_int_eq(styro_list_copy(&alloc, &fields.inherit_env, &from), 0);
+}
+
+static void append_many_numbers(void)
+{
+  styro_ints_free(&alloc, &fields.preserve_fds, &fields.preserve_fds_n);
+  for (int i = 0; i < MANY; i++) {
+    ck_assert_int_eq(styro_ints_append(&alloc, &fields.preserve_fds, &fields.preserve_fds_n, i), 0);
+  }
+}
+
+static void set_many_keys(void)
+{
+  char key[16];
+  for (int i = 0; i < MANY; i++) {
+    snprintf(key, sizeof key, "%d", i);
+    ck_assert_int_eq(styro_map_set(&alloc, &fields.limits.cgroup, key, "value"), 0);
+  }
+}
+
+static void put_many_rules(void)
+{
+  char path[16];
+  styro_rules_free(&alloc, &fields);
+  for (int i = 0; i < MANY; i++) {
+    snprintf(path, sizeof path, "/%d", i);
+    put(path, STYRO_ACCESS_RW, NULL);
+  }
+}
+
+static const struct {
+  void (*work)(void);
+  size_t texts;  /* copied for each item */
+  size_t arrays; /* that grow */
+} growths[] = {
+    {append_many_items, 1, 1}, {copy_many_items, 1, 1}, {append_many_numbers, 0, 1},
+    {set_many_keys, 2, 2},     {put_many_rules, 1, 1},
+};
+
+/* Teardown sees that each block came back with its size. */
+START_TEST(many_items_take_few_growths)
+{
+  state.fail_at = SIZE_MAX;
+  growths[_i].work();
+  ck_assert_uint_eq(state.calls, MANY * growths[_i].texts + 11 * growths[_i].arrays);
+  ck_assert_int_eq(state.wrong, 0);
+}
+END_TEST
+
+/* At every length, also one that was reached by way of a growth. */
+START_TEST(every_length_is_freed_as_it_was_taken)
+{
+  for (int length = 0; length < 20; length++) {
+    struct styro_list list = {0};
+    struct styro_map map = {0};
+    size_t bytes = state.live_bytes;
+    for (int i = 0; i < length; i++) {
+      const char key[] = {(char)('a' + i), '\0'};
+      ck_assert_int_eq(styro_list_append(&alloc, &list, key), 0);
+      ck_assert_int_eq(styro_map_set(&alloc, &map, key, "value"), 0);
+    }
+    styro_list_free(&alloc, &list);
+    styro_map_free(&alloc, &map);
+    ck_assert_uint_eq(state.live_bytes, bytes);
+    ck_assert_int_eq(state.wrong, 0);
+  }
 }
 END_TEST
 
@@ -338,6 +426,8 @@ int main(void)
   tcase_add_test(cases, a_copied_rule_has_texts_of_its_own);
   tcase_add_test(cases, a_text_may_be_replaced_by_a_part_of_itself);
   tcase_add_test(cases, freeing_twice_is_freeing_once);
+  tcase_add_loop_test(cases, many_items_take_few_growths, 0, (int)COUNT(growths));
+  tcase_add_test(cases, every_length_is_freed_as_it_was_taken);
   tcase_add_loop_test(cases, a_failure_leaves_the_collection_as_it_was, 0, (int)COUNT(works));
   tcase_add_test(cases, a_single_missing_block_is_noticed);
   suite_add_tcase(suite, cases);

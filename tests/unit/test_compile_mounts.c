@@ -332,6 +332,27 @@ START_TEST(places_in_the_home_of_a_root_directory)
 }
 END_TEST
 
+/* What a rule puts there replaces the sandbox's own tmpfs, and then the place itself is the directory's. */
+START_TEST(nothing_is_made_for_the_places_of_a_tmpfs_that_a_rule_replaces)
+{
+  make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/tmp\": \"tmpfs\", \"/tmp/in\": \"deny\", "
+       "\"/home/sandbox\": {\"from\": \"/me\"}}");
+  holds("/tmp", "tmpfs /tmp 268435456 0755 nosuid nodev\n");
+  holds("/tmp/in", "mask /tmp/in [create]\n");
+  holds("/home/sandbox", "bind /home/sandbox < /me ro nosuid nodev\n");
+  make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/tmp\": \"deny\", \"/home\": \"tmpfs\"}");
+  holds("/tmp", "mask /tmp [optional]\n");
+  holds("/home", "tmpfs /home 268435456 0755 nosuid nodev\n");
+  make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/tmp/in\": \"tmpfs\", \"/home/sandbox/in\": "
+       "\"tmpfs\"}");
+  holds("/tmp/in", "tmpfs /tmp/in [create] 268435456 0755 nosuid nodev\n");
+  holds("/home/sandbox/in", "tmpfs /home/sandbox/in [create] 268435456 0755 nosuid nodev\n");
+  make("\"root\": \"empty\", \"paths\": {\"/tmp\": \"tmpfs\", \"/home/sandbox\": \"tmpfs\"}");
+  holds("/tmp", "tmpfs /tmp [create] 268435456 0755 nosuid nodev\n");
+  holds("/home/sandbox", "tmpfs /home/sandbox [create] 268435456 0755 nosuid nodev\n");
+}
+END_TEST
+
 START_TEST(rules_below_a_root_directory_are_the_directorys_own)
 {
   make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/opt\": \"ro\", \"/opt/in\": \"ro\", "
@@ -489,6 +510,7 @@ int main(void)
   tcase_add_test(cases, directories_below_a_writable_rule_are_held);
   tcase_add_test(cases, only_what_can_be_moved_is_held);
   tcase_add_test(cases, places_in_the_home_of_a_root_directory);
+  tcase_add_test(cases, nothing_is_made_for_the_places_of_a_tmpfs_that_a_rule_replaces);
   tcase_add_test(cases, rules_below_a_root_directory_are_the_directorys_own);
   tcase_add_test(cases, places_on_a_tmpfs_may_be_made);
   tcase_add_test(cases, optional_and_noexec);

@@ -140,6 +140,23 @@ START_TEST(every_stray_byte_becomes_a_question_mark)
 }
 END_TEST
 
+START_TEST(a_clean_line_steers_no_terminal)
+{
+  static const char *const rows[][2] = {
+      {"", ""},
+      {"plain ~ \xc3\xa9", "plain ~ \xc3\xa9"},
+      {"\x1b[31m\n\t\x01\x1f\x7f", "?[31m?????"},
+      {"\xff\n\xc3", "???"},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    char text[32];
+    strcpy(text, rows[i][0]);
+    styro_line_clean(text);
+    ck_assert_str_eq(text, rows[i][1]);
+  }
+}
+END_TEST
+
 /* ---- base64 ---- */
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -217,6 +234,7 @@ int main(void)
   tcase_add_test(cases, only_the_first_character_counts);
   tcase_add_test(cases, a_text_is_valid_up_to_its_length);
   tcase_add_test(cases, every_stray_byte_becomes_a_question_mark);
+  tcase_add_test(cases, a_clean_line_steers_no_terminal);
   tcase_add_test(cases, base64_reads_back_at_every_length);
   tcase_add_test(cases, base64_is_appended);
   tcase_add_test(cases, base64_without_memory_is_a_failed_buffer);

@@ -78,6 +78,20 @@ START_TEST(long_texts_are_cut_between_characters)
   text[599] = '\0';
   styro_error_field(&err, "%s", text);
   ck_assert_uint_eq(strlen(err.field), 126);
+  memcpy(text + 125, "\xc3\xa9", 2); /* this one has room */
+  styro_error_field(&err, "%s", text);
+  ck_assert_uint_eq(strlen(err.field), 127);
+}
+END_TEST
+
+/* A precision such as that of `%.200s` counts bytes and knows no characters. */
+START_TEST(no_text_holds_a_broken_character)
+{
+  styro_error err = ERROR_READY;
+  styro_fail(&err, STYRO_EREQUEST, 0, 0, "`%.2s` %s", "a\xc3\xa9", "\xe2\x82\xac");
+  styro_error_object(&err, "%s", "/\xff/\xc3\xa9");
+  ck_assert_str_eq(err.message, "`a?` \xe2\x82\xac");
+  ck_assert_str_eq(err.object, "/?/\xc3\xa9");
 }
 END_TEST
 
@@ -178,6 +192,7 @@ int main(void)
   tcase_add_test(cases, long_texts_are_cut_between_characters);
   tcase_add_test(cases, a_character_of_many_bytes_is_cut_whole);
   tcase_add_test(cases, a_text_that_cannot_be_printed_is_empty);
+  tcase_add_test(cases, no_text_holds_a_broken_character);
   tcase_add_test(cases, control_bytes_do_not_reach_a_terminal);
   tcase_add_test(cases, every_stage_code_and_reason_has_a_name);
   tcase_add_test(cases, names_are_those_of_the_contract);

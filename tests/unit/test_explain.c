@@ -161,6 +161,19 @@ START_TEST(other_words)
 }
 END_TEST
 
+START_TEST(what_steers_a_terminal_does_not_reach_it)
+{
+  styro_plan_free(plan);
+  plan = compiled("\"command\": [\"a\\u001b[31m\\nb\\u007f\"], \"paths\": {\"/p\\u0007\": \"ro\"}");
+  explain(STYRO_FORMAT_TEXT);
+  says("(a?[31m?b?, in /home/sandbox)\n");
+  says("bind /p? (from `/p?`, ro, nosuid, nodev)\n");
+  for (const char *c = text; *c != '\0'; c++) {
+    ck_assert(*c == '\n' || ((unsigned char)*c >= 0x20 && *c != 0x7f));
+  }
+}
+END_TEST
+
 START_TEST(every_kind_of_step_is_printed)
 {
   styro_plan_free(plan);
@@ -263,6 +276,22 @@ START_TEST(odd_texts_stay_json)
 }
 END_TEST
 
+/* A plan read from elsewhere, or a text that no setter saw: `source` is whole, and must be a text of JSON all the same. */
+START_TEST(a_source_of_any_bytes_stays_json)
+{
+  styro_plan_free(plan);
+  plan = compiled("\"paths\": {\"/x\": {\"from\": \"/ab\"}}");
+  const struct wire_step_bind *bind = outline_step(plan, WIRE_STEP_BIND);
+  while (bind->head.code != WIRE_STEP_BIND || strcmp(wire_str(plan->block, bind->target.path), "/x") != 0) {
+    bind = (const void *)wire_step_next((const void *)bind);
+  }
+  memcpy((char *)plan->block + bind->source.path + sizeof(uint32_t), "/\xff\x1b", 3);
+  json_t *root = parsed();
+  ck_assert_str_eq(string_of(step_about(root, "bind", "/x"), "source"), "/?\x1b");
+  json_decref(root);
+}
+END_TEST
+
 /* Details have room for 1023 bytes: a longer command is cut there, and what would follow it is left out. */
 START_TEST(details_are_cut_to_their_room)
 {
@@ -328,10 +357,12 @@ int main(void)
   tcase_add_test(cases, pointers_are_escaped);
   tcase_add_test(cases, a_rich_plan_as_text);
   tcase_add_test(cases, other_words);
+  tcase_add_test(cases, what_steers_a_terminal_does_not_reach_it);
   tcase_add_test(cases, every_kind_of_step_is_printed);
   tcase_add_test(cases, a_rich_plan_as_json);
   tcase_add_test(cases, sources_and_optional_steps_for_check_here);
   tcase_add_test(cases, odd_texts_stay_json);
+  tcase_add_test(cases, a_source_of_any_bytes_stays_json);
   tcase_add_test(cases, details_are_cut_to_their_room);
   tcase_add_test(cases, misuse_is_named);
   tcase_add_test(cases, memory_may_run_out_anywhere);

@@ -29,6 +29,7 @@ static struct {
   int calls;
   int interrupt_at, fail_at; /* the number of the call; 0: none */
   size_t most;               /* bytes that one call gives; 0: all */
+  size_t bytes;              /* given by all calls */
 } reads;
 
 ssize_t __wrap_read(int fd, void *buffer, size_t size)
@@ -38,7 +39,9 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
     errno = reads.calls == reads.fail_at ? EIO : EINTR;
     return -1;
   }
-  return __real_read(fd, buffer, reads.most != 0 && reads.most < size ? reads.most : size);
+  ssize_t n = __real_read(fd, buffer, reads.most != 0 && reads.most < size ? reads.most : size);
+  reads.bytes += n > 0 ? (size_t)n : 0;
+  return n;
 }
 
 /* ---- files ---- */
@@ -220,9 +223,22 @@ START_TEST(a_file_is_as_long_as_a_request_may_be)
   strcat(members, " ");
   write_file("a.json", members);
   ck_assert_int_eq(merge("\"${D}/a.json\"", ""), STYRO_EPARSE);
-  ck_assert_str_eq(err.message, "the text is 1048577 bytes long, and a request has at most 1048576");
+  ck_assert_str_eq(err.message, "the text is longer than the 1048576 bytes that a request may have");
   ck_assert_str_eq(err.object, path_of("a.json"));
   ck_assert_str_eq(err.hint, "hand large data over in a file that `paths` shows");
+}
+END_TEST
+
+/* One byte too many is enough to know, however many there are. */
+START_TEST(of_a_longer_file_no_more_is_read_than_needed)
+{
+  static char members[1500000];
+  memset(members, ' ', sizeof members - 1);
+  write_file("a.json", members);
+  reads.most = 1000;
+  ck_assert_int_eq(merge("\"${D}/a.json\"", ""), STYRO_EPARSE);
+  ck_assert_str_eq(err.message, "the text is longer than the 1048576 bytes that a request may have");
+  ck_assert_uint_eq(reads.bytes, (1 << 20) + 1);
 }
 END_TEST
 
@@ -416,6 +432,7 @@ int main(void)
   tcase_add_test(cases, variables_are_resolved_in_each_layer);
   tcase_add_test(cases, a_file_comes_in_pieces_and_past_interruptions);
   tcase_add_test(cases, a_file_is_as_long_as_a_request_may_be);
+  tcase_add_test(cases, of_a_longer_file_no_more_is_read_than_needed);
   tcase_add_test(cases, a_caller_without_stdin_can_extend_files);
   tcase_add_test(cases, a_file_that_cannot_be_read_is_named_with_its_errno);
   tcase_add_test(cases, what_is_no_file_is_not_read);

@@ -137,8 +137,7 @@ START_TEST(room_for_a_memory_file)
   setrlimit(RLIMIT_FSIZE, &old);
   ck_assert_int_eq(fits, STYRO_OK);
   ck_assert_int_eq(does_not, STYRO_ESPAWN);
-  ck_assert_str_eq(err.message,
-                   "a file takes a memory file of 101 bytes, and RLIMIT_FSIZE of this process is 100");
+  ck_assert_str_eq(err.message, "a file takes a memory file of 101 bytes, and RLIMIT_FSIZE of this process is 100");
   ck_assert_str_eq(err.object, "RLIMIT_FSIZE");
   ck_assert_ptr_nonnull(strstr(err.hint, "ulimit -f"));
 }

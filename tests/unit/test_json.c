@@ -37,15 +37,17 @@ START_TEST(text_that_is_not_json)
       {"{\"version\": 99999999999999999999}", "not valid JSON"},
       {"{\"version\": 1, \"cwd\": \"/a\nb\"}", "not valid JSON"},
       {"{\"a\\u0000b\": 1}", "not valid JSON"},
-      {"{\"version\": 1,\n\n  \"cwd\": \"/a\", \"cwd\": \"/b\"}", "`cwd` stands twice"},
-      {"{\"version\": 1, \"env\": {\"A\": \"1\", \"A\": \"2\"}}", "stands twice in one object, at line 1"},
+      {"{\"version\": 1,\n\n  \"cwd\": \"/a\", \"cwd\": \"/b\"}",
+       "the key `cwd` stands twice in one object, at line 3, column 20"},
+      {"{\"version\": 1, \"env\": {\"A\": \"1\", \"A\": \"2\"}}", "the key `A` stands twice in one object, at line 1"},
+      {"{\"\": 1, \"\": 2}", "the key `` stands twice in one object, at line 1"},
+      {"{\"a key of 21 bytes....\": 1, \"a key of 21 bytes....\": 2}", "a key stands twice in one object, at line 1"},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
     styro_error err = ERROR_READY;
     ck_assert_msg(read_text(rows[i].text, strlen(rows[i].text), &err) == STYRO_EPARSE, "%s: %s", rows[i].text,
                   err.message);
-    const char *expected = strcmp(rows[i].message, "`cwd` stands twice") == 0 ? "line 3" : rows[i].message;
-    ck_assert_msg(strstr(err.message, expected) != NULL, "%s: %s", rows[i].text, err.message);
+    ck_assert_msg(strstr(err.message, rows[i].message) != NULL, "%s: %s", rows[i].text, err.message);
     ck_assert_int_eq(err.stage, STYRO_STAGE_PARSE);
   }
 }
@@ -78,7 +80,7 @@ START_TEST(depth_and_size_have_limits)
   }
   memset(large, '[', len);
   ck_assert_int_eq(read_text(large, len, &err), STYRO_EPARSE);
-  ck_assert_ptr_nonnull(strstr(err.message, "2097152 bytes long"));
+  ck_assert_str_eq(err.message, "the text is longer than the 1048576 bytes that a request may have");
   free(large);
 }
 END_TEST

@@ -84,6 +84,7 @@ static const struct {
   struct kit_said said;
 } wrong[] = {
     {"timeout", {WRONG("`timeout` is not a JSON pointer: it does not start with `/`"), "timeout", "", HOW}},
+    {"/env/\xff", {WRONG("`/env/?` is not valid UTF-8, which a request consists of"), "/env/?", "", HOW}},
     {"/env/~2",
      {WRONG("`/env/~2` is not a JSON pointer: a `~` without 0 or 1 after it, or too long a part"), "/env/~2", "", HOW}},
     {"/env/a~",

@@ -236,7 +236,8 @@ START_TEST(a_file_that_is_too_long_is_refused)
     fputs("    \n", file);
   }
   fclose(file);
-  expect_failure("\"${DIR}/a.json\"", STYRO_EPARSE, "", "a.json", "a request has at most 1048576");
+  expect_failure("\"${DIR}/a.json\"", STYRO_EPARSE, "", "a.json",
+                 "the text is longer than the 1048576 bytes that a request may have");
 }
 END_TEST
 

@@ -106,6 +106,7 @@ static const struct {
     {J, "/command", "[]", {WRONG("the list is empty, and needs at least one item"), "/command", "", EMPTY_HINT}},
     {J, "/command", "[\"a\", [\"b\"]]", {WRONG("expected a list of texts, not a list"), "/command/1", "", LIST_HINT}},
     {J, "/command", "[\"a\\u0000\"]", {WRONG("`a` " NUL), "/command/0", "a", ""}},
+    {J, "/isolation", "\"zone\\u0000x\"", {WRONG("`zone` " NUL), "/isolation", "zone", ""}},
     {J,
      "/isolation",
      "[\"container\", \"container\"]",
@@ -218,6 +219,9 @@ static const struct {
      "/preserve_fds",
      "[4294967299]",
      {WRONG("4294967299 is out of range: 3 to 1048575"), "/preserve_fds/0", "4294967299", STREAMS}},
+    {J, "/preserve_fds", "\"by_caller\\u0000x\"", {WRONG("`by_caller` " NUL), "/preserve_fds", "by_caller", ""}},
+    {T, "/preserve_fds", "[\"3\\u0000x\"]", {WRONG("`3` " NUL), "/preserve_fds/0", "3", ""}},
+    {J, AMBIENT, "\"none\\u0000x\"", {WRONG("`none` " NUL), AMBIENT, "none", ""}},
     {J, "/preserve_fds", "[3, 4, 3]", {WRONG("descriptor 3 stands there twice"), "/preserve_fds/2", "", ""}},
     /* programs */
     {J, BPF, "{}", {WRONG("expected a list of instructions, not an object"), BPF, "", BPF_HINT}},

@@ -92,6 +92,8 @@ static const struct {
     {"/paths/~1d", "deny"},
     {"/paths/~1d/if_missing", "fail"},
     {"/paths/~1f/from", "/a/x"},
+    {"/paths/~1f/idmap", NULL},
+    {"/paths/~1none/idmap", NULL},
     {"/paths/~1none", NULL},
     {"/paths/~1none/access", NULL},
     {"/paths/relative", NULL},

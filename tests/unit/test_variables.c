@@ -34,6 +34,7 @@ static void setup(void)
   give("UP", "/x/../y");
   give("ROOT", "//");
   give("_9", "nine");
+  give("BYTES", "/\xff");
 }
 
 /* Right or wrong: nothing is left. */
@@ -113,6 +114,8 @@ static const struct {
     {"${A ${A}", {WRONG("`${A ${A}` has no name of a variable between `${` and `}`"), "/env/X", "${A ${A}", WRITE}},
     {"${B}", {WRONG("the variable `B` has no value"), "/env/X", "B", GIVE}},
     {"${a}", {WRONG("the variable `a` has no value"), "/env/X", "a", GIVE}},
+    {"${A}${BYTES}/x",
+     {WRONG("the value of the variable `BYTES` is not valid UTF-8, which a request consists of"), "/env/X", "/?", ""}},
     {"${A}${ABC}/x", {WRONG("the variable `ABC` has no value"), "/env/X", "ABC", GIVE}},
 };
 
