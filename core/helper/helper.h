@@ -27,6 +27,7 @@ struct helper {
   uint32_t source;      /* next source's number */
   int fd;               /* the running step's source, -1: absent and optional, or none */
   int root;             /* the new root's mount */
+  bool own_root;        /* it is a tmpfs of the sandbox's own */
   int mask;             /* tmpfs with the two mask objects, -1 until needed */
   int proc;             /* mount of the new proc, -1 until there */
   int userns_limit;     /* /proc/sys/user/max_user_namespaces, opened while it could be written */
@@ -67,6 +68,9 @@ int tree_mount(struct helper *h, const struct wire_step *step, int mount); /* a 
 /* A detached tmpfs, or -errno. writable: the payload will write there, so its inodes are bounded as well. */
 int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes, bool writable);
 #define TREE_SKIP 4096 /* no errno; tree_place(): absent, and the step says that this is fine */
+
+/* mounts.c: sets these flags on a detached tree with all below it, makes it private, and reads the flags back. */
+int mount_harden(struct helper *h, int mount, uint64_t attributes);
 
 /* the steps, one verb each */
 int step_hostname(struct helper *h, const struct wire_step *step);

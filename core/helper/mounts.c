@@ -89,8 +89,7 @@ static int is_read_only(int mount)
   return sys_fstatfs(mount, &st) == 0 && st.f_flags & WIRE_ST_RDONLY;
 }
 
-/* Makes a detached copy private and sets its flags, all at once; reads them back. */
-static int set_attributes(struct helper *h, int mount, uint64_t attributes)
+int mount_harden(struct helper *h, int mount, uint64_t attributes)
 {
   struct wire_mount_attr attr = {.attr_set = attributes, .propagation = WIRE_MS_PRIVATE};
   h->what = WIRE_WHAT_FLAGS;
@@ -126,7 +125,7 @@ static int bind_source(struct helper *h, const struct wire_step *step, uint64_t 
     return -ENODEV;
   }
   bool directory = S_ISDIR(st.st_mode);
-  int result = set_attributes(h, h->fd, attributes);
+  int result = mount_harden(h, h->fd, attributes);
   if (result >= 0) {
     result = directory ? tree_mount(h, step, h->fd) : put_file(h, step, h->fd);
   }
@@ -371,7 +370,7 @@ int step_read_only(struct helper *h, const struct wire_step *step)
   if (mount < 0) {
     return mount;
   }
-  int result = set_attributes(h, mount, WIRE_MOUNT_ATTR_RDONLY);
+  int result = mount_harden(h, mount, WIRE_MOUNT_ATTR_RDONLY);
   if (result >= 0) {
     h->what = WIRE_WHAT_ATTACH;
     result = sys_move_mount(mount, spot.dir, spot.name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);

@@ -101,13 +101,26 @@ static bool ruled(const struct styro_compile *c, const char *path)
   return false;
 }
 
+/* Changes that are thrown away: then places can be made below a directory of the host, too. */
+static bool discards(const struct styro_compile *c)
+{
+  return c->fields->root_kind == STYRO_ROOT_DIRECTORY && c->fields->root_writable == STYRO_ROOT_DISCARD;
+}
+
+static bool writes_directory(const struct styro_compile *c)
+{
+  return c->fields->root_kind == STYRO_ROOT_DIRECTORY && c->fields->root_writable == STYRO_ROOT_WRITABLE;
+}
+
 static void add_root(struct styro_compile *c)
 {
   struct wire_step_root body;
   bool directory = c->fields->root_kind == STYRO_ROOT_DIRECTORY;
   memset(&body, 0, sizeof body);
-  body.kind = directory ? WIRE_ROOT_DIRECTORY : WIRE_ROOT_TMPFS;
+  body.kind = discards(c) ? WIRE_ROOT_DISCARD : directory ? WIRE_ROOT_DIRECTORY : WIRE_ROOT_TMPFS;
   body.mode = 0755;
+  body.size = discards(c) && c->fields->root_size == 0 ? STYRO_TMP_SIZE : c->fields->root_size;
+  body.attr_set = directory && c->fields->root_writable == STYRO_ROOT_READ_ONLY ? READ_ONLY : SAFE;
   if (directory) {
     body.source = source(c, c->fields->root_directory, 0);
   }
@@ -177,13 +190,13 @@ static void add_proc(struct styro_compile *c, unsigned flags)
 }
 
 /*
- * A root directory is never written: its own places must be there (dev, proc), or are left out (tmp, home). A home is made
- * on a tmpfs over its /home, since /home/sandbox itself will hardly be there.
+ * Nothing is made in a root directory: its own places must be there (dev, proc), or are left out (tmp, home). A home is
+ * made on a tmpfs over its /home, since /home/sandbox itself will hardly be there.
  */
 static void add_private(struct styro_compile *c)
 {
   bool own = c->fields->root_kind != STYRO_ROOT_DIRECTORY;
-  unsigned flags = own ? WIRE_CREATE : WIRE_DEFAULTED;
+  unsigned flags = own || discards(c) ? WIRE_CREATE : WIRE_DEFAULTED;
   if (!ruled(c, "/tmp")) {
     add_tmpfs(c, "/tmp", STYRO_TMP_SIZE, 01777, SAFE, flags, "/root");
   }
@@ -242,7 +255,8 @@ static bool on_host_base(const struct styro_compile *c, const char *path)
   }
   if (c->fields->root_kind == STYRO_ROOT_DIRECTORY) {
     /* A tmpfs of the sandbox's own stands at /tmp and /home unless a rule does, and path may be that rule's. */
-    bool own = (encloses("/tmp", path) && !ruled(c, "/tmp")) || (encloses("/home", path) && !ruled(c, STYRO_HOME));
+    bool own = discards(c) || (encloses("/tmp", path) && !ruled(c, "/tmp")) ||
+               (encloses("/home", path) && !ruled(c, STYRO_HOME));
     return !own;
   }
   for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
@@ -298,6 +312,11 @@ static void add_rule_bind(struct tree *tree, struct place *place)
   place->source = tree->c->builder.sources_n;
 }
 
+static bool below_writable(const struct tree *tree, const struct place *place)
+{
+  return place->parent < 0 ? writes_directory(tree->c) : tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
+}
+
 /* Absent under what nobody inside can write: nothing to deny. Absent under a writable place: an error, or a stated gap. */
 static unsigned deny_flags(const struct tree *tree, const struct place *place)
 {
@@ -305,8 +324,7 @@ static unsigned deny_flags(const struct tree *tree, const struct place *place)
   if (create) {
     return create;
   }
-  bool writable = place->parent >= 0 && tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
-  if (!writable) {
+  if (!below_writable(tree, place)) {
     return WIRE_OPTIONAL;
   }
   return place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0;
@@ -315,8 +333,8 @@ static unsigned deny_flags(const struct tree *tree, const struct place *place)
 /* Is there a place between the parent and this one that lies at or below path? Then path is a mount already. */
 static bool is_held(const struct tree *tree, const struct place *place, const char *path)
 {
-  for (const struct place *k = place - 1; k > &tree->places[place->parent]; k--) {
-    if (encloses(path, k->rule->path)) {
+  for (long k = place - tree->places - 1; k > place->parent; k--) {
+    if (encloses(path, tree->places[k].rule->path)) {
       return true;
     }
   }
@@ -324,14 +342,17 @@ static bool is_held(const struct tree *tree, const struct place *place, const ch
 }
 
 /*
- * What lies two or more levels below a writable rule could be moved away with the directory that holds it, and another
- * put in its place: each directory in between is bound onto itself, because a mount point cannot be renamed.
+ * What lies two or more levels below a writable rule or root could be moved away with the directory that holds it, and
+ * another put in its place: each directory in between is bound onto itself, because a mount point cannot be renamed.
  */
 static int hold_between(struct tree *tree, const struct place *place)
 {
-  const struct styro_path_rule *outer = tree->places[place->parent].rule;
+  static const struct styro_path_rule whole_root = {.noexec = false};
+  bool root = place->parent < 0;
+  const struct styro_path_rule *outer = root ? &whole_root : tree->places[place->parent].rule;
+  uint32_t outer_source = root ? 1 : tree->places[place->parent].source;
   struct styro_compile *c = tree->c;
-  size_t base = strlen(outer->path) + 1;
+  size_t base = (root ? 0 : strlen(outer->path)) + 1;
   char *path = styro_strdup(&c->builder.alloc, place->rule->path);
   if (!path) {
     return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
@@ -339,8 +360,8 @@ static int hold_between(struct tree *tree, const struct place *place)
   for (char *end = strchr(path + base, '/'); end; end = strchr(end + 1, '/')) {
     *end = 0;
     if (!is_held(tree, place, path)) {
-      add_bind(c, source(c, path + base, tree->places[place->parent].source), path,
-               SAFE | (outer->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0), WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
+      add_bind(c, source(c, path + base, outer_source), path, SAFE | (outer->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0),
+               WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
     }
     *end = '/';
   }
@@ -350,7 +371,7 @@ static int hold_between(struct tree *tree, const struct place *place)
 
 static int add_rule(struct tree *tree, struct place *place)
 {
-  if (place->parent >= 0 && tree->places[place->parent].rule->access == STYRO_ACCESS_RW) {
+  if (below_writable(tree, place)) {
     int result = hold_between(tree, place);
     if (result != 0) {
       return result;
@@ -411,7 +432,7 @@ static int add_rules(struct styro_compile *c)
 
 int styro_compile_tree(struct styro_compile *c)
 {
-  unsigned flags = c->fields->root_kind == STYRO_ROOT_DIRECTORY ? 0 : WIRE_CREATE;
+  unsigned flags = c->fields->root_kind == STYRO_ROOT_DIRECTORY && !discards(c) ? 0 : WIRE_CREATE;
   struct wire_step_plain seal;
   add_root(c);
   if (c->fields->root_kind == STYRO_ROOT_SYSTEM) {
@@ -451,17 +472,24 @@ void styro_compile_seals(struct styro_compile *c)
   }
 }
 
+static void add_access(struct styro_compile *c, const char *path, unsigned flags, const char *field)
+{
+  struct wire_step_access body;
+  memset(&body, 0, sizeof body);
+  body.target = target(c, path);
+  styro_builder_step(&c->builder, WIRE_STEP_ACCESS, (uint16_t)(flags | WIRE_HAS_TARGET), field, STYRO_FATAL, &body,
+                     sizeof body);
+}
+
 void styro_compile_access(struct styro_compile *c)
 {
+  if (writes_directory(c)) {
+    add_access(c, "/", 0, "/root/writable");
+  }
   for (size_t i = 0; i < c->fields->rules_n; i++) {
     const struct styro_path_rule *rule = &c->fields->rules[i];
     if (rule->access == STYRO_ACCESS_RW) {
-      struct wire_step_access body;
-      memset(&body, 0, sizeof body);
-      body.target = target(c, rule->path);
-      styro_builder_step(&c->builder, WIRE_STEP_ACCESS,
-                         (uint16_t)((rule->optional ? WIRE_OPTIONAL : 0u) | WIRE_HAS_TARGET), "/paths", STYRO_FATAL,
-                         &body, sizeof body);
+      add_access(c, rule->path, rule->optional ? WIRE_OPTIONAL : 0u, "/paths");
     }
   }
 }

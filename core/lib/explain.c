@@ -130,6 +130,16 @@ static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
   add_flags(out, size, len, step);
 }
 
+static void root_details(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_root *body = (const void *)step;
+  int n = body->kind == WIRE_ROOT_DISCARD
+              ? snprintf(out, size, "changes go to a tmpfs of %" PRIu64 " bytes and end with the sandbox", body->size)
+              : 0;
+  bool sealed = body->kind == WIRE_ROOT_TMPFS; /* read-only in the end */
+  add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
+}
+
 /* What else a step says about itself; "" for most. */
 static void details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
@@ -137,6 +147,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   switch (step->code) {
   case WIRE_STEP_RUN: run_details(plan, out, size); break;
   case WIRE_STEP_MAP_IDS: map_details(step, out, size); break;
+  case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;
   case WIRE_STEP_TMPFS: tmpfs_details(step, out, size); break;
   case WIRE_STEP_RLIMIT: rlimit_details(step, out, size); break;

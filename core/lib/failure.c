@@ -60,6 +60,7 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_KILLED] =
         {"the process was killed while it was set up",
          "a raw seccomp program must let exec through; else look for who kills processes on this host"},
+    [WIRE_WHAT_OVERLAY] = {"cannot lay an overlay over `%s`", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
 };
 
@@ -72,6 +73,9 @@ static const struct {
 } hints[] = {
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "make the directory, or name one that exists"},
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE_TYPE, 0, "root.directory must be a directory"},
+    {WIRE_STEP_ROOT, WIRE_WHAT_OVERLAY, EINVAL,
+     "an overlay shows no mounts below the directory, and cannot stand on every file system: name a directory without them"},
+    {WIRE_STEP_ROOT, WIRE_WHAT_OVERLAY, ENODEV, "this kernel has no overlay file system: load the module `overlay`"},
     {WIRE_STEP_DEV, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `dev` in the root directory"},
     {WIRE_STEP_PROC, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `proc` in the root directory"},
     {WIRE_STEP_DEV, WIRE_WHAT_TARGET_LINK, 0, "the root directory's `dev` must be a directory, not a link"},
@@ -163,7 +167,8 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   if (step) {
     styro_step_describe(plan, step, field, field_size, object, size);
   }
-  bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE;
+  bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE ||
+                 what == WIRE_WHAT_OVERLAY;
   if (from && on_host) {
     host_path(plan, from, object, size);
   }

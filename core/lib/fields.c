@@ -63,8 +63,12 @@ static const struct styro_field table[] = {
      .words = WORDS("system", "empty", ""), .hint = "a directory is written as {\"directory\": \"/srv/tree\"}"},
     {.pointer = "/root/directory", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_directory),
      .max = PATH_LIMIT, .doc = "host directory that becomes `/`"},
-    {.pointer = "/root/writable", .type = STYRO_TYPE_BOOL, AT(root_writable), .later = WORDS("true", "discard"),
-     .doc = "whether the directory can be written; only `false` for now"},
+    {.pointer = "/root/writable", .type = STYRO_TYPE_ENUM, AT(root_writable), .fallback = "false",
+     .words = WORDS("false", "true", "discard"),
+     .doc = "whether the directory can be written: `true` changes it, `discard` keeps all changes in a tmpfs that ends "
+            "with the sandbox"},
+    {.pointer = "/root/size", .type = STYRO_TYPE_SIZE, AT(root_size), .min = KIB(4), .max = GIB(1 << 20),
+     .doc = "for `writable` as `discard`: bytes that the changes can take; 256M when not given"},
     LATER("/root/overlay", "an overlay of several directories"),
 
     {.pointer = "/paths", .type = STYRO_TYPE_RULES, AT(rules), .max = 4096,

@@ -147,6 +147,16 @@ static void write_number(struct styro_buffer *buffer, const struct styro_field *
   }
 }
 
+void styro_write_word(struct styro_buffer *buffer, const char *word)
+{
+  bool value = false;
+  if (styro_grammar_bool(word, &value) == STYRO_GRAMMAR_OK) {
+    styro_buffer_text(buffer, word);
+  } else {
+    write_string(buffer, word);
+  }
+}
+
 /* One field that is no object. */
 static void write_value(struct styro_buffer *buffer, const struct styro_field *field, const void *base)
 {
@@ -156,7 +166,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_LIMIT: write_limit(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_TEXT:
   case STYRO_TYPE_PATH: write_string(buffer, *(char *const *)place); break;
-  case STYRO_TYPE_ENUM: write_string(buffer, field->words[*(const int *)place]); break;
+  case STYRO_TYPE_ENUM: styro_write_word(buffer, field->words[*(const int *)place]); break;
   case STYRO_TYPE_LIST: write_list(buffer, place); break;
   case STYRO_TYPE_MAP: write_map(buffer, place); break;
   case STYRO_TYPE_PROTECTIONS: write_protections(buffer, *(const uint64_t *)place); break;

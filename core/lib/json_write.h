@@ -17,4 +17,7 @@ void styro_write_plain_object(struct styro_buffer *buffer, const struct styro_la
                               const struct styro_field *object);
 void styro_write_plain_rule(struct styro_buffer *buffer, const struct styro_path_rule *rule);
 
+/* A word of a row: `true` and `false` are no texts in JSON, among other words either. */
+void styro_write_word(struct styro_buffer *buffer, const char *word);
+
 #endif

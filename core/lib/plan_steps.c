@@ -43,7 +43,7 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                              "right after what it belongs to is mounted"},
     [WIRE_STEP_MASK] = {"mask", STYRO_STAGE_PATH, "hide",
                         "after what it hides is mounted; checked by descriptor afterwards"},
-    [WIRE_STEP_SEAL_ROOT] = {"seal root", STYRO_STAGE_ROOT, "make the root read-only",
+    [WIRE_STEP_SEAL_ROOT] = {"seal root", STYRO_STAGE_ROOT, "give the root its last flags",
                              "once all places in it are made"},
     [WIRE_STEP_SEAL] = {"seal", STYRO_STAGE_PATH, "make read-only", "once all places below it are made"},
     [WIRE_STEP_PIVOT] = {"pivot", STYRO_STAGE_ROOT, "pivot_root and drop the old root",

@@ -198,18 +198,36 @@ int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro
 }
 
 /* The word's place in the row is the value of the C enum: both stand in the same order. */
+/* -1: no such word. The empty one stands for a value that cannot be written. */
+static int word_index(const struct styro_field *field, const char *text)
+{
+  for (int i = 0; text[0] != '\0' && field->words[i] != NULL; i++) {
+    if (strcmp(field->words[i], text) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+/* Where `true` and `false` stand among the words, JSON has them without quotes; all else is a text. */
 int styro_read_enum(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
 {
   int code = 0;
-  const char *text = styro_text_of(in, field, value, &code);
-  if (text == NULL) {
-    return code;
-  }
-  for (int i = 0; field->words[i] != NULL; i++) {
-    if (text[0] != '\0' && strcmp(field->words[i], text) == 0) {
-      *(int *)styro_field_place(field, base) = i;
-      return 0;
+  bool bare = json_is_boolean(value), found = false;
+  int index = bare ? word_index(field, json_is_true(value) ? "true" : "false") : -1;
+  if (index < 0) {
+    const char *text = styro_text_of(in, field, value, &code);
+    if (text == NULL) {
+      return code;
+    }
+    index = word_index(field, text);
+    if (index < 0) {
+      return styro_read_unknown_word(in, field, text);
+    }
+    if (in->origin != STYRO_FROM_TEXT && styro_grammar_bool(text, &found) == STYRO_GRAMMAR_OK) {
+      return styro_read_complaint(in, text, "is written without quotes");
     }
   }
-  return styro_read_unknown_word(in, field, text);
+  *(int *)styro_field_place(field, base) = index;
+  return 0;
 }

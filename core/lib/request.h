@@ -40,6 +40,7 @@ struct styro_path_rule {
   uint32_t mode;  /* tmpfs: permission bits, 0: 0755 */
 };
 
+enum styro_root_writable { STYRO_ROOT_READ_ONLY, STYRO_ROOT_WRITABLE, STYRO_ROOT_DISCARD };
 enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY };
 enum styro_namespace_kind {
   STYRO_NS_MOUNT,
@@ -93,7 +94,8 @@ struct styro_fields {
 
   int root_kind; /* enum styro_root_kind */
   char *root_directory;
-  bool root_writable; /* false is all that can be asked for */
+  int root_writable; /* enum styro_root_writable */
+  uint64_t root_size;
   struct styro_path_rule *rules;
   size_t rules_n;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fields.h"
+#include "json_write.h"
 
 static void write_string(struct styro_buffer *buffer, const char *text)
 {
@@ -29,7 +30,7 @@ static void write_words(struct styro_buffer *buffer, const struct styro_field *f
   for (size_t i = 0; field->words[i] != NULL; i++) {
     if (field->words[i][0] != '\0') {
       styro_buffer_text(buffer, first ? "" : ",");
-      write_string(buffer, field->words[i]);
+      styro_write_word(buffer, field->words[i]);
       first = false;
     }
   }
@@ -122,7 +123,7 @@ static void write_default(struct styro_buffer *buffer, const struct styro_field 
   if (field->type == STYRO_TYPE_BOOL || field->type == STYRO_TYPE_INT || field->type == STYRO_TYPE_DURATION) {
     styro_buffer_text(buffer, field->fallback);
   } else {
-    write_string(buffer, field->fallback);
+    styro_write_word(buffer, field->fallback);
   }
 }
 

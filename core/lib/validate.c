@@ -62,6 +62,12 @@ static bool writable_without_directory(const struct styro_effective *e, struct f
   return is_set(e, "/root/writable") && e->fields.root_kind != STYRO_ROOT_DIRECTORY;
 }
 
+static bool size_without_discard(const struct styro_effective *e, struct finding *found)
+{
+  (void)found;
+  return e->fields.root_size != 0 && e->fields.root_writable != STYRO_ROOT_DISCARD;
+}
+
 /* The reader bounds one object; presets and setters add up. */
 static bool too_many_paths(const struct styro_effective *e, struct finding *found)
 {
@@ -384,6 +390,9 @@ static bool rlimit_upside_down(const struct styro_effective *e, struct finding *
 static const struct rule rules[] = {
     {STYRO_EREQUEST, "/root/writable", writable_without_directory,
      "`root.writable` is given, and no `root.directory` that it could be about", "name the directory, or leave it out"},
+    {STYRO_EREQUEST, "/root/size", size_without_discard,
+     "`root.size` is given, and no changes are kept in a tmpfs that could have it",
+     "it goes with \"writable\": \"discard\""},
     {STYRO_EREQUEST, "/paths", too_many_paths, "{} paths are too many: at most 4096 can stand here",
      "name the directories that hold them"},
     {STYRO_EREQUEST, "/paths", path_from, "`{}` has a `from`, and its access shows nothing of the host",

@@ -192,13 +192,19 @@ struct wire_step_identity {
   uint32_t gid;
 };
 
-enum wire_root { WIRE_ROOT_TMPFS = 0, WIRE_ROOT_DIRECTORY = 1 };
+enum wire_root {
+  WIRE_ROOT_TMPFS = 0,
+  WIRE_ROOT_DIRECTORY = 1,
+  WIRE_ROOT_DISCARD = 2 /* the directory below an overlay whose changes lie on a tmpfs */
+};
 
 struct wire_step_root {
   struct wire_step head;
   struct wire_source source; /* path 0 for a tmpfs */
   uint32_t kind;             /* enum wire_root */
-  uint32_t mode;
+  uint32_t mode;             /* TMPFS: permission bits */
+  uint64_t attr_set;         /* MOUNT_ATTR_*, from the start; SEAL_ROOT makes a tmpfs read-only at the end */
+  uint64_t size;             /* DISCARD: bytes */
 };
 
 struct wire_step_dir {

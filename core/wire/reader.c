@@ -74,7 +74,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                         .once = 1,
                         .needed = 1,
                         .source_at = AT(wire_step_root, source),
-                        .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_DIRECTORY + 1}},
+                        .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_DISCARD + 1}},
                         .members_n = 1},
     [WIRE_STEP_DIR] = {.size = sizeof(struct wire_step_dir),
                        .flags = WIRE_HAS_TARGET,
@@ -316,7 +316,7 @@ static int check_step_flags(const struct wire_step *step, const struct shape *sh
 {
   uint16_t implied = step->flags & (WIRE_HAS_SOURCE | WIRE_HAS_TARGET);
   uint16_t wanted = shape->flags;
-  if (step->code == WIRE_STEP_ROOT && ((const struct wire_step_root *)step)->kind == WIRE_ROOT_DIRECTORY) {
+  if (step->code == WIRE_STEP_ROOT && ((const struct wire_step_root *)step)->kind != WIRE_ROOT_TMPFS) {
     wanted = WIRE_HAS_SOURCE;
   }
   return implied == wanted && step->best_effort <= 64 && step->flags < 1u << 7 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;

@@ -184,6 +184,11 @@ static inline int sys_fsconfig(int fd, unsigned command, const char *key, const 
   return (int)sys_call(SYS_NR_fsconfig, fd, (long)command, sys_arg(key), sys_arg(value), 0, 0);
 }
 
+static inline int sys_fsconfig_fd(int fd, const char *key, int value)
+{
+  return (int)sys_call(SYS_NR_fsconfig, fd, WIRE_FSCONFIG_SET_FD, sys_arg(key), 0, value, 0);
+}
+
 static inline int sys_fsmount(int fd, uint64_t attributes)
 {
   return (int)sys_call(SYS_NR_fsmount, fd, WIRE_FSMOUNT_CLOEXEC, (long)attributes, 0, 0, 0);

@@ -49,7 +49,9 @@ REFUSED = [
     ("a later level", run(isolation=["process"]), 125, ["/isolation", "`process` is not supported yet"]),
     ("a later map", run(user={"uid_map": "subuid"}), 125, ["/user/uid_map", "not supported yet"]),
     ("a later root", run(root={"overlay": {}}), 125, ["/root/overlay", "not supported yet"]),
-    ("a writable root", run(root={"directory": "/", "writable": True}), 125, ["/root/writable", "not supported yet"]),
+    ("a quoted boolean among words", run(root={"directory": "/", "writable": "true"}), 125,
+     ["/root/writable", "written without quotes"]),
+    ("a size without changes to keep", run(root={"directory": "/", "size": "1M"}), 125, ["/root/size", "discard"]),
     ("joining", run(namespaces={"pid": {"join": "/proc/1/ns/pid"}}), 125, ["/namespaces/pid/join", "not supported yet"]),
     ("sysfs with the host's network", run(mounts=[{"type": "sysfs"}], network="host"), 125, ["/mounts", "not supported yet"]),
     # ---- types and ranges

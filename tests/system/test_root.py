@@ -1,6 +1,7 @@
 """`root`: the system base, nothing at all, or a directory's tree; what can be seen there and that none of it can be written."""
 
 import os
+import pathlib
 import stat
 
 import pytest
@@ -290,6 +291,135 @@ def test_rules_without_from_show_the_directorys_own(tree, rootfs, given):
     given(rootfs / "etc")
     tree.sh("echo x > /etc/made", rooted(rootfs, paths={"/etc": "rw"}))
     assert (rootfs / "etc" / "made").read_text() == "x\n" and not os.path.exists("/etc/made")
+
+
+# ---- a directory that can be written ---------------------------------------------------------------------------------
+
+# What a payload does to a tree that it thinks is its own; each word is answered by what is there afterwards.
+CHANGES = """echo more >> /data/file; touch /new /etc/new; mkdir -p /made/deep; rm /etc/passwd; chmod 700 /data
+    rm -r /gone; mkdir /gone; ls -A /gone /etc; cat /data/file; ls /"""
+CHANGED = "/etc:\nnew\n\n/gone:\nof the tree\nmore\n"
+
+
+@pytest.fixture
+def own_tree(rootfs, given):
+    """A root whose every part the payload owns, with a directory to be replaced."""
+    (rootfs / "gone").mkdir()
+    (rootfs / "gone" / "old").write_text("")
+    for root, dirs, files in os.walk(rootfs):
+        for path in (root, *(os.path.join(root, name) for name in dirs + files)):
+            given(path)
+    return rootfs
+
+
+def contents(path):
+    """Names, types, owners, modes and data of a whole tree."""
+    found = {}
+    for root, dirs, files in os.walk(path):
+        for name in (".", *dirs, *files):
+            one = pathlib.Path(root, name)
+            st = one.lstat()
+            data = one.read_bytes() if stat.S_ISREG(st.st_mode) else b""
+            found[str(one)] = (st.st_mode, st.st_uid, st.st_gid, data)
+    return found
+
+
+def writable(rootfs, how, **more):
+    return {"root": {"directory": str(rootfs), "writable": how}, **more}
+
+
+def test_changes_are_discarded(tree, own_tree):
+    before = contents(own_tree)
+    for _ in range(2):  # nothing is left for the next one either
+        seen = tree.sh(CHANGES, writable(own_tree, "discard"))
+        assert seen == CHANGED + "bin\ndata\ndev\netc\ngone\nhome\nmade\nnew\nproc\ntmp\n"
+        assert contents(own_tree) == before
+
+
+def test_changes_stay(tree, own_tree):
+    assert tree.sh(CHANGES, writable(own_tree, True)).startswith(CHANGED)
+    assert (own_tree / "data" / "file").read_text() == "of the tree\nmore\n"
+    assert (own_tree / "made" / "deep").is_dir() and (own_tree / "etc" / "new").exists()
+    assert not (own_tree / "etc" / "passwd").exists() and os.listdir(own_tree / "gone") == []
+    made = (own_tree / "new").stat()
+    assert (made.st_uid, made.st_gid) == (Caller.outside_uid, Caller.outside_gid)
+    assert stat.S_IMODE((own_tree / "data").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("how", [False, True, "discard"])
+def test_the_flags_of_a_root_directory(tree, own_tree, how):
+    rows = [line.split() for line in tree.sh("cat /proc/self/mountinfo", writable(own_tree, how)).splitlines()]
+    root = [row for row in rows if row[4] == "/"]
+    assert len(root) == 1
+    flags = set(root[0][5].split(","))
+    assert {"nosuid", "nodev", "ro" if how is False else "rw"} <= flags
+    assert ("overlay" in root[0]) == (how == "discard")
+    assert all(word.split(":")[0] not in ("shared", "master") for word in root[0][6:root[0].index("-")])
+
+
+def test_discarded_changes_are_bounded(tree, own_tree):
+    request = writable(own_tree, "discard")
+    request["root"]["size"] = "1M"
+    script = "dd if=/dev/zero of=/big bs=64k count=64 2>/dev/null; stat -c %s /big"
+    (own_tree / "bin" / "dd").symlink_to("busybox")
+    assert 512 << 10 < int(tree.sh(script, request)) <= 1 << 20
+    assert not (own_tree / "big").exists()
+
+
+def test_below_discarded_changes_places_are_made(tree, own_tree, host, work):
+    """Nothing of it is on the host: what a read-only directory must have is not asked for."""
+    for name in ("dev", "proc", "tmp", "home"):
+        (own_tree / name).rmdir()
+    before = contents(own_tree)
+    paths = {"/in/deep": {"from": str(host)}, "/out": {"from": str(work), "access": "rw"}, "/hidden/one": "deny"}
+    seen = tree.sh("cat /in/deep/data; echo x > /out/x; cat /hidden/one 2>&1; touch /tmp/x ~/x; ls /dev/null; ls -d /proc/1",
+                   writable(own_tree, "discard", paths=paths))
+    assert seen == "data of the host\ncat: can't open '/hidden/one': Permission denied\n/dev/null\n/proc/1\n"
+    assert (work / "x").read_text() == "x\n"
+    assert contents(own_tree) == before
+
+
+def test_nothing_is_made_in_a_writable_directory(tree, own_tree, host):
+    before = contents(own_tree)
+    error = tree.fails(["sh"], writable(own_tree, True, paths={"/in": {"from": str(host)}}))
+    assert (error["field"], error["object"]) == ("/paths/~1in", "/in") and "nothing is ever made" in error["message"]
+    error = tree.fails(["sh"], writable(own_tree, True, paths={"/absent": "deny"}))
+    assert error["object"] == "/absent" and "if_missing" in error["hint"]
+    done = tree.run(["/bin/sh", "-c", ":"],
+                    writable(own_tree, True, paths={"/absent": {"access": "deny", "if_missing": "ignore"}}))
+    assert [one["protection"] for one in done.outcome["not_enforced"]] == ["denied_paths"]
+    assert contents(own_tree) == before
+
+
+def test_what_rules_show_cannot_be_moved_away_in_a_writable_directory(tree, own_tree):
+    (own_tree / "data" / "sub").mkdir()
+    (own_tree / "data" / "sub" / "key").write_text("secret")
+    (own_tree / "bin" / "mv").symlink_to("busybox")
+    request = writable(own_tree, True, paths={"/data/sub/key": "deny", "/etc/passwd": "ro"})
+    script = """cat /data/sub/key; mv /data /elsewhere; mv /data/sub /elsewhere; mv /etc /etc2; rm -r /data/sub
+        echo x > /etc/passwd; mv /etc/passwd /p; cat /etc/passwd; echo free > /data/other"""
+    assert tree.sh(f"({script}) 2>/dev/null", request) == "tree:x:1000:1000::/:/bin/sh\n"
+    assert (own_tree / "data" / "sub" / "key").read_text() == "secret"
+    assert (own_tree / "data" / "other").read_text() == "free\n"
+    assert (own_tree / "etc" / "passwd").read_text() == "tree:x:1000:1000::/:/bin/sh\n"
+
+
+def test_a_directory_that_the_payload_cannot_write(tree, rootfs):
+    """Of the payload's own id there is nothing in it; what others own is not written, whatever the mount allows."""
+    if not AS_ROOT:
+        rootfs.chmod(0o555)
+    error = tree.fails(["sh"], writable(rootfs, True))
+    rootfs.chmod(0o755)
+    assert (error["stage"], error["field"], error["object"]) == ("access", "/root/writable", "/")
+    assert "cannot write" in error["message"] and "chown" in error["hint"]
+
+
+def test_an_overlay_over_sub_mounts_is_refused(tree, own_tree, below_mounts):
+    """The kernel lets nobody see what mounts of a more privileged namespace cover."""
+    mounted = below_mounts(f"mount -t tmpfs sub {own_tree}/data")
+    request = in_user_namespace(writable(own_tree, "discard"))
+    error = tree.fails(["sh"], request, **mounted)
+    assert error["object"] == str(own_tree) and "overlay" in error["message"] and "without them" in error["hint"]
 
 
 # ---- sub-mounts --------------------------------------------------------------------------------------------------------

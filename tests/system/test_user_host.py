@@ -49,6 +49,22 @@ def test_ids_are_the_hosts(box, work):
 
 
 @pytest.mark.as_root
+def test_a_directory_whose_changes_are_discarded(tree, tmp_path):
+    """The overlay keeps its notes in trusted.* there; the lower directory is replaced all the same."""
+    root = tmp_path / "root"
+    for name in ("bin", "dev", "proc", "data"):
+        (root / name).mkdir(parents=True)
+    (root / "data" / "old").write_text("old")
+    (root / "bin" / "sh").write_bytes(open("/bin/busybox", "rb").read())
+    (root / "bin" / "sh").chmod(0o755)
+    for path in (root, root / "data", root / "data" / "old"):
+        os.chown(path, NOBODY, NOBODY)
+    request = {**HOST, "root": {"directory": str(root), "writable": "discard"}}
+    assert tree.sh("rm -r /data && mkdir /data && echo new > /data/new && ls /data && id -u", request) == "new\n65534\n"
+    assert sorted(os.listdir(root)) == ["bin", "data", "dev", "proc"] and os.listdir(root / "data") == ["old"]
+
+
+@pytest.mark.as_root
 def test_root_only_when_asked(box, host):
     (host / "secret").write_text("secret")
     (host / "secret").chmod(0o600)

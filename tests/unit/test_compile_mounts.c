@@ -131,6 +131,54 @@ START_TEST(a_directory_as_root)
 }
 END_TEST
 
+/* Changes that are thrown away take places that are not there; the directory itself is the lower layer. */
+START_TEST(a_directory_whose_changes_are_discarded)
+{
+  make(
+      "\"root\": {\"directory\": \"/srv/tree\", \"writable\": \"discard\"}, \"paths\": {\"/new/one\": {\"from\": \"/h\"}, "
+      "\"/gone\": \"deny\"}");
+  const struct wire_step_root *root = outline_step(plan, WIRE_STEP_ROOT);
+  ck_assert_uint_eq(root->kind, WIRE_ROOT_DISCARD);
+  ck_assert_str_eq(wire_str(plan->block, root->source.path), "/srv/tree");
+  ck_assert_uint_eq(root->head.flags & WIRE_BASE, WIRE_BASE);
+  ck_assert_uint_eq(root->attr_set, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+  ck_assert_uint_eq(root->size, 256 << 20);
+  ck_assert_uint_eq(outline_count(plan, WIRE_STEP_ACCESS), 0);
+  holds("/dev", "dev /dev [create]\n");
+  holds("/proc", "proc /proc [create]\n");
+  holds("/tmp", "tmpfs /tmp [create] 268435456 1777 nosuid nodev\n");
+  holds("/home", "tmpfs /home [create] 67108864 0755 nosuid nodev\n");
+  holds("/new/one", "bind /new/one < /h [create] ro nosuid nodev\n");
+  holds("/gone", "mask /gone [create]\n");
+  make("\"root\": {\"directory\": \"/srv/tree\", \"writable\": \"discard\", \"size\": \"4K\"}");
+  root = outline_step(plan, WIRE_STEP_ROOT);
+  ck_assert_uint_eq(root->size, 4096);
+}
+END_TEST
+
+/* Nothing is made there either; what the payload could move away is held, and that it can write is asked. */
+START_TEST(a_directory_that_can_be_written)
+{
+  make(
+      "\"root\": {\"directory\": \"/srv/tree\", \"writable\": true}, \"paths\": {\"/a/b/c\": \"deny\", \"/d\": \"ro\"}");
+  const struct wire_step_root *root = outline_step(plan, WIRE_STEP_ROOT);
+  ck_assert_uint_eq(root->kind, WIRE_ROOT_DIRECTORY);
+  ck_assert_uint_eq(root->attr_set, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+  const struct wire_step_access *access = outline_step(plan, WIRE_STEP_ACCESS);
+  ck_assert_str_eq(wire_str(plan->block, access->target.path), "/");
+  ck_assert_str_eq(styro_field_pointer(access->head.field_id), "/root/writable");
+  holds("/dev", "dev /dev\n");
+  holds("/tmp", "tmpfs /tmp [defaulted] 268435456 1777 nosuid nodev\n");
+  holds("/a", "bind /a < 1:a [optional defaulted] nosuid nodev\n");
+  holds("/a/b", "bind /a/b < 1:a/b [optional defaulted] nosuid nodev\n");
+  holds("/a/b/c", "mask /a/b/c\n");
+  holds("/d", "bind /d < 1:d ro nosuid nodev\n");
+  make("\"root\": {\"directory\": \"/srv/tree\"}, \"paths\": {\"/a/b\": \"deny\"}");
+  holds("/a", "");
+  holds("/a/b", "mask /a/b [optional]\n");
+}
+END_TEST
+
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static const char *file_text(const char *path)
@@ -498,6 +546,8 @@ int main(void)
   tcase_add_test(cases, a_host_pid_namespace_shows_its_proc);
   tcase_add_test(cases, an_empty_root);
   tcase_add_test(cases, a_directory_as_root);
+  tcase_add_test(cases, a_directory_whose_changes_are_discarded);
+  tcase_add_test(cases, a_directory_that_can_be_written);
   tcase_add_test(cases, users_and_groups);
   tcase_add_test(cases, own_names_of_the_request);
   tcase_add_test(cases, a_rule_replaces_the_base_that_it_covers);

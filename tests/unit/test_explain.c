@@ -158,6 +158,22 @@ START_TEST(other_words)
   says("(command given by each run, in /home/sandbox)\n");
   says("(outside: the caller's own id)\n");
   says("(all empty)\n");
+  says("start the new root (ro, nosuid, nodev)\n");
+}
+END_TEST
+
+START_TEST(what_becomes_of_a_root_directory)
+{
+  styro_plan_free(plan);
+  plan = compiled("\"root\": {\"directory\": \"/srv\", \"writable\": true}");
+  explain(STYRO_FORMAT_TEXT);
+  says("start the new root /srv (nosuid, nodev, rw)\n");
+  styro_text_free(NULL, text);
+  styro_plan_free(plan);
+  plan = compiled("\"root\": {\"directory\": \"/srv\", \"writable\": \"discard\", \"size\": \"1M\"}");
+  explain(STYRO_FORMAT_TEXT);
+  says(
+      "start the new root /srv (changes go to a tmpfs of 1048576 bytes and end with the sandbox, nosuid, nodev, rw)\n");
 }
 END_TEST
 
@@ -357,6 +373,7 @@ int main(void)
   tcase_add_test(cases, pointers_are_escaped);
   tcase_add_test(cases, a_rich_plan_as_text);
   tcase_add_test(cases, other_words);
+  tcase_add_test(cases, what_becomes_of_a_root_directory);
   tcase_add_test(cases, what_steers_a_terminal_does_not_reach_it);
   tcase_add_test(cases, every_kind_of_step_is_printed);
   tcase_add_test(cases, a_rich_plan_as_json);

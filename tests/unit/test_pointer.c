@@ -95,7 +95,7 @@ static const struct {
     {"/timeout/wal", {WRONG("`wal` is not a field here"), "/timeout/wal", "wal", "did you mean `wall`?"}},
     {"/network/", {WRONG("`` is not a field here"), "/network/", "", "known here: mode, join"}},
     {"/root/kind",
-     {WRONG("`kind` is not a field here"), "/root/kind", "kind", "known here: directory, writable, overlay"}},
+     {WRONG("`kind` is not a field here"), "/root/kind", "kind", "known here: directory, writable, size, overlay"}},
     {"/env/A/B", {WRONG("`B` is below a text, which has no parts"), "B", "", HOW}},
     {"/command/0",
      {WRONG("`/command` has no parts that could be set one by one"), "/command", "",

@@ -69,6 +69,10 @@ static const struct {
     {J, "/user/uid_map", "\"self\"", "{\"user\":{\"uid_map\":\"self\"}}"},
     {J, "/output/keep", "\"head\"", "{\"output\":{\"keep\":\"head\"}}"},
     {J, "/output/keep", "\"both\"", "{\"output\":{\"keep\":\"both\"}}"},
+    {J, "/root/writable", "true", "{\"root\":{\"writable\":true}}"},
+    {J, "/root/writable", "false", "{\"root\":{\"writable\":false}}"},
+    {T, "/root/writable", "\"true\"", "{\"root\":{\"writable\":true}}"},
+    {J, "/root/writable", "\"discard\"", "{\"root\":{\"writable\":\"discard\"}}"},
 };
 
 START_TEST(what_is_taken_is_kept)
@@ -102,6 +106,8 @@ static const struct {
     {J, "/init", "1", {WRONG("expected true or false, not a whole number"), "/init", "1", BOOL_HINT}},
     {T, "/init", "\"yes\"", {NO_SUCH("`yes` is not true or false"), "/init", "`yes`", BOOL_HINT}},
     {N, "/init", "1", {WRONG("expected true or false, not a whole number"), "/init", "1", BOOL_HINT}},
+    {J, "/root/writable", "\"true\"", {WRONG("`true` is written without quotes"), "/root/writable", "true", ""}},
+    {J, "/output/keep", "true", {WRONG("expected a word, not true or false"), "/output/keep", "true", ""}},
     {J, "/nice", "\"1\"", {WRONG("expected a whole number, not a text"), "/nice", "`1`", ""}},
     {T, "/nice", "\"1.0\"", {NO_SUCH("`1.0` is not a whole number"), "/nice", "`1.0`", ""}},
     {J, "/nice", "1.0", {WRONG("expected a whole number, not a number with a fraction"), "/nice", "1.0", ""}},

@@ -1,0 +1,169 @@
+/*
+ * The new root: a tmpfs, a directory of the host, or an overlay over one; its last flags, and the pivot into it. What is
+ * attached to it is not this file's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../wire/maps.h"
+#include "helper.h"
+
+#define OVERLAY_UPPER "upper"
+#define OVERLAY_WORK "work"
+
+/*
+ * Before Linux 6.15 nothing can be attached to a detached tree: the root goes over "/" of this private namespace first,
+ * the mask objects before it, since nothing of the old tree can be named afterwards. Both orders resolve from the same
+ * descriptor.
+ */
+static int attach_early(struct helper *h)
+{
+  int result = mask_prepare(h);
+  h->what = WIRE_WHAT_ATTACH;
+  return result < 0 ? result : sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/* A directory of an overlay, by descriptor where the kernel takes one (Linux 6.15 an O_PATH one), else by its name in /proc. */
+static int give_directory(int context, const char *by_fd, const char *by_name, int dir)
+{
+  char path[48] = "/proc/self/fd/";
+  int result = sys_fsconfig_fd(context, by_fd, dir);
+  if (result != -EINVAL && result != -EBADF) {
+    return result;
+  }
+  wire_decimal(path + strlen(path), (uint64_t)dir);
+  return sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, by_name, path);
+}
+
+static int give_below(int context, const char *key, int parent, const char *name)
+{
+  int dir = sys_openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  int result = dir < 0 ? dir : give_directory(context, key, key, dir);
+  if (dir >= 0) {
+    sys_close(dir);
+  }
+  return result;
+}
+
+/*
+ * What the changes go to. It stands over the old /dev, whose devices are open by now, and goes with the old root: before
+ * Linux 6.15 an overlay takes no layer from a detached mount. The upper directory is what `/` looks like inside.
+ */
+static int make_layers(uint64_t size, int lower)
+{
+  struct stat st;
+  int mount =
+      sys_fstat(lower, &st) < 0 ? -EBADF : tree_tmpfs(size, 0700, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV, true);
+  if (mount < 0) {
+    return mount;
+  }
+  int result = sys_move_mount(mount, AT_FDCWD, "/dev", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  if (result >= 0) {
+    result = sys_mkdirat(mount, OVERLAY_UPPER, st.st_mode & 07777);
+  }
+  if (result >= 0) {
+    result = sys_mkdirat(mount, OVERLAY_WORK, 0700);
+  }
+  if (result < 0) {
+    sys_close(mount);
+    return result;
+  }
+  return mount;
+}
+
+/* Only the owner of the host's user namespace may write trusted.* attributes; all others keep an overlay's notes in user.*. */
+static int configure_overlay(const struct helper *h, int context, int lower, int layers)
+{
+  int result = give_directory(context, "lowerdir+", "lowerdir", lower);
+  if (result >= 0) {
+    result = give_below(context, "upperdir", layers, OVERLAY_UPPER);
+  }
+  if (result >= 0) {
+    result = give_below(context, "workdir", layers, OVERLAY_WORK);
+  }
+  if (result >= 0 && !(h->run->flags & WIRE_RUN_HOST_USER)) {
+    result = sys_fsconfig(context, WIRE_FSCONFIG_SET_FLAG, "userxattr", NULL);
+  }
+  return result < 0 ? result : sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
+}
+
+/* The directory itself is the lower layer, not the detached copy that the source phase took. */
+static int discard_root(struct helper *h, const struct wire_step_root *body)
+{
+  int lower = h->bases[h->source - 1];
+  int layers = make_layers(body->size, lower);
+  if (layers < 0) {
+    return layers;
+  }
+  h->what = WIRE_WHAT_OVERLAY;
+  int context = sys_fsopen("overlay");
+  int result = context < 0 ? context : configure_overlay(h, context, lower, layers);
+  if (result >= 0) {
+    result = sys_fsmount(context, body->attr_set);
+  }
+  if (context >= 0) {
+    sys_close(context);
+  }
+  sys_close(layers);
+  sys_close(h->fd);
+  return result;
+}
+
+static int make_root(struct helper *h, const struct wire_step_root *body)
+{
+  int result;
+  switch (body->kind) {
+  case WIRE_ROOT_DIRECTORY: /* with all its sub-mounts, before anything is attached to it */
+    result = mount_harden(h, h->fd, body->attr_set);
+    return result < 0 ? result : h->fd;
+  case WIRE_ROOT_DISCARD: return discard_root(h, body);
+  default: return tree_tmpfs(1 << 20, body->mode, body->attr_set, false);
+  }
+}
+
+int step_root(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_root *body = (const void *)step;
+  h->own_root = body->kind == WIRE_ROOT_TMPFS;
+  h->root = make_root(h, body);
+  if (h->root < 0) {
+    return h->root;
+  }
+  return h->run->kernel & WIRE_KERNEL_DETACHED ? 0 : attach_early(h);
+}
+
+/* The sandbox's own tmpfs root turns read-only once all places in it are made; the others have been what they are. */
+int step_seal_root(struct helper *h, const struct wire_step *step)
+{
+  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                          WIRE_MOUNT_ATTR_NODEV};
+  (void)step;
+  h->what = WIRE_WHAT_FLAGS;
+  return h->own_root ? sys_mount_setattr(h->root, "", WIRE_AT_EMPTY_PATH, &attr) : 0;
+}
+
+/* pivot_root(2), notes: pivot_root(".", ".") stacks the old root on the new one, from where it is taken off. */
+int step_pivot(struct helper *h, const struct wire_step *step)
+{
+  int result = 0;
+  (void)step;
+  if (h->run->kernel & WIRE_KERNEL_DETACHED) {
+    h->what = WIRE_WHAT_ATTACH;
+    result = sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  }
+  h->what = WIRE_WHAT_STEP;
+  if (result >= 0) {
+    result = (int)sys_call(SYS_fchdir, h->root, 0, 0, 0, 0, 0);
+  }
+  if (result >= 0) {
+    result = (int)sys_call(SYS_pivot_root, sys_arg("."), sys_arg("."), 0, 0, 0, 0);
+  }
+  if (result >= 0) {
+    result = (int)sys_call(SYS_umount2, sys_arg("."), WIRE_MNT_DETACH, 0, 0, 0, 0);
+  }
+  h->run->verdict.stamps[WIRE_STAMP_TREE] = sys_now();
+  return result;
+}
