@@ -36,9 +36,11 @@ void signals_reset(void)
 
 int step_hostname(struct helper *h, const struct wire_step *step)
 {
-  const struct wire_text *name = wire_text_at(h->plan, ((const struct wire_step_hostname *)(const void *)step)->name);
-  int result = (int)sys_call(SYS_sethostname, sys_arg(name->bytes), name->len, 0, 0, 0, 0);
-  return result < 0 ? result : (int)sys_call(SYS_setdomainname, sys_arg("(none)"), 6, 0, 0, 0, 0);
+  const struct wire_step_hostname *body = (const void *)step;
+  const char *name = wire_str(h->plan, body->name);
+  const char *domain = wire_str(h->plan, body->domain);
+  int result = (int)sys_call(SYS_sethostname, sys_arg(name), (long)strlen(name), 0, 0, 0, 0);
+  return result < 0 ? result : (int)sys_call(SYS_setdomainname, sys_arg(domain), (long)strlen(domain), 0, 0, 0, 0);
 }
 
 int step_loopback(struct helper *h, const struct wire_step *step)

@@ -36,5 +36,6 @@ extern const size_t styro_proc_entries_n;
 #define STYRO_PATH "/usr/local/bin:/usr/bin:/bin"
 #define STYRO_LANG "C.UTF-8"
 #define STYRO_HOSTNAME_DEFAULT "sandbox"
+#define STYRO_DOMAINNAME_DEFAULT "(none)" /* the kernel's own */
 
 #endif

@@ -49,6 +49,7 @@ void styro_compile_identity(struct styro_compile *c)
     struct wire_step_hostname body;
     memset(&body, 0, sizeof body);
     body.name = styro_builder_text(builder, fields->hostname ? fields->hostname : STYRO_HOSTNAME_DEFAULT);
+    body.domain = styro_builder_text(builder, fields->domainname ? fields->domainname : STYRO_DOMAINNAME_DEFAULT);
     styro_builder_step(builder, WIRE_STEP_HOSTNAME, 0, "/namespaces/uts/hostname",
                        styro_compile_best_effort(c, STYRO_HOSTNAME), &body, sizeof body);
   }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base.h"
 #include "builder.h"
 #include "capability.h"
 #include "encoding.h"
@@ -140,6 +141,14 @@ static void root_details(const struct wire_step *step, char *out, size_t size)
   add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
 }
 
+static void hostname_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const char *domain = wire_str(plan->block, ((const struct wire_step_hostname *)(const void *)step)->domain);
+  if (strcmp(domain, STYRO_DOMAINNAME_DEFAULT) != 0) {
+    add_text(out, size, 0, "domain name %s", domain);
+  }
+}
+
 /* What else a step says about itself; "" for most. */
 static void details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
@@ -147,6 +156,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   switch (step->code) {
   case WIRE_STEP_RUN: run_details(plan, out, size); break;
   case WIRE_STEP_MAP_IDS: map_details(step, out, size); break;
+  case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;
   case WIRE_STEP_TMPFS: tmpfs_details(step, out, size); break;

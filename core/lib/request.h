@@ -109,7 +109,7 @@ struct styro_fields {
   bool groups_empty;    /* user.groups was given as [] */
   int namespaces[STYRO_NS_COUNT];
   bool time_explicit; /* namespaces.time was written by the caller */
-  char *hostname;
+  char *hostname, *domainname;
   int network;
 
   int64_t timeout_wall, timeout_grace; /* nanoseconds, 0 none */

@@ -237,6 +237,15 @@ static bool hostname_of_host(const struct styro_effective *e, struct finding *fo
   return true;
 }
 
+static bool domainname_of_host(const struct styro_effective *e, struct finding *found)
+{
+  if (e->fields.domainname == NULL || e->fields.namespaces[STYRO_NS_UTS] != STYRO_NS_HOST) {
+    return false;
+  }
+  name_object(found, e->fields.domainname);
+  return true;
+}
+
 /* PDEATHSIG is no way out: it fires when the thread that spawned ends, not the process. */
 static bool death_without_init(const struct styro_effective *e, struct finding *found)
 {
@@ -427,6 +436,9 @@ static const struct rule rules[] = {
      "add \"best_effort\": [\"tree_kill\"] to accept that"},
     {STYRO_EREQUEST, "/namespaces/uts/hostname", hostname_of_host,
      "the host name `{}` would be the host's own, because `namespaces.uts` is `host`",
+     "leave out one of the two; a preset may have given the other"},
+    {STYRO_EREQUEST, "/namespaces/uts/domainname", domainname_of_host,
+     "the domain name `{}` would be the host's own, because `namespaces.uts` is `host`",
      "leave out one of the two; a preset may have given the other"},
     {STYRO_EREQUEST, "/timeout/grace", grace_without_wall, "`timeout.grace` is given without `timeout.wall`",
      "say when the time is up: {\"wall\": \"5s\", \"grace\": \"1s\"}"},

@@ -178,7 +178,7 @@ struct wire_step_map_ids {
 struct wire_step_hostname {
   struct wire_step head;
   uint32_t name;
-  uint32_t reserved;
+  uint32_t domain; /* of NIS, setdomainname(2) */
 };
 
 struct wire_step_number { /* OOM_SCORE, NICE, USERNS_LIMIT */

@@ -116,6 +116,7 @@ REFUSED = [
     ("/dev as a place", run(paths={"/dev": "deny"}), 125, ["/paths/~1dev", "always the sandbox's own"]),
     # ---- what does not go together
     ("hostname of the host", run(namespaces={"uts": {"mode": "host", "hostname": "mine"}}), 125, ["/namespaces/uts/hostname", "mine", "leave out"]),
+    ("domain name of the host", run(namespaces={"uts": {"mode": "host", "domainname": "lab"}}), 125, ["/namespaces/uts/domainname", "lab", "leave out"]),
     ("a host name that is none", run(namespaces={"uts": {"hostname": "a b"}}), 125, ["/namespaces/uts/hostname", "a b"]),
     ("mounts of the host", run(namespaces={"mount": "host"}), 125, ["/namespaces/mount", "paths"]),
     ("a map for users of the host", run(namespaces={"user": "host"}, user={"uid_map": "self"}), 125,

@@ -62,6 +62,7 @@ def test_the_base_is_listed():
     (["--deny", "/usr/share"], "mask", {"object": "/usr/share", "field": "/paths/~1usr~1share"}),
     (["--tmpfs", "/t"], "tmpfs", {"object": "/t"}),
     (["--hostname", "h"], "hostname", {"object": "h"}),
+    (["--set", "namespaces.uts.domainname=lab"], "hostname", {"object": "sandbox", "details": "domain name lab"}),
     (["--set", "nice=3"], "nice", {"object": "3"}),
     (["--set", "oom_score_adj=3"], "oom score", {"object": "3"}),
     (["--set", "rlimits.nofile=64"], "rlimit", {"object": "nofile", "field": "/rlimits/nofile"}),

@@ -103,7 +103,13 @@ def test_longest_hostname(box):
 
 
 def test_the_hosts_domain_name_does_not_show(box):
+    before = open("/proc/sys/kernel/domainname").read()
     assert box.sh("cat /proc/sys/kernel/domainname") == "(none)\n"
+    named = {"namespaces": {"uts": {"domainname": "lab.example"}}}
+    assert box.sh("cat /proc/sys/kernel/domainname; uname -n", named) == "lab.example\nsandbox\n"
+    named["namespaces"]["uts"]["domainname"] = "d" * 64
+    assert box.sh("cat /proc/sys/kernel/domainname", named) == "d" * 64 + "\n"
+    assert open("/proc/sys/kernel/domainname").read() == before
 
 
 def test_the_name_cannot_be_changed_inside(box):

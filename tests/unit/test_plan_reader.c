@@ -254,6 +254,7 @@ static const struct {
     {WIRE_STEP_NOTE, OFFSET(wire_step_note, field)},
     {WIRE_STEP_NOTE, OFFSET(wire_step_note, why)},
     {WIRE_STEP_HOSTNAME, OFFSET(wire_step_hostname, name)},
+    {WIRE_STEP_HOSTNAME, OFFSET(wire_step_hostname, domain)},
     {WIRE_STEP_ROOT, OFFSET(wire_step_root, source.path)},
     {WIRE_STEP_DIR, OFFSET(wire_step_dir, target.path)},
     {WIRE_STEP_LINK, OFFSET(wire_step_link, source.path)},

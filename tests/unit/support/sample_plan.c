@@ -156,7 +156,10 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_RUN: return fill_run(b, body);
   case WIRE_STEP_NOTE: return fill_note(b, body);
   case WIRE_STEP_SECCOMP: return fill_seccomp(b, body);
-  case WIRE_STEP_HOSTNAME: body->hostname.name = styro_builder_text(b, "box"); return sizeof body->hostname;
+  case WIRE_STEP_HOSTNAME:
+    body->hostname.name = styro_builder_text(b, "box");
+    body->hostname.domain = styro_builder_text(b, "lab");
+    return sizeof body->hostname;
   case WIRE_STEP_ROOT:
   case WIRE_STEP_LINK:
   case WIRE_STEP_BIND: return fill_source(b, code, body, flags);
