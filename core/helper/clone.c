@@ -30,7 +30,9 @@ static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int
   find_step(h, WIRE_STEP_MAP_IDS);
   wire_map_text(uid_map, ids->uid, h->run->map_uid);
   wire_map_text(gid_map, ids->gid, h->run->map_gid);
-  return wire_write_maps(pid, uid_map, gid_map, !(h->run->flags & WIRE_RUN_TWO_STEP), &h->what);
+  const char *uids = ids->uid_map == WIRE_MAP_RANGES ? wire_str(h->plan, ids->uid_ranges) : uid_map;
+  const char *gids = ids->gid_map == WIRE_MAP_RANGES ? wire_str(h->plan, ids->gid_ranges) : gid_map;
+  return wire_write_maps(pid, uids, gids, !(h->run->flags & WIRE_RUN_TWO_STEP), &h->what);
 }
 
 /*

@@ -76,7 +76,8 @@ int step_oom_score(struct helper *h, const struct wire_step *step)
   return n < 0 ? (int)n : 0;
 }
 
-/* Who leaves the root of the first user namespace loses the effective set, and keeps the permitted one when it asked to. */
+/* Who is root of its user namespace and changes to another id loses the effective set, and keeps the permitted one when it
+ * asked to (capabilities(7), "Effect of user ID changes on capabilities"). */
 static int raise_effective(void)
 {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -95,8 +96,8 @@ static int raise_effective(void)
 int step_identity(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_identity *ids = (const void *)step;
-  bool host = h->run->flags & WIRE_RUN_HOST_USER;
-  int result = host ? sys_prctl(PR_SET_KEEPCAPS, 1, 0) : 0;
+  bool keep = h->run->flags & WIRE_RUN_KEEP_CAPS;
+  int result = keep ? sys_prctl(PR_SET_KEEPCAPS, 1, 0) : 0;
   if (result >= 0 && h->run->flags & WIRE_RUN_OTHER_IDS) {
     h->what = WIRE_WHAT_SETGROUPS;
     result = (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0);
@@ -109,7 +110,7 @@ int step_identity(struct helper *h, const struct wire_step *step)
     h->what = WIRE_WHAT_SETUID;
     result = (int)sys_call(SYS_setresuid, ids->uid, ids->uid, ids->uid, 0, 0, 0);
   }
-  if (result >= 0 && host) {
+  if (result >= 0 && keep) {
     h->what = WIRE_WHAT_CAP_SET;
     result = raise_effective();
   }

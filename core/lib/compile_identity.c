@@ -3,6 +3,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "id_map.h"
 
 static const struct {
   int space;
@@ -22,6 +23,11 @@ static uint64_t clone_flags(const struct styro_fields *fields)
   return flags;
 }
 
+static uint32_t map_kind(const char *map)
+{
+  return map == NULL ? WIRE_MAP_DEFAULT : styro_id_map_is_self(map) ? WIRE_MAP_SELF : WIRE_MAP_RANGES;
+}
+
 void styro_compile_namespaces(struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
@@ -35,8 +41,10 @@ void styro_compile_namespaces(struct styro_compile *c)
   ids.uid = (uint32_t)fields->uid;
   ids.gid = (uint32_t)fields->gid;
   bool host = fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
-  ids.uid_map = host ? WIRE_MAP_HOST : fields->uid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
-  ids.gid_map = host ? WIRE_MAP_HOST : fields->gid_map == STYRO_MAP_SELF ? WIRE_MAP_SELF : WIRE_MAP_DEFAULT;
+  ids.uid_map = host ? WIRE_MAP_HOST : map_kind(fields->uid_map);
+  ids.gid_map = host ? WIRE_MAP_HOST : map_kind(fields->gid_map);
+  ids.uid_ranges = styro_builder_text(&c->builder, styro_id_map_has_ranges(fields->uid_map) ? fields->uid_map : "");
+  ids.gid_ranges = styro_builder_text(&c->builder, styro_id_map_has_ranges(fields->gid_map) ? fields->gid_map : "");
   ids.groups_needed = fields->groups_empty;
   styro_builder_step(&c->builder, WIRE_STEP_MAP_IDS, 0, "/user/uid_map", STYRO_FATAL, &ids, sizeof ids);
 }

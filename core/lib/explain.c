@@ -7,6 +7,7 @@
 #include "builder.h"
 #include "capability.h"
 #include "encoding.h"
+#include "id_map.h"
 #include "plan.h"
 #include "plan_steps.h"
 
@@ -113,14 +114,31 @@ static void run_details(const styro_plan *plan, char *out, size_t size)
   }
 }
 
-static void map_details(const struct wire_step *step, char *out, size_t size)
+/* One kernel line after the other, with commas between them. */
+static void ranges_details(const char *map, char *out, size_t size)
 {
+  struct styro_id_range range;
+  size_t len = add_text(out, size, 0, "%s", "outside: ");
+  for (bool first = true; len < size && styro_id_map_next(&map, &range); first = false) {
+    int n = snprintf(out + len, size - len, "%s%" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " and following",
+                     first ? "" : ", ", range.count, range.inside, range.outside);
+    len += n > 0 ? (size_t)n : 0;
+  }
+}
+
+static void map_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_map_ids *body = (const void *)step;
   static const char *const outside[] = {
       [WIRE_MAP_DEFAULT] = "outside: the caller's own id, for a root caller exactly 65534",
       [WIRE_MAP_SELF] = "outside: the caller's own id",
       [WIRE_MAP_HOST] = "no map: the same ids outside",
   };
-  snprintf(out, size, "%s", outside[((const struct wire_step_map_ids *)(const void *)step)->uid_map]);
+  if (body->uid_map == WIRE_MAP_RANGES) {
+    ranges_details(wire_str(plan->block, body->uid_ranges), out, size);
+  } else {
+    snprintf(out, size, "%s", outside[body->uid_map]);
+  }
 }
 
 static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
@@ -155,7 +173,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   out[0] = 0;
   switch (step->code) {
   case WIRE_STEP_RUN: run_details(plan, out, size); break;
-  case WIRE_STEP_MAP_IDS: map_details(step, out, size); break;
+  case WIRE_STEP_MAP_IDS: map_details(plan, step, out, size); break;
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;

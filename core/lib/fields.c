@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "complaints.h"
+#include "id_map.h"
 #include "protections.h"
 
 #define ID_MAX 4294967294 /* (uid_t)-1 means "no change" to setresuid(2) */
@@ -109,11 +110,12 @@ static const struct styro_field table[] = {
      .doc = "group id inside"},
     {.pointer = "/user/groups", .type = STYRO_TYPE_EMPTY, AT(groups_empty), .later = WORDS("[...]"),
      .doc = "supplementary groups; `[]` asks that there are none"},
-    {.pointer = "/user/uid_map", .type = STYRO_TYPE_ENUM, AT(uid_map), .words = WORDS("", "self"),
-     .later = WORDS("subuid", "[]", "[...]"),
-     .doc = "who that is outside: `self` is the caller. Default: the caller, and 65534 when the caller is root"},
-    {.pointer = "/user/gid_map", .type = STYRO_TYPE_ENUM, AT(gid_map), .words = WORDS("", "self"),
-     .later = WORDS("subuid", "subgid", "[]", "[...]"), .doc = "the same for the group id"},
+    {.pointer = "/user/uid_map", .type = STYRO_TYPE_ID_MAP, AT(uid_map), .min = 1, .max = STYRO_ID_MAP_LINES,
+     .later = WORDS("subuid"),
+     .doc = "who that is outside: `self` is the caller, ranges [inside, outside, count] are who they say (a root caller's). "
+            "Default: the caller, and 65534 when the caller is root"},
+    {.pointer = "/user/gid_map", .type = STYRO_TYPE_ID_MAP, AT(gid_map), .min = 1, .max = STYRO_ID_MAP_LINES,
+     .later = WORDS("subuid", "subgid"), .doc = "the same for the group id"},
     LATER("/user/setgroups", "whether setgroups(2) is allowed inside"),
 
     {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: `new` or `host`"},

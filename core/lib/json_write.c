@@ -9,6 +9,7 @@
 
 #include "capability.h"
 #include "grammar.h"
+#include "id_map.h"
 #include "protections.h"
 
 static void write_string(struct styro_buffer *buffer, const char *text)
@@ -103,6 +104,22 @@ static void write_bpf(struct styro_buffer *buffer, const struct styro_fields *fi
   styro_buffer_text(buffer, "]");
 }
 
+static void write_id_map(struct styro_buffer *buffer, const char *map)
+{
+  struct styro_id_range range;
+  bool first = true;
+  if (styro_id_map_is_self(map)) {
+    write_string(buffer, map);
+    return;
+  }
+  styro_buffer_text(buffer, "[");
+  while (styro_id_map_next(&map, &range)) {
+    write_separator(buffer, &first);
+    styro_buffer_format(buffer, "[%" PRIu32 ",%" PRIu32 ",%" PRIu32 "]", range.inside, range.outside, range.count);
+  }
+  styro_buffer_text(buffer, "]");
+}
+
 static void write_rules(struct styro_buffer *buffer, const struct styro_fields *fields)
 {
   bool first = true;
@@ -174,6 +191,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_EMPTY: styro_buffer_text(buffer, "[]"); break;
   case STYRO_TYPE_FDS: write_fds(buffer, base); break;
   case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
+  case STYRO_TYPE_ID_MAP: write_id_map(buffer, *(char *const *)place); break;
   case STYRO_TYPE_RULES: write_rules(buffer, base); break;
   default: write_number(buffer, field, place);
   }

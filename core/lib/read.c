@@ -25,6 +25,7 @@ static styro_reader *const readers[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_EMPTY] = styro_read_empty,
     [STYRO_TYPE_FDS] = styro_read_fds,
     [STYRO_TYPE_BPF] = styro_read_bpf,
+    [STYRO_TYPE_ID_MAP] = styro_read_id_map,
     [STYRO_TYPE_RULES] = styro_read_rules,
 };
 

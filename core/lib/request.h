@@ -54,7 +54,6 @@ enum styro_namespace_kind {
 };
 enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST };
 enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST };
-enum styro_id_map { STYRO_MAP_DEFAULT, STYRO_MAP_SELF };
 enum styro_keep { STYRO_KEEP_HEAD, STYRO_KEEP_TAIL, STYRO_KEEP_BOTH };
 enum styro_on_limit { STYRO_ON_LIMIT_TRUNCATE, STYRO_ON_LIMIT_KILL };
 enum styro_seccomp_kind { STYRO_SECCOMP_DEFAULT, STYRO_SECCOMP_BPF };
@@ -105,8 +104,8 @@ struct styro_fields {
   struct styro_list inherit_env;
 
   int64_t uid, gid;
-  int uid_map, gid_map; /* enum styro_id_map */
-  bool groups_empty;    /* user.groups was given as [] */
+  char *uid_map, *gid_map; /* id_map.h */
+  bool groups_empty;       /* user.groups was given as [] */
   int namespaces[STYRO_NS_COUNT];
   bool time_explicit; /* namespaces.time was written by the caller */
   char *hostname, *domainname;

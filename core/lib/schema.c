@@ -69,6 +69,10 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_EMPTY] = "\"type\":\"array\",\"maxItems\":0",
     [STYRO_TYPE_FDS] = ("\"anyOf\":[{\"const\":\"by_caller\"},{\"type\":\"array\",\"items\":{\"type\":\"integer\","
                         "\"minimum\":3},\"uniqueItems\":true}]"),
+    [STYRO_TYPE_ID_MAP] =
+        ("\"anyOf\":[{\"const\":\"self\"},{\"type\":\"array\",\"minItems\":1,\"maxItems\":340,\"items\":{"
+         "\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967294},"
+         "\"minItems\":3,\"maxItems\":3}}]"),
     [STYRO_TYPE_BPF] = ("\"type\":\"array\",\"minItems\":1,\"maxItems\":4096,\"items\":{\"type\":\"array\",\"items\":{"
                         "\"type\":\"integer\",\"minimum\":0},\"minItems\":4,\"maxItems\":4}"),
 };

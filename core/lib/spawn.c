@@ -16,6 +16,7 @@
 
 #include "base.h"
 #include "fd.h"
+#include "id_map.h"
 #include "pidfd.h"
 #include "spawn_child.h"
 
@@ -60,16 +61,61 @@ static int prepare_host_user(const struct wire_step_map_ids *ids, struct wire_ru
     styro_error_hint(err, "call as root, or leave it out: with a user namespace of its own the sandbox needs no right");
     return code;
   }
-  run->flags |= WIRE_RUN_HOST_USER;
+  run->flags |= WIRE_RUN_HOST_USER | WIRE_RUN_KEEP_CAPS;
   run->map_uid = ids->uid;
   run->map_gid = ids->gid;
   return 0;
 }
 
-static int prepare_ids(const struct wire_step_map_ids *ids, struct wire_run *run, styro_error *err)
+/* One range of one id, the caller's own, needs no right: that is the map `self`. */
+static bool is_own_id(uint32_t kind, const char *ranges, uint32_t inside, uint32_t own)
 {
+  char text[WIRE_MAP_TEXT];
+  wire_map_text(text, inside, own);
+  size_t len = strlen(text);
+  return kind != WIRE_MAP_RANGES || (strncmp(ranges, text, len) == 0 && strcmp(ranges + len, "\n") == 0);
+}
+
+static int prepare_ranges(const styro_plan *plan, struct wire_run *run, styro_error *err)
+{
+  const struct wire_step_map_ids *ids = plan->map_ids;
+  const char *uids = wire_str(plan->block, ids->uid_ranges), *gids = wire_str(plan->block, ids->gid_ranges);
+  if (is_own_id(ids->uid_map, uids, ids->uid, run->caller_uid) &&
+      is_own_id(ids->gid_map, gids, ids->gid, run->caller_gid) &&
+      (run->caller_uid != 0 || (ids->uid_map != WIRE_MAP_DEFAULT && ids->gid_map != WIRE_MAP_DEFAULT))) {
+    return 0;
+  }
+  if (!holds_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID)) {
+    int code =
+        styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
+                   "the maps name other ids than the caller's own, and this caller has no CAP_SETUID and CAP_SETGID");
+    styro_error_field(err, ids->uid_map == WIRE_MAP_RANGES ? "/user/uid_map" : "/user/gid_map");
+    styro_error_hint(
+        err, "call as root, or map only the caller's own ids: \"uid_map\": [[%u, %u, 1]], \"gid_map\": [[%u, %u, 1]]",
+        ids->uid, run->caller_uid, ids->gid, run->caller_gid);
+    return code;
+  }
+  run->flags |= WIRE_RUN_TWO_STEP | WIRE_RUN_KEEP_CAPS;
+  bool root = run->caller_uid == 0;
+  run->map_uid = root && ids->uid_map == WIRE_MAP_DEFAULT ? STYRO_NOBODY : run->map_uid;
+  run->map_gid = root && ids->gid_map == WIRE_MAP_DEFAULT ? STYRO_NOBODY : run->map_gid;
+  if (ids->uid_map == WIRE_MAP_RANGES) {
+    styro_id_map_lookup(uids, ids->uid, &run->map_uid);
+  }
+  if (ids->gid_map == WIRE_MAP_RANGES) {
+    styro_id_map_lookup(gids, ids->gid, &run->map_gid);
+  }
+  return 0;
+}
+
+static int prepare_ids(const styro_plan *plan, struct wire_run *run, styro_error *err)
+{
+  const struct wire_step_map_ids *ids = plan->map_ids;
   if (ids->uid_map == WIRE_MAP_HOST) {
     return prepare_host_user(ids, run, err);
+  }
+  if (ids->uid_map == WIRE_MAP_RANGES || ids->gid_map == WIRE_MAP_RANGES) {
+    return prepare_ranges(plan, run, err);
   }
   bool other = ids->uid_map == WIRE_MAP_DEFAULT || ids->gid_map == WIRE_MAP_DEFAULT;
   return run->caller_uid == 0 && other ? prepare_root_map(ids, run, err) : 0;
@@ -107,8 +153,8 @@ int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wir
   run->kernel = runner->kernel;
   run->caller_uid = run->map_uid = geteuid();
   run->caller_gid = run->map_gid = getegid();
-  run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_OTHER_IDS | WIRE_RUN_NO_TIME_NS);
-  int result = prepare_ids(ids, run, err);
+  run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_OTHER_IDS | WIRE_RUN_NO_TIME_NS | WIRE_RUN_KEEP_CAPS);
+  int result = prepare_ids(plan, run, err);
   if (result == 0) {
     result = prepare_groups(ids, run, err);
   }
@@ -217,6 +263,9 @@ static void fill_child(const struct styro_launch *launch, struct styro_child *ch
   child->pid = child->pidfd = -1;
   wire_map_text(child->uid_map, ids->uid, launch->run->map_uid);
   wire_map_text(child->gid_map, ids->gid, launch->run->map_gid);
+  const void *block = launch->plan->block;
+  child->uid_ranges = ids->uid_map == WIRE_MAP_RANGES ? wire_str(block, ids->uid_ranges) : NULL;
+  child->gid_ranges = ids->gid_map == WIRE_MAP_RANGES ? wire_str(block, ids->gid_ranges) : NULL;
 }
 
 /* By the pidfd, not by the number: where SIGCHLD is ignored that may be somebody else's by now. */

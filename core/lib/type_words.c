@@ -32,6 +32,7 @@ static const struct type_words words[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_EMPTY] = {"an empty list", "write []"},
     [STYRO_TYPE_FDS] = {"a list of descriptors or `by_caller`", "write a list such as [3, 4], or \"by_caller\""},
     [STYRO_TYPE_BPF] = {"a list of instructions", "an instruction is a list of four numbers [code, jt, jf, k]"},
+    [STYRO_TYPE_ID_MAP] = {"`self` or a list of ranges", "a range is a list of three numbers [inside, outside, count]"},
     [STYRO_TYPE_RULES] = {"an object of paths", "write {\"/inside\": \"ro\"}"},
 };
 

@@ -11,6 +11,7 @@
 #include "capability.h"
 #include "fields.h"
 #include "filter.h"
+#include "id_map.h"
 #include "protections.h"
 #include "read.h"
 
@@ -205,6 +206,24 @@ static bool map_of_host(const struct styro_effective *e, struct finding *found)
   return true;
 }
 
+/* An id that is in no range is nobody's inside: setresuid(2) refuses it. */
+static bool not_mapped(const char *map, int64_t id, struct finding *found)
+{
+  uint32_t outside;
+  snprintf(found->object, sizeof found->object, "%lld", (long long)id);
+  return styro_id_map_has_ranges(map) && !styro_id_map_lookup(map, (uint32_t)id, &outside);
+}
+
+static bool uid_not_mapped(const struct styro_effective *e, struct finding *found)
+{
+  return not_mapped(e->fields.uid_map, e->fields.uid, found);
+}
+
+static bool gid_not_mapped(const struct styro_effective *e, struct finding *found)
+{
+  return not_mapped(e->fields.gid_map, e->fields.gid, found);
+}
+
 /* The limit of max_user_namespaces would be the host's there; what is left is the filter. */
 static bool nested_in_host(const struct styro_effective *e, struct finding *found)
 {
@@ -257,7 +276,7 @@ static bool death_without_init(const struct styro_effective *e, struct finding *
 static bool groups_with_self_map(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
-  return e->fields.groups_empty && (e->fields.uid_map == STYRO_MAP_SELF || e->fields.gid_map == STYRO_MAP_SELF);
+  return e->fields.groups_empty && (styro_id_map_is_self(e->fields.uid_map) || styro_id_map_is_self(e->fields.gid_map));
 }
 
 /* ---- capabilities and filter ---- */
@@ -425,6 +444,10 @@ static const struct rule rules[] = {
     {STYRO_EREQUEST, "/user/uid_map", map_of_host,
      "a map is given, and there is no user namespace that it could be written for: `namespaces.user` is `host`",
      "leave it out; `user.uid` and `user.gid` are then ids of the host"},
+    {STYRO_EREQUEST, "/user/uid", uid_not_mapped, "the uid {} is in no range of `user.uid_map`",
+     "add a range such as [1000, 100000, 1] for it, or name a uid of the ranges that are there"},
+    {STYRO_EREQUEST, "/user/gid", gid_not_mapped, "the gid {} is in no range of `user.gid_map`",
+     "add a range such as [1000, 100000, 1] for it, or name a gid of the ranges that are there"},
     {STYRO_EREQUEST, "/namespaces/user", nested_in_host,
      "`namespaces.user` is `host`, where only the default filter refuses nested user namespaces, and the request brings "
      "its own",

@@ -163,7 +163,12 @@ struct wire_step_namespaces {
   uint32_t reserved;
 };
 
-enum wire_map { WIRE_MAP_DEFAULT = 0, WIRE_MAP_SELF = 1, WIRE_MAP_HOST = 2 /* none: no user namespace is made */ };
+enum wire_map {
+  WIRE_MAP_DEFAULT = 0,
+  WIRE_MAP_SELF = 1,
+  WIRE_MAP_HOST = 2,  /* none: no user namespace is made */
+  WIRE_MAP_RANGES = 3 /* as the request says */
+};
 
 struct wire_step_map_ids {
   struct wire_step head;
@@ -171,6 +176,8 @@ struct wire_step_map_ids {
   uint32_t gid;
   uint32_t uid_map; /* enum wire_map: DEFAULT is self for ordinary callers, exactly 65534 for root ones */
   uint32_t gid_map;
+  uint32_t uid_ranges; /* text, as the kernel takes it; "" where there are none */
+  uint32_t gid_ranges;
   uint32_t groups_needed; /* 1: supplementary groups must be gone, not only listed */
   uint32_t reserved;
 };

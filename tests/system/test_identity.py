@@ -162,3 +162,83 @@ def test_no_process_of_the_sandbox_is_host_root(box):
         assert run.read_line() == "ready"
         for pid in run.pids():
             assert "0" not in status_of(pid)["Uid"].split()
+
+
+# ---- maps of the request's own ---------------------------------------------------------------------------------------
+
+RANGES = {"uid_map": [[0, 100000, 1000], [1000, 1500, 1], [1001, 101001, 64535]],
+          "gid_map": [[0, 200000, 65536]]}
+
+
+@pytest.mark.as_root
+@pytest.mark.parametrize("uid, gid, outside", [(0, 0, (100000, 200000)), (1000, 1000, (1500, 201000)), (65535, 7, (165535, 200007))])
+def test_ranges(box, work, uid, gid, outside):
+    """What the kernel shows inside is the map as it was written, and the payload's files are of the id that it says."""
+    os.chown(work, *outside)
+    request = {"user": {"uid": uid, "gid": gid, **RANGES}, "paths": {"/w": {"from": str(work), "access": "rw"}}}
+    seen = box.probe(IDS + """
+open("/w/made", "w").close()
+result["caps"] = [v for k, v in status().items() if k.startswith("Cap")]
+result["made"] = [os.stat("/w/made").st_uid, os.stat("/w/made").st_gid]""", request)
+    assert (seen["uid"], seen["gid"], seen["groups"]) == ([uid] * 3, [gid] * 3, [])
+    assert seen["maps"] == [[str(n) for line in RANGES[name] for n in line] for name in ("uid_map", "gid_map")]
+    assert seen["caps"] == ["0" * 16] * 5 and seen["made"] == [uid, gid]
+    made = os.stat(work / "made")
+    assert (made.st_uid, made.st_gid) == outside
+
+
+@pytest.mark.as_root
+def test_ranges_give_the_ids_that_capabilities_are_for(box):
+    """With CAP_SETUID and CAP_CHOWN in its own sets the payload can be everybody inside, and nobody else."""
+    caps = ["CAP_SETUID", "CAP_SETGID", "CAP_CHOWN"]
+    request = {"user": {"uid": 0, "gid": 0, **RANGES}, "security": {"capabilities": caps}, "init": True}
+    seen = box.probe("""
+write("/tmp/x", "x")
+os.chown("/tmp/x", 33, 44)
+os.setresgid(5, 5, 5), os.setresuid(6, 6, 6)
+result = [os.getresuid(), os.getresgid(), os.stat("/tmp/x").st_uid, attempt(os.setuid, 0)]""", request)
+    assert seen == [[6] * 3, [5] * 3, 33, "EPERM"]
+    assert box.probe("result = [attempt(os.setuid, 70000), attempt(os.chown, '/tmp', 70000, 0)]", request) == ["EINVAL"] * 2
+
+
+@pytest.mark.as_root
+def test_the_id_of_root_outside_by_a_range_only_when_it_says_so(box, work):
+    request = {"user": {"uid": 5, "gid": 5, "uid_map": [[0, 0, 10]], "gid_map": [[0, 0, 10]]},
+               "paths": {"/w": {"from": str(work), "access": "rw"}}}
+    os.chown(work, 5, 5)
+    seen = box.sh("id -u; touch /w/made; grep CapEff /proc/self/status", request).split()
+    assert seen == ["5", "CapEff:", "0" * 16]
+    assert (work / "made").stat().st_uid == 5
+
+
+@pytest.mark.as_root
+def test_one_map_of_ranges_leaves_the_other_as_it_is(box):
+    seen = box.probe(IDS, {"user": {"uid_map": RANGES["uid_map"]}})
+    assert seen["maps"][0][:3] == ["0", "100000", "1000"] and seen["maps"][1] == ["1000", str(NOBODY), "1"]
+
+
+def test_a_range_of_the_callers_own_id_needs_no_right(box):
+    own = {"uid": 7, "gid": 8, "uid_map": [[7, Caller.uid, 1]], "gid_map": [[8, Caller.gid, 1]]}
+    seen = box.probe(IDS, {"user": own})
+    assert (seen["uid"], seen["gid"]) == ([7] * 3, [8] * 3) and seen["maps"][0][0] == "7" and seen["maps"][1][0] == "8"
+
+
+@pytest.mark.as_ordinary
+def test_ranges_of_others_are_refused(box):
+    for user, field in [(RANGES, "/user/uid_map"), ({"uid_map": [[1000, Caller.uid, 2]]}, "/user/uid_map"),
+                        ({"gid_map": [[1000, 0, 1]]}, "/user/gid_map")]:
+        done = box.run(["true"], {"user": user})
+        assert done.code == 125 and done.out == b"" and done.err.count(b"\n") == 1
+        assert done.line.startswith(f"styrolite: ids: {field}: ") and "no CAP_SETUID and CAP_SETGID" in done.line
+        assert f'"uid_map": [[1000, {Caller.uid}, 1]]' in done.line
+
+
+@pytest.mark.as_root
+def test_a_payload_behind_ranges_ends_with_the_rest(box):
+    """Its init is of the payload's id outside, and is watched and killed all the same."""
+    done = box.run(["/bin/sh", "-c", "sleep 100 & sleep 100"], {"user": RANGES, "timeout": "200ms"})
+    assert done.reason == "timed_out"
+    with box.start(["/bin/sh", "-c", "echo ready; sleep 100"], {"user": RANGES}) as run:
+        assert run.read_line() == "ready"
+        for pid in run.pids():
+            assert status_of(pid)["Uid"].split() == ["1500"] * 4

@@ -170,7 +170,7 @@ def test_preserved_descriptors(box, tmp_path, init, numbers):
     for number in numbers:
         (tmp_path / f"file{number}").write_text(f"this is {number}\n")
         fd = os.open(tmp_path / f"file{number}", os.O_RDONLY)
-        targets[fcntl.fcntl(fd, fcntl.F_DUPFD, 2000)] = number
+        targets[fcntl.fcntl(fd, fcntl.F_DUPFD, 1001)] = number
         os.close(fd)
 
     def place():

@@ -253,6 +253,8 @@ static const struct {
     {WIRE_STEP_RUN, OFFSET(wire_step_run, cwd)},
     {WIRE_STEP_NOTE, OFFSET(wire_step_note, field)},
     {WIRE_STEP_NOTE, OFFSET(wire_step_note, why)},
+    {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_ranges)},
+    {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_ranges)},
     {WIRE_STEP_HOSTNAME, OFFSET(wire_step_hostname, name)},
     {WIRE_STEP_HOSTNAME, OFFSET(wire_step_hostname, domain)},
     {WIRE_STEP_ROOT, OFFSET(wire_step_root, source.path)},
@@ -351,8 +353,8 @@ START_TEST(numbers_with_a_range)
   } rows[] = {
       {WIRE_STEP_RUN, OFFSET(wire_step_run, output_keep), WIRE_KEEP_BOTH},
       {WIRE_STEP_NOTE, OFFSET(wire_step_note, protection), 63},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_HOST},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_HOST},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_RANGES},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_RANGES},
       {WIRE_STEP_RLIMIT, OFFSET(wire_step_rlimit, resource), 15},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {

@@ -68,8 +68,10 @@ START_TEST(the_schema_is_exact_about_keys)
   ck_assert_int_eq(json_integer_value(json_object_get(uid, "default")), 1000);
   const json_t *access = json_object_get(find(root, styro_field_exact("/paths/*/access")), "enum");
   ck_assert_uint_eq(json_array_size(access), 4);
-  const json_t *map = json_object_get(find(root, styro_field_exact("/user/uid_map")), "enum");
-  ck_assert_uint_eq(json_array_size(map), 1);
+  const json_t *writable = json_object_get(find(root, styro_field_exact("/root/writable")), "enum");
+  ck_assert_uint_eq(json_array_size(writable), 3);
+  ck_assert(json_is_false(json_array_get(writable, 0)) && json_is_true(json_array_get(writable, 1)));
+  ck_assert_str_eq(json_string_value(json_array_get(writable, 2)), "discard");
   json_decref(root);
 }
 END_TEST

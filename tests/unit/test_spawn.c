@@ -121,6 +121,35 @@ START_TEST(a_root_caller_without_the_capabilities_is_told)
 }
 END_TEST
 
+/* The sample's maps are [1000, 1500, 1] and [1001, 1501, 1]. */
+START_TEST(ranges_say_who_the_payload_is_outside)
+{
+  ids()->uid_map = ids()->gid_map = WIRE_MAP_RANGES;
+  if (geteuid() == 0) {
+    ck_assert_uint_eq(modes(), WIRE_RUN_TWO_STEP);
+    ck_assert_uint_eq(run.flags & WIRE_RUN_KEEP_CAPS, WIRE_RUN_KEEP_CAPS);
+    ck_assert_uint_eq(run.map_uid, 1500);
+    ck_assert_uint_eq(run.map_gid, 1501);
+    ids()->gid_map = WIRE_MAP_DEFAULT;
+    ck_assert_uint_eq(modes(), WIRE_RUN_TWO_STEP);
+    ck_assert_uint_eq(run.map_gid, 65534);
+    ids()->gid_map = WIRE_MAP_SELF;
+    ck_assert_uint_eq(modes(), WIRE_RUN_TWO_STEP);
+    ck_assert_uint_eq(run.map_gid, getegid());
+    set_effective(1u << CAP_SETGID);
+  }
+  int rc = styro_spawn_prepare(&runner, plan, &run, &err);
+  if (geteuid() == 0) {
+    set_effective(0);
+  }
+  ck_assert_int_eq(rc, STYRO_ESETUP);
+  ck_assert_int_eq(err.stage, STYRO_STAGE_IDS);
+  ck_assert_str_eq(err.field, "/user/uid_map");
+  ck_assert_ptr_nonnull(strstr(err.message, "no CAP_SETUID and CAP_SETGID"));
+  ck_assert_ptr_nonnull(strstr(err.hint, "\"uid_map\": [[1000, "));
+}
+END_TEST
+
 START_TEST(groups_that_must_be_gone)
 {
   gid_t old[64];
@@ -328,6 +357,7 @@ int main(void)
   tcase_add_test(cases, the_callers_own_id_under_a_self_map);
   tcase_add_test(cases, a_root_callers_payload_is_65534_outside);
   tcase_add_test(cases, a_root_caller_without_the_capabilities_is_told);
+  tcase_add_test(cases, ranges_say_who_the_payload_is_outside);
   tcase_add_test(cases, groups_that_must_be_gone);
   tcase_add_test(cases, a_forced_mode_holds);
   tcase_add_test(cases, a_switched_runner_stays_switched);

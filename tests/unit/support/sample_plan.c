@@ -84,7 +84,7 @@ static size_t fill_bind(struct styro_builder *b, union body *body)
   return sizeof body->bind;
 }
 
-static size_t fill_identity(uint16_t code, union body *body)
+static size_t fill_identity(struct styro_builder *b, uint16_t code, union body *body)
 {
   switch (code) {
   case WIRE_STEP_PROMISES: body->promises.enforced = 1; return sizeof body->promises;
@@ -94,6 +94,8 @@ static size_t fill_identity(uint16_t code, union body *body)
   case WIRE_STEP_MAP_IDS:
     body->map_ids.uid = 1000;
     body->map_ids.gid = 1001;
+    body->map_ids.uid_ranges = styro_builder_text(b, "1000 1500 1\n");
+    body->map_ids.gid_ranges = styro_builder_text(b, "1001 1501 1\n");
     return sizeof body->map_ids;
   case WIRE_STEP_IDENTITY:
     body->identity.uid = 1000;
@@ -172,7 +174,7 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_MASK:
   case WIRE_STEP_SEAL:
   case WIRE_STEP_ACCESS: return fill_place(b, code, body, flags);
-  default: return fill_identity(code, body);
+  default: return fill_identity(b, code, body);
   }
 }
 
