@@ -91,12 +91,13 @@ static int prepare(struct session *session)
 static int start(struct session *session, const char *const *argv)
 {
   styro_run run = {.size = sizeof run, .argv = argv, .name = session->options->name};
+  bool keyboard = session->options->command == CLI_SHELL && isatty(STDIN_FILENO);
 
   if (session->captured) {
     run.out.kind = STYRO_STREAM_PIPE;
     run.err.kind = STYRO_STREAM_PIPE;
   }
-  if (relay_open(&session->relay, &session->failure) < 0) {
+  if (relay_open(&session->relay, keyboard, &session->failure) < 0) {
     return -1;
   }
   return styro_runner_spawn(session->runner, session->plan, &run, &session->process, &session->failure.error) < 0 ? -1

@@ -31,12 +31,14 @@ static const struct command {
      "standard output any more; 153: too much output. Only --outcome tells these from a program's own exit with the\n"
      "same number.\n"
      "\n"
-     "The first SIGINT, SIGTERM or SIGHUP goes to the program, the second kills everything.\n"
+     "The first SIGINT, SIGTERM or SIGHUP goes to the program, the second kills everything (the same one again within\n"
+     "200 ms counts as one).\n"
      "\n"
      "  styrolite run -- python3 -c 'print(6*7)'\n"
      "  styrolite run --extends build --rw . --cwd . --timeout 10m -- make\n"},
     {"shell", CLI_SHELL, "[OPTIONS]", "look around in a sandbox", cmd_shell,
-     "It is bash where the sandbox has it, else sh, on the caller's terminal and without job control.\n"},
+     "It is bash where the sandbox has it, else sh, on the caller's terminal. Ctrl-C is for the programs in it and never\n"
+     "ends the sandbox. Job control is not supported yet: Ctrl-Z does nothing, and a second shell is a second terminal.\n"},
     {"check", CLI_CHECK, "[FILE|-] [OPTIONS] [-- COMMAND...]", "say whether a request is right, and run nothing",
      cmd_check, "Without --here nothing of the host is looked at.\n"},
     {"explain", CLI_EXPLAIN, "[FILE|-] [OPTIONS] [-- COMMAND...]",

@@ -427,8 +427,8 @@ int styro_process_pidfd(const styro_process *process);
 pid_t styro_process_pid(const styro_process *process);
 
 /*
- * Sends a signal to the payload (by init where there is one). SIGKILL kills the whole tree, by the pidfd; the outcome
- * is then `canceled`. After the end it does nothing and returns 0.
+ * Sends a signal to the payload. By an init SIGINT goes to the payload's process group, as a terminal sends it.
+ * SIGKILL kills the whole tree, by the pidfd; the outcome is then `canceled`. After the end it does nothing and returns 0.
  */
 int styro_process_kill(styro_process *process, int sig, styro_error *err);
 

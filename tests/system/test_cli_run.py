@@ -1,5 +1,6 @@
 """The command while something runs: outcome files, relayed streams, the shell, signals."""
 
+import ctypes
 import json
 import os
 import pty
@@ -181,6 +182,98 @@ def test_shell_on_a_terminal():
     assert b"42" in seen and b"cannot set terminal process group" not in seen
 
 
+class Terminal:
+    """The command as the foreground of a terminal of its own."""
+
+    def __init__(self, *args):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(COMMAND, [str(COMMAND), *args])
+        self.seen = b""
+        self.status = None
+
+    def keys(self, text):
+        os.write(self.fd, text.encode())
+
+    def wait_for(self, text):
+        """Reads on until text came, and forgets all up to its end."""
+        while text.encode() not in self.seen:
+            assert select.select([self.fd], [], [], WAIT)[0], f"no {text!r} in {self.seen!r}"
+            self.seen += os.read(self.fd, 4096)
+        self.seen = self.seen.split(text.encode(), 1)[1]
+
+    def end(self):
+        """The exit code, once nobody holds the terminal any more."""
+        while self.status is None:
+            assert select.select([self.fd], [], [], WAIT)[0], self.seen
+            try:
+                if os.read(self.fd, 4096):
+                    continue
+            except OSError:  # the last who held the terminal is gone
+                pass
+            self.status = os.waitpid(self.pid, 0)[1]
+        return os.waitstatus_to_exitcode(self.status)
+
+    def close(self):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal():
+    opened = []
+
+    def start(*args):
+        opened.append(Terminal(*args))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+def test_the_terminals_keys_do_not_end_a_shell(terminal):
+    shell = terminal("shell")
+    shell.wait_for("job control is not supported yet")
+    for key in "\x03\x03\x03":
+        shell.wait_for("~$ ")
+        shell.keys(key)
+    shell.wait_for("~$ ")
+    for key in "\x1a\x1c":
+        shell.keys(key)
+        shell.keys("echo $((6*7))\n")
+        shell.wait_for("42")
+    shell.keys("exit 5\n")
+    assert shell.end() == 5
+
+
+def test_ctrl_c_ends_what_runs_in_the_shell(terminal):
+    shell = terminal("shell")
+    shell.wait_for("~$ ")
+    shell.keys("sh -c 'echo g''o; exec sleep 300'\n")
+    shell.wait_for("go\r\n")
+    shell.keys("\x03")
+    shell.wait_for("~$ ")
+    shell.keys("echo left $?\n")
+    shell.wait_for("left 130")
+    shell.keys("exit\n")
+    assert shell.end() == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP])
+def test_a_shell_can_be_ended_from_outside(terminal, sig):
+    shell = terminal("shell")
+    shell.keys("trap 'echo o''nce' TERM HUP; echo re''ady; while :; do sleep 0.1; done\n")
+    shell.wait_for("ready")
+    os.kill(shell.pid, sig)
+    shell.wait_for("once")
+    time.sleep(0.3)  # the first one was taken: this can only be longer between the two
+    os.kill(shell.pid, sig)
+    assert shell.end() == 128 + sig
+
+
 # ---- signals -------------------------------------------------------------------------------------------------------
 
 
@@ -209,11 +302,47 @@ def test_the_second_signal_kills_the_tree(started, sig, tmp_path):
         while :; do sleep 0.05; done""")
     process.send_signal(sig)
     assert process.stdout.readline() == "again\n"
+    time.sleep(0.3)  # the command has the first one already: this can only be longer between the two
     process.send_signal(sig)
     assert process.wait(WAIT) == 128 + sig
     assert json.loads((tmp_path / "o").read_text())["reason"] == "canceled"
     # End of file: nobody inside holds the pipe any more.
     assert process.stdout.read() == ""
+
+
+def test_the_same_signal_twice_at_once_is_one(started):
+    """As timeout(1) sends it. Both wait for a stopped command: one in its thread's queue, one in its process's."""
+    process = started(script="trap 'echo once; exit 9' INT; echo ready; while :; do sleep 0.05; done")
+    process.send_signal(signal.SIGSTOP)
+    tgkill = {"x86_64": 234, "aarch64": 131}[os.uname().machine]
+    assert ctypes.CDLL(None).syscall(tgkill, process.pid, process.pid, int(signal.SIGINT)) == 0
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(WAIT) == 9
+    assert process.stdout.read() == "once\n"
+
+
+def test_different_signals_at_once_are_two(started):
+    process = started(script="trap '' INT TERM; echo ready; while :; do sleep 0.05; done")
+    process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(WAIT) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
+def test_sigint_reaches_what_the_payload_waits_for(started):
+    process = started(script="trap 'echo mine' INT; sh -c 'echo ready; exec sleep 300'; echo $?; exit 3")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(WAIT) == 3
+    assert process.stdout.read() == "mine\n130\n"
+
+
+def test_sigterm_is_for_the_payload_alone(started):
+    process = started(script="trap 'echo mine' TERM; sh -c 'echo ready; sleep 1'; echo $?; exit 3")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(WAIT) == 3
+    assert process.stdout.read() == "mine\n0\n"
 
 
 def test_a_signal_that_was_ignored_stays_ignored(started):
