@@ -178,6 +178,7 @@ int main(int argc, char **argv)
 
   /* A reader that went away must show as EPIPE: dying of SIGPIPE would leave no word about the payload. */
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* the same for a file that may not grow: EFBIG */
   fill_standard_streams();
   if (argc < 2) {
     failure_usage(&failure, NULL, "styrolite help lists them", "a command is missing");

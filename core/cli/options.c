@@ -55,7 +55,7 @@ static const struct option_row rows[] = {
     {.name = "here", .commands = CLI_CHECK, .kind = OPTION_KEEP, .text = "yes", .offset = KEPT(here),
      .help = "also try to open every host path that the request names"},
     {.name = "outcome", .argument = "FILE|fd:N", .commands = CLI_STARTS, .kind = OPTION_KEEP,
-     .offset = KEPT(outcome), .help = "write how it ended, as JSON; empty when nothing was started"},
+     .offset = KEPT(outcome), .once = true, .help = "write how it ended, as JSON; empty when nothing was started"},
     {.name = "name", .argument = "TEXT", .commands = CLI_STARTS, .kind = OPTION_KEEP, .offset = KEPT(name),
      .help = "a name for the outcome"},
     {.name = "helper", .argument = "PATH", .commands = CLI_STARTS, .kind = OPTION_KEEP, .offset = KEPT(helper),
@@ -163,13 +163,21 @@ static int fail_elsewhere(const struct option_row *row, struct failure *failure)
 }
 
 /* Kept ones: the last counts. Those of the request are applied later, in their order, once the file is read. */
-static void note_use(struct cli_options *options, const struct option_row *row, const char *value)
+static int note_use(struct cli_options *options, const struct option_row *row, const char *value,
+                    struct failure *failure)
 {
-  if (row->kind == OPTION_KEEP) {
-    *(const char **)((char *)options + row->offset) = value;
-  } else {
+  const char **kept = (const char **)((char *)options + row->offset);
+
+  if (row->kind != OPTION_KEEP) {
     options->uses[options->uses_n++] = (struct option_use){row, value};
+    return 0;
   }
+  if (row->once && *kept) {
+    return failure_usage(failure, NULL, "leave one of them out", "--%s is given twice, as `%s` and as `%s`", row->name,
+                         *kept, value);
+  }
+  *kept = value;
+  return 0;
 }
 
 /*
@@ -208,11 +216,7 @@ static int parse_option(struct cli_options *options, int argc, char *const *argv
   } else if (!value) {
     value = next_value(row, argc, argv, i, failure);
   }
-  if (!value) {
-    return -1;
-  }
-  note_use(options, row, value);
-  return 0;
+  return value ? note_use(options, row, value, failure) : -1;
 }
 
 /* A word without dashes can only be the request file, and only for commands that take one. */

@@ -81,7 +81,13 @@ def test_schema_is_a_json_schema():
     (["run", "--ro", "/usr:a", "--", "true"], ["`a`", "absolute"]),
     (["run", "--rw", ":/a", "--", "true"], ["names no host path"]),
     (["run", "--outcome", "fd:x", "--", "true"], ["`fd:x` names no descriptor"]),
-    (["run", "--outcome", "fd:99", "--", "true"], ["fd:99", "Bad file descriptor"]),
+    *[(["run", "--outcome", f"fd:{n}", "--", "true"], ["--outcome", f"`fd:{n}` names no descriptor", "fd:3 3>FILE"])
+      for n in ("", "-1", "+3", " 3", "3x", "0x3", "99999999999999999999")],
+    *[(["run", "--outcome", f"fd:{n}", "--", "true"], ["--outcome", f"`fd:{n}` is a standard stream", "fd:3 3>FILE"])
+      for n in (0, 1, 2)],
+    (["run", "--outcome", "fd:99", "--", "true"], ["--outcome", "fd:99", "Bad file descriptor", "fd:3 3>FILE"]),
+    (["run", "--outcome", "a", "--outcome=b", "--", "true"], ["--outcome is given twice", "`a`", "`b`"]),
+    (["run", "--outcome=", "--", "true"], ["--outcome", "cannot open the file", "No such file"]),
 ])
 def test_usage_error(args, parts):
     line = refused(*args)

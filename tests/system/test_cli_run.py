@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from commandline import COMMAND, WAIT, call, refused, write_request
+from commandline import AS_ROOT, COMMAND, WAIT, call, refused, write_request
 
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="no styrolite in $STYRO_BUILD")
 
@@ -63,9 +64,99 @@ def test_the_outcomes_descriptor_is_not_the_payloads():
     assert set(done.stdout.split()) == {"0", "1", "2", "3"}
 
 
-def test_outcome_where_none_can_be_written(tmp_path):
-    done = call("run", "--outcome", tmp_path / "no" / "o", "--", "echo", "ran")
-    assert done.returncode == 125 and done.stdout == "" and "no/o" in done.stderr
+@pytest.mark.parametrize("name, cause, hint", [("no/o", "No such file or directory", "make its directory"),
+                                               ("d", "Is a directory", "name a file in it"),
+                                               ("f/o", "Not a directory", "make its directory")])
+def test_outcome_where_none_can_be_written(tmp_path, name, cause, hint):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "f").touch()
+    line = refused("run", "--outcome", tmp_path / name, "--", "echo", "ran")
+    assert "--outcome" in line and f"{tmp_path}/{name}" in line and cause in line and hint in line
+
+
+@pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
+@pytest.mark.parametrize("name, mode", [("o", 0o555), ("o", 0o755)])
+def test_outcome_that_may_not_be_written(tmp_path, name, mode):
+    (tmp_path / "d").mkdir()
+    if mode == 0o755:
+        (tmp_path / "d" / name).touch(0o444)
+    (tmp_path / "d").chmod(mode)
+    line = refused("run", "--outcome", tmp_path / "d" / name, "--", "echo", "ran")
+    assert "--outcome" in line and f"d/{name}" in line and "Permission denied" in line and "fd:3" in line
+
+
+def test_outcome_on_a_descriptor_for_reading(tmp_path):
+    (tmp_path / "o").touch()
+    with open(tmp_path / "o") as reader:
+        line = refused("run", "--outcome", f"fd:{reader.fileno()}", "--", "echo", "ran", pass_fds=[reader.fileno()])
+    assert "--outcome" in line and "not open for writing" in line and "3>FILE" in line
+
+
+def test_outcome_replaces_a_file_and_keeps_what_it_was(tmp_path):
+    """By a new file: who opened the old one never sees half of an outcome."""
+    (tmp_path / "o").write_text("old")
+    (tmp_path / "o").chmod(0o640)
+    (tmp_path / "link").symlink_to("o")
+    with open(tmp_path / "o") as old:
+        assert call("run", "--outcome", tmp_path / "link", "--", "true").returncode == 0
+        assert old.read() == ""
+    assert (tmp_path / "link").is_symlink() and sorted(p.name for p in tmp_path.iterdir()) == ["link", "o"]
+    assert json.loads((tmp_path / "o").read_text())["reason"] == "exited"
+    assert (tmp_path / "o").stat().st_mode & 0o777 == 0o640
+
+
+def test_outcome_of_another_name_is_written_in_place(tmp_path):
+    (tmp_path / "o").touch()
+    os.link(tmp_path / "o", tmp_path / "p")
+    call("run", "--outcome", tmp_path / "o", "--", "true")
+    assert (tmp_path / "o").samefile(tmp_path / "p") and json.loads((tmp_path / "p").read_text())["code"] == 0
+
+
+@pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
+def test_outcome_in_a_directory_that_takes_no_new_file(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "o").write_text("old" * 1000)
+    (tmp_path / "d").chmod(0o555)
+    call("run", "--outcome", tmp_path / "d" / "o", "--", "true")
+    assert json.loads((tmp_path / "d" / "o").read_text())["reason"] == "exited"
+    (tmp_path / "d").chmod(0o755)
+
+
+def test_outcome_that_may_not_grow(tmp_path):
+    """The disk is full, as it were, and only at the end: all or nothing, and it is told."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+
+    (tmp_path / "o").write_text("old")
+    os.link(tmp_path / "o", tmp_path / "p")
+    for name in ("o", "new"):
+        done = call("run", "--output", "1M", "--outcome", tmp_path / name, "--", "seq", "20000", preexec_fn=limit)
+        assert done.returncode == 125 and "File too large" in done.stderr and "--outcome" in done.stderr
+        assert (tmp_path / name).read_text() == ""
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "o", "p"]
+
+
+def test_outcome_whose_reader_went_away():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = call("run", "--outcome", f"fd:{writer}", "--", "true", pass_fds=[writer])
+    os.close(writer)
+    assert done.returncode == 125 and "--outcome" in done.stderr and "Broken pipe" in done.stderr
+
+
+def test_outcome_is_not_led_elsewhere_by_the_payload(tmp_path):
+    """Its directory becomes a link while the payload runs; the one that was named at the start gets the outcome."""
+    tmp_path.chmod(0o755)
+    place = tmp_path / "place"
+    (place / "d").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    if AS_ROOT:
+        os.chown(place, 65534, 65534)
+    done = call("run", "--rw", f"{place}:/w", "--outcome", place / "d" / "o", "--", "/bin/sh", "-c",
+                f"mv /w/d /w/moved && ln -s {tmp_path}/other /w/d")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((place / "moved" / "o").read_text())["reason"] == "exited"
+    assert not any((tmp_path / "other").iterdir())
 
 
 def test_outcome_on_a_full_disk():
