@@ -113,18 +113,32 @@ static int cmd_help(const struct cli_options *options)
   return help(NULL);
 }
 
-/* A request file or a program in the command's place is the most likely slip. */
+/* A request file, a program or an option in the command's place is the most likely slip. */
 static int fail_command(const char *word, struct failure *failure)
 {
   const char *nearest = options_nearest(word, command_name, COMMANDS_N);
   char hint[512];
 
-  if (strchr(word, '.') || strchr(word, '/')) {
-    snprintf(hint, sizeof hint, "a request file is run by: styrolite run %s", word);
-  } else if (nearest) {
+  if (nearest) {
     snprintf(hint, sizeof hint, "did you mean %s?", nearest);
+  } else if (word[0] == '-') {
+    snprintf(hint, sizeof hint, "a command comes first: styrolite run %s", word);
+  } else if (strstr(word, ".json")) {
+    snprintf(hint, sizeof hint, "a request file is run by: styrolite run %s", word);
   } else {
     snprintf(hint, sizeof hint, "a program is run by: styrolite run -- %s", word);
+  }
+  failure_usage(failure, NULL, hint, "`%s` is no command", word);
+  return report_failure(failure);
+}
+
+static int fail_topic(const char *word, struct failure *failure)
+{
+  const char *nearest = options_nearest(word, command_name, COMMANDS_N);
+  char hint[64] = "styrolite help lists them";
+
+  if (nearest) {
+    snprintf(hint, sizeof hint, "did you mean %s?", nearest);
   }
   failure_usage(failure, NULL, hint, "`%s` is no command", word);
   return report_failure(failure);
@@ -190,7 +204,7 @@ int main(int argc, char **argv)
   }
   if (command->bit == CLI_HELP && argc == 3 && argv[2][0] != '-') {
     command = find_command(argv[2]);
-    return command ? help(command) : fail_command(argv[2], &failure);
+    return command ? help(command) : fail_topic(argv[2], &failure);
   }
   return call(command, argc - 2, argv + 2);
 }

@@ -118,6 +118,10 @@ int outcome_file_open(struct outcome_file *file, const char *target, struct fail
   if (strncmp(target, "fd:", 3) == 0) {
     return open_number(file, target + 3, failure);
   }
+  if (!*target) {
+    failure_usage(failure, NULL, "--outcome FILE, or --outcome fd:3 3>FILE", "the file's name is empty");
+    return failure_origin(failure, "--outcome");
+  }
   file->fd = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
   if (file->fd < 0 || fstat(file->fd, &file->was) < 0) {
     return fail(target, errno, "cannot open the file for the outcome", hint_of(errno), failure);
