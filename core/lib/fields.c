@@ -97,7 +97,8 @@ static const struct styro_field table[] = {
      .complaint = styro_complaint_env_name,
      .doc = "environment, added to the constant one (PATH, HOME, LANG) or replacing it name by name"},
     {.pointer = "/inherit_env", .type = STYRO_TYPE_LIST, AT(inherit_env), .max = 4096,
-     .complaint = styro_complaint_env_name, .doc = "names of the caller's variables that the payload gets as they are"},
+     .complaint = styro_complaint_env_name, .hint = "write names, as in [\"TERM\"]; values of your own go into `env`",
+     .doc = "names of the caller's variables that the payload gets as they are; what `env` sets beats them"},
 
     {.pointer = "/user", .type = STYRO_TYPE_OBJECT, .doc = "who the payload is"},
     {.pointer = "/user/uid", .type = STYRO_TYPE_INT, AT(uid), .max = ID_MAX, .fallback = "1000",

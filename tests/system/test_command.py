@@ -30,6 +30,22 @@ def test_inherit_env(box):
     assert seen == {**CONSTANT, "A": "of the caller", "LANG": "xx"}
 
 
+@pytest.mark.parametrize("order", [["env", "inherit_env"], ["inherit_env", "env"]], ids=["env-first", "inherit-first"])
+def test_env_beats_inherit_env(box, order):
+    fields = {"env": {"A": "own", "HOME": "/tmp"}, "inherit_env": ["A", "B", "HOME", "PATH"]}
+    seen = environment(box, {key: fields[key] for key in order}, env={"A": "1", "B": "2", "HOME": "/x", "PATH": "/usr/bin"})
+    assert seen == {**CONSTANT, "A": "own", "B": "2", "HOME": "/tmp", "PATH": "/usr/bin"}
+
+
+def test_env_of_a_preset_beats_inherit_env(box):
+    assert environment(box, {"extends": "build", "inherit_env": ["TZ"]}, env={"TZ": "X"})["TZ"] == "UTC"
+
+
+def test_the_options_in_either_order(box):
+    for options in (["--env", "A=own", "--inherit-env", "A"], ["--inherit-env", "A", "--env", "A=own"]):
+        assert environment(box, None, options=options, env={"A": "of the caller"})["A"] == "own"
+
+
 def test_the_command_s_own_environment_does_not_show(box):
     code = "result = read('/proc/self/environ').strip('\\0').split('\\0')"
     assert sorted(e.split("=")[0] for e in box.probe(code)) == sorted(CONSTANT)
