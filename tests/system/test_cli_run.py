@@ -82,6 +82,7 @@ def test_outcome_that_may_not_be_written(tmp_path, name, mode):
         (tmp_path / "d" / name).touch(0o444)
     (tmp_path / "d").chmod(mode)
     line = refused("run", "--outcome", tmp_path / "d" / name, "--", "echo", "ran")
+    (tmp_path / "d").chmod(0o755)
     assert "--outcome" in line and f"d/{name}" in line and "Permission denied" in line and "fd:3" in line
 
 

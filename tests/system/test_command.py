@@ -85,35 +85,25 @@ def test_cwd_that_cannot_be_entered(box, path, name):
     assert "path inside" in error["hint"]
 
 
-def closed(path):
-    """A directory that the payload cannot enter: of root for a root caller, else the caller's own without any right."""
-    path.mkdir(mode=0o700 if os.geteuid() == 0 else 0)
-    return path
-
-
-def plain(path):
-    path.touch()
-    return path
-
-
-HOMES = {  # what stands at the default working directory
-    "closed": lambda path: {"from": str(closed(path / "closed")), "access": "ro"},
-    "a file": lambda path: {"from": str(plain(path / "plain")), "access": "ro"},
-    "denied": lambda path: "deny",
-}
+@pytest.fixture(params=["closed", "a file", "denied"])
+def home(request, tmp_path):
+    """A rule for what stands at the default working directory, which the payload cannot enter."""
+    place = tmp_path / "home"
+    if request.param == "closed":  # of root for a root caller, else the caller's own without any right
+        place.mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+    else:
+        place.touch()
+    yield "deny" if request.param == "denied" else {"from": str(place), "access": "ro"}
+    place.chmod(0o755)
 
 
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
-@pytest.mark.parametrize("home", HOMES)
-def test_a_default_that_cannot_be_entered_is_no_failure(box, tmp_path, home, init):
-    rule = HOMES[home](tmp_path)
-    assert box.ok(["/usr/bin/pwd"], {"paths": {"/home/sandbox": rule}, "init": init}) == "/\n"
+def test_a_default_that_cannot_be_entered_is_no_failure(box, home, init):
+    assert box.ok(["/usr/bin/pwd"], {"paths": {"/home/sandbox": home}, "init": init}) == "/\n"
 
 
-@pytest.mark.parametrize("home", HOMES)
-def test_the_same_place_by_name_is_one(box, tmp_path, home):
-    rule = HOMES[home](tmp_path)
-    error = box.fails(["true"], {"paths": {"/home/sandbox": rule}, "cwd": "/home/sandbox"})
+def test_the_same_place_by_name_is_one(box, home):
+    error = box.fails(["true"], {"paths": {"/home/sandbox": home}, "cwd": "/home/sandbox"})
     assert (error["stage"], error["field"], error["object"]) == ("command", "/cwd", "/home/sandbox")
     assert error["errno_name"] in ("EACCES", "ENOTDIR")
 
