@@ -187,7 +187,7 @@ void styro_compile_promises(struct styro_compile *c)
   c->enforced = promised(fields);
   for (int p = STYRO_LIMIT_MEMORY; p <= STYRO_LIMIT_IO; p++) {
     if (fields->limits_mask & BIT(p)) {
-      note(c, p, "/limits", "this version sets no cgroup limits");
+      note(c, p, "/limits", "cgroup limits are not supported yet");
     }
   }
   if (!fields->init) {

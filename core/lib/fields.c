@@ -64,7 +64,7 @@ static const struct styro_field table[] = {
     {.pointer = "/root/directory", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_directory),
      .max = PATH_LIMIT, .doc = "host directory that becomes `/`"},
     {.pointer = "/root/writable", .type = STYRO_TYPE_BOOL, AT(root_writable), .later = WORDS("true", "discard"),
-     .doc = "whether the directory can be written; only `false` for now"},
+     .doc = "whether the directory can be written; `true` and `discard` are not supported yet: show writable places by `paths`"},
     LATER("/root/overlay", "an overlay of several directories"),
 
     {.pointer = "/paths", .type = STYRO_TYPE_RULES, AT(rules), .max = 4096,

@@ -163,6 +163,14 @@ def test_header_is_plain_c_and_cxx(tmp_path):
     run("cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/core/include", source)
 
 
+def test_manual_names_the_environment_that_is_read():
+    sources = "".join(path.read_text() for path in (ROOT / "core").rglob("*.c"))
+    names = set(re.findall(r'getenv\("(\w+)"\)', sources))
+    manual = (ROOT / "docs" / "man" / "styrolite.1").read_text()
+    listed = {word for line in re.findall(r"^\.It Ev (.*)$", manual, re.M) for word in line.split(" , ")}
+    assert names == listed
+
+
 def test_install_tree(installed):
     for path in ("bin/styrolite", "libexec/styrolite/styrolite-helper", "include/styrolite.h"):
         assert (installed / path).is_file(), path

@@ -111,7 +111,7 @@ static void note_is(uint32_t nth, int protection, const char *field, const char 
 /* Before the promises, so that these are complete; by number, whatever the order in the request. */
 START_TEST(a_note_for_every_limit)
 {
-  static const char why[] = "this version sets no cgroup limits";
+  static const char why[] = "cgroup limits are not supported yet";
   promises_of("\"limits\": {\"io_weight\": 5, \"cpuset\": \"0\", \"cpu\": 1, \"pids\": 9, \"swap\": 0, \"memory\": "
               "\"1G\"}, \"best_effort\": [\"limits\"]");
   ck_assert_str_eq(part_outline(),
