@@ -148,11 +148,22 @@ static void advise_access(const struct input *input, const struct cli_options *o
   free(host);
 }
 
+/* The library speaks of requests and argv; here there is a command line. */
+static bool lacks_command(const struct input *input, const struct cli_options *options, const styro_error *error)
+{
+  const char *own = NULL;
+
+  return !options->argv && strcmp(error->field, "/command") == 0 && input->request &&
+         styro_request_get(input->request, "/command", &own, NULL) == 0 && !own;
+}
+
 void advice_add(const struct input *input, const struct cli_options *options, struct failure *failure)
 {
   const styro_error *error = &failure->error;
 
-  if (error->stage == STYRO_STAGE_ACCESS && error->object[0]) {
+  if (lacks_command(input, options, error)) {
+    failure_hint(failure, "styrolite run [OPTIONS] -- COMMAND, or `command` in a request file: styrolite run FILE");
+  } else if (error->stage == STYRO_STAGE_ACCESS && error->object[0]) {
     advise_access(input, options, error->object, failure);
   } else if ((error->stage == STYRO_STAGE_EXEC || error->stage == STYRO_STAGE_COMMAND) && error->sys_errno == ENOENT &&
              error->object[0]) {

@@ -25,10 +25,15 @@ static int fail_memory(struct failure *failure)
 /* Directories that the payload sees: relative ones start where the caller stands, as in --rw . --cwd . */
 static char *absolute_or_fail(const struct apply_target *target, const char *path, struct failure *failure)
 {
-  char *absolute = path[0] ? places_absolute(target->cwd, path) : NULL;
+  char *absolute;
 
+  if (!path[0]) {
+    failure_usage(failure, NULL, "name a directory; . is the current one", "the path is empty");
+    return NULL;
+  }
+  absolute = places_absolute(target->cwd, path);
   if (!absolute) {
-    failure_system(failure, "usage", path, path[0] ? errno : EINVAL, "cannot make the path absolute");
+    places_fail(path, failure);
   }
   return absolute;
 }
@@ -119,7 +124,8 @@ int apply_env(const struct apply_target *target, const struct option_row *row, c
   int result;
 
   if (!equals || equals == value) {
-    return failure_usage(failure, NULL, "--inherit-env K takes the caller's own value over", "`%s` is not K=V", value);
+    return failure_usage(failure, NULL, "such as --env LANG=C; --inherit-env K takes the caller's own value over",
+                         "`%s` is not K=V", value);
   }
   name = strndup(value, (size_t)(equals - value));
   if (!name) {

@@ -10,6 +10,7 @@
 #include "advice.h"
 #include "cli.h"
 #include "input.h"
+#include "outcome_file.h"
 #include "output.h"
 #include "relay.h"
 
@@ -21,7 +22,7 @@ struct session {
   styro_runner *runner;
   styro_process *process;
   struct relay relay;
-  int outcome_fd;
+  struct outcome_file outcome_file;
   bool captured;
   styro_outcome outcome;
   struct failure failure;
@@ -31,7 +32,7 @@ static void session_init(struct session *session, const struct cli_options *opti
 {
   memset(session, 0, sizeof *session);
   session->options = options;
-  session->outcome_fd = -1;
+  outcome_file_init(&session->outcome_file);
   session->relay.signal_fd = -1;
   session->outcome.size = sizeof session->outcome;
   session->outcome.error.size = sizeof session->outcome.error;
@@ -46,9 +47,7 @@ static void session_end(struct session *session)
   styro_plan_free(session->plan);
   input_free(&session->input);
   relay_close(&session->relay);
-  if (session->outcome_fd >= 0) {
-    close(session->outcome_fd);
-  }
+  outcome_file_close(&session->outcome_file);
 }
 
 /* A request that limits its output wants it captured: the limit means nothing on the caller's own descriptors. */
@@ -69,8 +68,7 @@ static int open_outcome(struct session *session)
   if (!session->options->outcome) {
     return 0;
   }
-  session->outcome_fd = output_open_outcome(session->options->outcome, &session->failure);
-  return session->outcome_fd < 0 ? -1 : 0;
+  return outcome_file_open(&session->outcome_file, session->options->outcome, &session->failure);
 }
 
 /* All that can fail without a sandbox. */
@@ -91,32 +89,30 @@ static int prepare(struct session *session)
 static int start(struct session *session, const char *const *argv)
 {
   styro_run run = {.size = sizeof run, .argv = argv, .name = session->options->name};
+  bool keyboard = session->options->command == CLI_SHELL && isatty(STDIN_FILENO);
 
   if (session->captured) {
     run.out.kind = STYRO_STREAM_PIPE;
     run.err.kind = STYRO_STREAM_PIPE;
   }
-  if (relay_open(&session->relay, &session->failure) < 0) {
+  if (relay_open(&session->relay, keyboard, &session->failure) < 0) {
     return -1;
   }
   return styro_runner_spawn(session->runner, session->plan, &run, &session->process, &session->failure.error) < 0 ? -1
                                                                                                                   : 0;
 }
 
-/* The descriptor is given up in every case, since output_outcome() closes it. */
 static int write_outcome(struct session *session)
 {
   const char *json = NULL;
-  int fd = session->outcome_fd;
 
-  if (fd < 0) {
+  if (!session->options->outcome) {
     return 0;
   }
   if (styro_process_outcome_json(session->process, &json, &session->failure.error) < 0) {
     return -1;
   }
-  session->outcome_fd = -1;
-  return output_outcome(fd, session->options->outcome, json, &session->failure);
+  return outcome_file_write(&session->outcome_file, json, &session->failure);
 }
 
 /* Only now, since with `keep: tail` nobody knows earlier what is to be shown. */

@@ -21,7 +21,7 @@ int cmd_shell(const struct cli_options *options)
   const char *argv[] = {"/bin/sh", "-c", script, NULL};
 
   if (isatty(STDIN_FILENO)) {
-    report_line("a shell in the sandbox, without job control (no Ctrl-Z, fg, bg); exit ends it");
+    report_line("a shell in the sandbox; job control is not supported yet, so Ctrl-Z does nothing; exit ends it");
   } else {
     report_line("a shell in the sandbox, without job control; it reads its commands from standard input");
   }

@@ -47,10 +47,20 @@ static ssize_t read_all(int fd, char *out)
 static int fail_open(const char *path, int number, struct failure *failure)
 {
   failure_system(failure, "read", path, number, "cannot read the request");
-  if (number == ENOENT && !strchr(path, '/') && !strstr(path, ".json")) {
+  if (number == ENOENT && !strstr(path, ".json")) {
     failure_hint(failure, "a command to run stands after --: styrolite run -- %s", path);
+  } else {
+    failure_hint(failure, "name a request file, or - for standard input; a command to run stands after --");
   }
   return -1;
+}
+
+/* What is found there may be the program itself: a script or an executable, not JSON. */
+static void advise_program(const char *path, const char *text, size_t len, struct failure *failure)
+{
+  if (len >= 4 && (memcmp(text, "#!", 2) == 0 || memcmp(text, "\177ELF", 4) == 0)) {
+    failure_hint(failure, "it is a program, which stands after --: styrolite run -- %s", path);
+  }
 }
 
 /* O_NOCTTY: a terminal's name among the arguments must not become the controlling terminal. */
@@ -92,6 +102,7 @@ static int open_request(struct input *input, const struct cli_options *options, 
     code = styro_request_from_json(NULL, text, (size_t)len, &input->request, &failure->error);
     if (code < 0) {
       failure_origin(failure, input_name(options));
+      advise_program(options->file, text, (size_t)len, failure);
     }
   }
   free(text);

@@ -31,12 +31,14 @@ static const struct command {
      "standard output any more; 153: too much output. Only --outcome tells these from a program's own exit with the\n"
      "same number.\n"
      "\n"
-     "The first SIGINT, SIGTERM or SIGHUP goes to the program, the second kills everything.\n"
+     "The first SIGINT, SIGTERM or SIGHUP goes to the program, the second kills everything (the same one again within\n"
+     "200 ms counts as one).\n"
      "\n"
      "  styrolite run -- python3 -c 'print(6*7)'\n"
      "  styrolite run --extends build --rw . --cwd . --timeout 10m -- make\n"},
     {"shell", CLI_SHELL, "[OPTIONS]", "look around in a sandbox", cmd_shell,
-     "It is bash where the sandbox has it, else sh, on the caller's terminal and without job control.\n"},
+     "It is bash where the sandbox has it, else sh, on the caller's terminal. Ctrl-C is for the programs in it and never\n"
+     "ends the sandbox. Job control is not supported yet: Ctrl-Z does nothing, and a second shell is a second terminal.\n"},
     {"check", CLI_CHECK, "[FILE|-] [OPTIONS] [-- COMMAND...]", "say whether a request is right, and run nothing",
      cmd_check, "Without --here nothing of the host is looked at.\n"},
     {"explain", CLI_EXPLAIN, "[FILE|-] [OPTIONS] [-- COMMAND...]",
@@ -111,18 +113,32 @@ static int cmd_help(const struct cli_options *options)
   return help(NULL);
 }
 
-/* A request file or a program in the command's place is the most likely slip. */
+/* A request file, a program or an option in the command's place is the most likely slip. */
 static int fail_command(const char *word, struct failure *failure)
 {
   const char *nearest = options_nearest(word, command_name, COMMANDS_N);
   char hint[512];
 
-  if (strchr(word, '.') || strchr(word, '/')) {
-    snprintf(hint, sizeof hint, "a request file is run by: styrolite run %s", word);
-  } else if (nearest) {
+  if (nearest) {
     snprintf(hint, sizeof hint, "did you mean %s?", nearest);
+  } else if (word[0] == '-') {
+    snprintf(hint, sizeof hint, "a command comes first: styrolite run %s", word);
+  } else if (strstr(word, ".json")) {
+    snprintf(hint, sizeof hint, "a request file is run by: styrolite run %s", word);
   } else {
     snprintf(hint, sizeof hint, "a program is run by: styrolite run -- %s", word);
+  }
+  failure_usage(failure, NULL, hint, "`%s` is no command", word);
+  return report_failure(failure);
+}
+
+static int fail_topic(const char *word, struct failure *failure)
+{
+  const char *nearest = options_nearest(word, command_name, COMMANDS_N);
+  char hint[64] = "styrolite help lists them";
+
+  if (nearest) {
+    snprintf(hint, sizeof hint, "did you mean %s?", nearest);
   }
   failure_usage(failure, NULL, hint, "`%s` is no command", word);
   return report_failure(failure);
@@ -176,6 +192,7 @@ int main(int argc, char **argv)
 
   /* A reader that went away must show as EPIPE: dying of SIGPIPE would leave no word about the payload. */
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* the same for a file that may not grow: EFBIG */
   fill_standard_streams();
   if (argc < 2) {
     failure_usage(&failure, NULL, "styrolite help lists them", "a command is missing");
@@ -187,7 +204,7 @@ int main(int argc, char **argv)
   }
   if (command->bit == CLI_HELP && argc == 3 && argv[2][0] != '-') {
     command = find_command(argv[2]);
-    return command ? help(command) : fail_command(argv[2], &failure);
+    return command ? help(command) : fail_topic(argv[2], &failure);
   }
   return call(command, argc - 2, argv + 2);
 }

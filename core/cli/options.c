@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apply.h"
 
@@ -55,7 +56,7 @@ static const struct option_row rows[] = {
     {.name = "here", .commands = CLI_CHECK, .kind = OPTION_KEEP, .text = "yes", .offset = KEPT(here),
      .help = "also try to open every host path that the request names"},
     {.name = "outcome", .argument = "FILE|fd:N", .commands = CLI_STARTS, .kind = OPTION_KEEP,
-     .offset = KEPT(outcome), .help = "write how it ended, as JSON; empty when nothing was started"},
+     .offset = KEPT(outcome), .once = true, .help = "write how it ended, as JSON; empty when nothing was started"},
     {.name = "name", .argument = "TEXT", .commands = CLI_STARTS, .kind = OPTION_KEEP, .offset = KEPT(name),
      .help = "a name for the outcome"},
     {.name = "helper", .argument = "PATH", .commands = CLI_STARTS, .kind = OPTION_KEEP, .offset = KEPT(helper),
@@ -128,20 +129,31 @@ const char *options_nearest(const char *text, const char *(*name_at)(size_t), si
   return nearest;
 }
 
-static int fail_unknown(const char *arg, struct failure *failure)
+/* After a word that is no file the payload's own option is likelier than a slip in one of ours. */
+static bool is_command(const struct cli_options *options)
+{
+  return options->file && access(options->file, F_OK) < 0 && !strstr(options->file, ".json");
+}
+
+static int fail_unknown(const struct cli_options *options, const char *arg, struct failure *failure)
 {
   char name[NEAREST_MAX + 1];
-  char hint[128];
-  size_t len = strcspn(arg + 2, "=");
+  char hint[512] = "--help lists the options; they start with two dashes";
+  size_t dashes = strspn(arg, "-");
+  size_t len = strcspn(arg + dashes, "=");
   const char *nearest = NULL;
 
   if (len < sizeof name) {
-    memcpy(name, arg + 2, len);
+    memcpy(name, arg + dashes, len);
     name[len] = '\0';
     nearest = options_nearest(name, row_name, ROWS_N);
   }
-  snprintf(hint, sizeof hint, nearest ? "did you mean --%s?" : "--help lists the options%.0s", nearest ? nearest : "");
-  return failure_usage(failure, NULL, hint, "unknown option `%.*s`", (int)len + 2, arg);
+  if (is_command(options)) {
+    snprintf(hint, sizeof hint, "a command to run stands after --: styrolite run -- %s %s", options->file, arg);
+  } else if (nearest) {
+    snprintf(hint, sizeof hint, "did you mean --%s?", nearest);
+  }
+  return failure_usage(failure, NULL, hint, "unknown option `%.*s`", (int)(dashes + len), arg);
 }
 
 /* An option that is right for another command deserves better than "unknown". */
@@ -163,13 +175,21 @@ static int fail_elsewhere(const struct option_row *row, struct failure *failure)
 }
 
 /* Kept ones: the last counts. Those of the request are applied later, in their order, once the file is read. */
-static void note_use(struct cli_options *options, const struct option_row *row, const char *value)
+static int note_use(struct cli_options *options, const struct option_row *row, const char *value,
+                    struct failure *failure)
 {
-  if (row->kind == OPTION_KEEP) {
-    *(const char **)((char *)options + row->offset) = value;
-  } else {
+  const char **kept = (const char **)((char *)options + row->offset);
+
+  if (row->kind != OPTION_KEEP) {
     options->uses[options->uses_n++] = (struct option_use){row, value};
+    return 0;
   }
+  if (row->once && *kept) {
+    return failure_usage(failure, NULL, "leave one of them out", "--%s is given twice, as `%s` and as `%s`", row->name,
+                         *kept, value);
+  }
+  *kept = value;
+  return 0;
 }
 
 /*
@@ -193,37 +213,41 @@ static int parse_option(struct cli_options *options, int argc, char *const *argv
   size_t len = strcspn(arg + 2, "=");
   const struct option_row *row = find_row(arg + 2, len);
   const char *value = arg[2 + len] == '=' ? arg + 2 + len + 1 : NULL;
+  char hint[64];
 
   if (!row) {
-    return fail_unknown(arg, failure);
+    return fail_unknown(options, arg, failure);
   }
   if (!(row->commands & options->command)) {
     return fail_elsewhere(row, failure);
   }
   if (!row->argument && value) {
-    return failure_usage(failure, NULL, NULL, "--%s takes no value", row->name);
+    snprintf(hint, sizeof hint, "write --%s alone", row->name);
+    return failure_usage(failure, NULL, hint, "--%s takes no value", row->name);
   }
   if (!row->argument) {
     value = row->text;
   } else if (!value) {
     value = next_value(row, argc, argv, i, failure);
   }
-  if (!value) {
-    return -1;
-  }
-  note_use(options, row, value);
-  return 0;
+  return value ? note_use(options, row, value, failure) : -1;
 }
 
 /* A word without dashes can only be the request file, and only for commands that take one. */
 static int parse_word(struct cli_options *options, const char *word, struct failure *failure)
 {
+  char hint[512];
+
   if (!(options->command & CLI_FILE)) {
-    return failure_usage(failure, NULL, NULL, "`%s` has no meaning here", word);
+    return failure_usage(failure, NULL,
+                         options->command == CLI_SHELL ? "a request file is taken by --extends ./FILE, a program by: "
+                                                         "styrolite run -- COMMAND"
+                                                       : "it takes no arguments",
+                         "`%s` has no meaning here", word);
   }
   if (options->file) {
-    return failure_usage(failure, NULL, "a command to run stands after --", "two request files, `%s` and `%s`",
-                         options->file, word);
+    snprintf(hint, sizeof hint, "a command to run stands after --: styrolite run -- %s %s", options->file, word);
+    return failure_usage(failure, NULL, hint, "two request files, `%s` and `%s`", options->file, word);
   }
   options->file = word;
   return 0;
@@ -233,10 +257,11 @@ static int parse_word(struct cli_options *options, const char *word, struct fail
 static int parse_rest(struct cli_options *options, char *const *argv, struct failure *failure)
 {
   if (!(options->command & CLI_FILE)) {
-    return failure_usage(failure, NULL, "`run` starts a program of your own", "no command is taken after --");
+    return failure_usage(failure, NULL, "a program of your own is started by: styrolite run -- COMMAND",
+                         "no command is taken after --");
   }
   if (!argv[0]) {
-    return failure_usage(failure, NULL, NULL, "nothing stands after --");
+    return failure_usage(failure, NULL, "styrolite run -- COMMAND", "nothing stands after --");
   }
   options->argv = argv;
   return 0;
@@ -245,7 +270,7 @@ static int parse_rest(struct cli_options *options, char *const *argv, struct fai
 static int check_emit(const struct cli_options *options, struct failure *failure)
 {
   if (options->emit && strcmp(options->emit, "json") != 0) {
-    return failure_usage(failure, NULL, "only json is known", "`%s` is no format of --emit", options->emit);
+    return failure_usage(failure, NULL, "the only one is --emit json", "`%s` is no format of --emit", options->emit);
   }
   return 0;
 }
@@ -263,7 +288,7 @@ static int parse_argument(struct cli_options *options, int argc, char *const *ar
     return parse_option(options, argc, argv, i, failure);
   }
   if (arg[0] == '-' && arg[1]) {
-    return failure_usage(failure, NULL, "options start with two dashes", "unknown option `%s`", arg);
+    return fail_unknown(options, arg, failure);
   }
   return parse_word(options, arg, failure);
 }

@@ -44,6 +44,7 @@ struct option_row {
   int (*apply)(const struct apply_target *target, const struct option_row *row, const char *value,
                struct failure *failure);
   size_t offset;
+  bool once; /* a second one is an error: what it kept would get lost */
   const char *help;
 };
 

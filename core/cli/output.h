@@ -12,10 +12,4 @@ int output_bytes(int fd, const char *name, const void *bytes, size_t len, struct
 /* The text and a final newline (added where it is missing) to standard output. Returns 0 or -1. */
 int output_text(const char *text, struct failure *failure);
 
-/* Where --outcome goes: FILE (created or emptied) or fd:N (must be open). Returns an own descriptor or -1. */
-int output_open_outcome(const char *target, struct failure *failure);
-
-/* Writes the outcome with a final newline and closes fd, whatever happens. Returns 0 or -1. */
-int output_outcome(int fd, const char *target, const char *json, struct failure *failure);
-
 #endif

@@ -69,6 +69,17 @@ char *places_absolute(const char *cwd, const char *path)
   return out;
 }
 
+int places_fail(const char *path, struct failure *failure)
+{
+  int number = errno;
+
+  failure_system(failure, "usage", path, number, "cannot make the path absolute");
+  if (number == ENOENT) {
+    failure_hint(failure, "the current directory is gone: cd to one that is there, or name an absolute path");
+  }
+  return -1;
+}
+
 /* Copies up to the first colon that no backslash protects. Returns where it stopped: a colon or the end. */
 static const char *copy_part(char *out, const char *text)
 {
@@ -102,7 +113,7 @@ static int split_parts(const char *text, char *host, char *inside, struct failur
   const char *rest = copy_part(host, text);
 
   if (!host[0]) {
-    return failure_usage(failure, NULL, NULL, "`%s` names no host path", text);
+    return failure_usage(failure, NULL, "P[:INSIDE], such as /srv/data:/data", "`%s` names no host path", text);
   }
   if (!*rest) {
     inside[0] = '\0';
@@ -132,7 +143,7 @@ int places_split(const char *cwd, const char *text, char **host, char **inside, 
     *inside = to;
     result = 0;
   } else {
-    failure_system(failure, "usage", text, errno, "cannot make the path absolute");
+    places_fail(text, failure);
     free(from);
   }
   free(parts);

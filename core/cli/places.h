@@ -15,6 +15,9 @@ char *places_cwd(void);
 /* The absolute path without `.`, `..`, `//`. cwd NULL and a relative path: NULL with errno ENOENT. */
 char *places_absolute(const char *cwd, const char *path);
 
+/* places_absolute() failed with errno: says so of the path. Returns -1. */
+int places_fail(const char *path, struct failure *failure);
+
 /*
  * "P[:INSIDE]" taken apart at its one colon; "\:" is a colon of the path itself, "\\" a backslash. *host is absolute,
  * *inside the same where it was not given. Returns 0 or -1.

@@ -10,7 +10,11 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
+
+/* timeout(1) and process-group kills send a signal twice at once; nobody presses a key twice within that time. */
+#define ECHO_MS 200
 
 static const int relayed[] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -26,12 +30,15 @@ static void collect(sigset_t *set)
   }
 }
 
-int relay_open(struct relay *relay, struct failure *failure)
+int relay_open(struct relay *relay, bool keyboard, struct failure *failure)
 {
   sigset_t set;
 
-  relay->seen = 0;
-  relay->last = 0;
+  *relay = (struct relay){.signal_fd = -1, .keyboard = keyboard};
+  if (keyboard) { /* their default would stop or end this process, and with it the payload; who starts there resets them */
+    signal(SIGTSTP, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+  }
   collect(&set);
   relay->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (relay->signal_fd < 0) {
@@ -50,11 +57,28 @@ void relay_close(struct relay *relay)
   }
 }
 
-/* Where passing a signal on fails, the wish to end it still holds: then the tree is killed at once. */
-static int pass_signal(struct relay *relay, styro_process *process, int sig, struct failure *failure)
+static int64_t now_ms(void)
 {
+  struct timespec time;
+
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * INT64_C(1000) + time.tv_nsec / 1000000;
+}
+
+/* Where passing a signal on fails, the wish to end it still holds: then the tree is killed at once. */
+static int pass_signal(struct relay *relay, styro_process *process, int sig, int64_t now, struct failure *failure)
+{
+  if (relay->keyboard && sig == SIGINT) {
+    relay->last = sig;
+    styro_process_kill(process, sig, NULL);
+    return 0;
+  }
+  if (sig == relay->last && now - relay->last_at < ECHO_MS) {
+    return 0;
+  }
   relay->seen++;
   relay->last = sig;
+  relay->last_at = now;
   if (relay->seen == 1 && styro_process_kill(process, sig, NULL) == 0) {
     return 0;
   }
@@ -65,9 +89,10 @@ static int pass_signal(struct relay *relay, styro_process *process, int sig, str
 static int take_signals(struct relay *relay, styro_process *process, struct failure *failure)
 {
   struct signalfd_siginfo info;
+  int64_t now = now_ms();
 
   while (read(relay->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-    if (pass_signal(relay, process, (int)info.ssi_signo, failure) < 0) {
+    if (pass_signal(relay, process, (int)info.ssi_signo, now, failure) < 0) {
       return -1;
     }
   }

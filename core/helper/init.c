@@ -256,6 +256,17 @@ static void expire(struct supervision *s)
   kill_all();
 }
 
+/*
+ * A payload leads its process group (steps session and group). SIGINT is the keyboard's: it reaches the whole group, as it
+ * would on a terminal of the payload's own, since a shell without job control waits for its child to be ended by it.
+ */
+static void pass_signal(const struct supervision *s, int sig)
+{
+  if (sig != SIGINT || sys_call(SYS_kill, -s->payload, sig, 0, 0, 0, 0) < 0) {
+    sys_call(SYS_kill, s->payload, sig, 0, 0, 0, 0);
+  }
+}
+
 /* False: the channel's other end is gone. */
 static bool obey(struct supervision *s, bool caller)
 {
@@ -265,7 +276,7 @@ static bool obey(struct supervision *s, bool caller)
     kill_all(); /* the caller let go of the sandbox */
     s->cause = WIRE_CAUSE_CALLER;
   } else if (n == (long)sizeof record && record.type == WIRE_STATUS_KILL) {
-    sys_call(SYS_kill, s->payload, record.arg, 0, 0, 0, 0);
+    pass_signal(s, (int)record.arg);
   }
   return n != 0;
 }

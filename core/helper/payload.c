@@ -27,6 +27,13 @@ int step_access(struct helper *h, const struct wire_step *step)
   return result == -ENOENT && step->flags & WIRE_OPTIONAL ? 0 : result;
 }
 
+/* What a request can make of the home: nothing, a file, a link, a directory that is not the payload's. */
+static bool cannot_enter(int result)
+{
+  return result == -ENOENT || result == -EACCES || result == -ENOTDIR || result == -ELOOP;
+}
+
+/* A request that names no working directory has no reason to fail for want of the usual one. */
 int step_workdir(struct helper *h, const struct wire_step *step)
 {
   const char *cwd = (const char *)h->run + h->run->cwd_off;
@@ -34,7 +41,8 @@ int step_workdir(struct helper *h, const struct wire_step *step)
   h->what = WIRE_WHAT_CHDIR;
   h->component = cwd;
   int result = (int)sys_call(SYS_chdir, sys_arg(cwd), 0, 0, 0, 0, 0);
-  if (result == -ENOENT && h->run->flags & WIRE_RUN_DEFAULT_CWD) {
+  if (cannot_enter(result) && h->run->flags & WIRE_RUN_DEFAULT_CWD) {
+    h->component = "/";
     result = (int)sys_call(SYS_chdir, sys_arg("/"), 0, 0, 0, 0, 0);
   }
   return result;

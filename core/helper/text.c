@@ -80,12 +80,6 @@ char *strcpy(char *restrict to, const char *restrict from)
   return memcpy(to, from, strlen(from) + 1);
 }
 
-char *strcat(char *restrict to, const char *restrict from)
-{
-  strcpy(to + strlen(to), from);
-  return to;
-}
-
 int strncmp(const char *a, const char *b, size_t n)
 {
   for (size_t i = 0; i < n; i++) {

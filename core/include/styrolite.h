@@ -273,7 +273,8 @@ typedef struct styro_runner styro_runner;
 /*
  * Finds the helper: `helper` (a path) when not NULL, else $STYROLITE_HELPER (secure_getenv(3)), else beside this library,
  * else in libexec. File and directory must belong to root or the caller and be writable by nobody else. One that belongs
- * to the caller is copied into a sealed memfd. $STYRO_SPAWN (vfork or helper) forces a spawn mode.
+ * to the caller is copied into a sealed memfd. $STYRO_SPAWN (vfork or helper) forces a spawn mode; $STYRO_KERNEL (such as
+ * 6.1) leaves features of newer kernels alone. A privileged program (secure_getenv(3)) takes none of them.
  */
 int styro_runner_new(const styro_allocator *alloc, const char *helper, styro_runner **out, styro_error *err);
 
@@ -427,8 +428,8 @@ int styro_process_pidfd(const styro_process *process);
 pid_t styro_process_pid(const styro_process *process);
 
 /*
- * Sends a signal to the payload (by init where there is one). SIGKILL kills the whole tree, by the pidfd; the outcome
- * is then `canceled`. After the end it does nothing and returns 0.
+ * Sends a signal to the payload. By an init SIGINT goes to the payload's process group, as a terminal sends it.
+ * SIGKILL kills the whole tree, by the pidfd; the outcome is then `canceled`. After the end it does nothing and returns 0.
  */
 int styro_process_kill(styro_process *process, int sig, styro_error *err);
 

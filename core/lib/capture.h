@@ -35,7 +35,7 @@ void styro_sink_init(struct styro_sink *sink, const styro_allocator *alloc, int 
 
 /* What moving bytes came to. */
 enum styro_flow {
-  STYRO_FLOW_WAIT,  /* nothing more for now */
+  STYRO_FLOW_WAIT,  /* nothing more at this moment */
   STYRO_FLOW_MORE,  /* the budget was used up; there may be more */
   STYRO_FLOW_END,   /* the stream ended: its descriptor is to be closed */
   STYRO_FLOW_ENOMEM /* no memory to keep the next bytes, which are still in the pipe */

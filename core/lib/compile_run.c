@@ -10,11 +10,12 @@
 static const char *const constant_env[] = {"PATH=" STYRO_PATH, "HOME=" STYRO_HOME, "LANG=" STYRO_LANG};
 #define CONSTANT_ENV_N (sizeof constant_env / sizeof constant_env[0])
 
-static bool overrides(const struct styro_map *env, const char *constant)
+/* `text` is NAME or NAME=value. */
+static bool overrides(const struct styro_map *env, const char *text)
 {
-  size_t len = strcspn(constant, "=");
+  size_t len = strcspn(text, "=");
   for (size_t i = 0; i < env->n; i++) {
-    if (strlen(env->keys[i]) == len && strncmp(env->keys[i], constant, len) == 0) {
+    if (strlen(env->keys[i]) == len && strncmp(env->keys[i], text, len) == 0) {
       return true;
     }
   }
@@ -58,6 +59,26 @@ static int compile_env(struct styro_compile *c, uint32_t *list)
   return failed ? styro_fail_memory(c->err, STYRO_STAGE_COMPILE) : 0;
 }
 
+/* A run puts what it inherits over the constant environment, so what the request sets itself is left out here. */
+static int compile_inherited(struct styro_compile *c, uint32_t *list)
+{
+  const struct styro_list *names = &c->fields->inherit_env;
+  const styro_allocator *alloc = &c->builder.alloc;
+  char **items = names->n ? styro_alloc(alloc, names->n * sizeof *items) : NULL;
+  size_t n = 0;
+  if (names->n && !items) {
+    return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+  }
+  for (size_t i = 0; i < names->n; i++) {
+    if (!overrides(&c->fields->env, names->items[i])) {
+      items[n++] = names->items[i]; /* borrowed */
+    }
+  }
+  *list = n > 0 ? styro_builder_list(&c->builder, items, n) : 0;
+  styro_dealloc(alloc, items, names->n * sizeof *items);
+  return 0;
+}
+
 static int compile_preserved(struct styro_compile *c, uint32_t *list)
 {
   const struct styro_fields *fields = c->fields;
@@ -92,10 +113,10 @@ int styro_compile_run(struct styro_compile *c)
   body.output_asked = fields->output_asked;
   body.argv = fields->command.n ? styro_builder_list(&c->builder, fields->command.items, fields->command.n) : 0;
   body.cwd = styro_builder_text(&c->builder, fields->cwd ? fields->cwd : STYRO_HOME);
-  if (fields->inherit_env.n) {
-    body.inherit_env = styro_builder_list(&c->builder, fields->inherit_env.items, fields->inherit_env.n);
+  int result = compile_inherited(c, &body.inherit_env);
+  if (result == 0) {
+    result = compile_env(c, &body.env);
   }
-  int result = compile_env(c, &body.env);
   if (result == 0) {
     result = compile_preserved(c, &body.preserve_fds);
   }
@@ -166,7 +187,7 @@ void styro_compile_promises(struct styro_compile *c)
   c->enforced = promised(fields);
   for (int p = STYRO_LIMIT_MEMORY; p <= STYRO_LIMIT_IO; p++) {
     if (fields->limits_mask & BIT(p)) {
-      note(c, p, "/limits", "this version sets no cgroup limits");
+      note(c, p, "/limits", "cgroup limits are not supported yet");
     }
   }
   if (!fields->init) {

@@ -97,12 +97,3 @@ int styro_fail_memory(styro_error *err, int stage)
 {
   return styro_fail(err, STYRO_ENOMEM, stage, 0, "out of memory");
 }
-
-void styro_error_clear(styro_error *err)
-{
-  if (can_fill(err)) {
-    size_t size = err->size;
-    memset(err, 0, sizeof *err);
-    err->size = size;
-  }
-}

@@ -16,9 +16,6 @@ void styro_error_hint(styro_error *err, const char *format, ...) __attribute__((
 /* The error for memory that ran out. Returns STYRO_ENOMEM. */
 int styro_fail_memory(styro_error *err, int stage);
 
-/* Clears *err to STYRO_OK. NULL is fine. Keeps size. */
-void styro_error_clear(styro_error *err);
-
 /* "ENOENT" for 2; "E?" for what is not known. Static text. */
 const char *styro_errno_name(int number);
 /* "SIGKILL" for 9; NULL for what is not a signal with a name. Static text. */

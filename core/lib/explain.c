@@ -96,8 +96,8 @@ static void rlimit_details(const struct wire_step *step, char *out, size_t size)
   char hard[24];
   snprintf(soft, sizeof soft, "%" PRIu64, body->soft);
   snprintf(hard, sizeof hard, "%" PRIu64, body->hard);
-  snprintf(out, size, "soft %s, hard %s", body->soft == UINT64_MAX ? "unlimited" : soft,
-           body->hard == UINT64_MAX ? "unlimited" : hard);
+  snprintf(out, size, "soft %s, hard %s", body->soft == WIRE_RLIM_INFINITY ? "unlimited" : soft,
+           body->hard == WIRE_RLIM_INFINITY ? "unlimited" : hard);
 }
 
 static void run_details(const styro_plan *plan, char *out, size_t size)

@@ -111,7 +111,7 @@ static int check_name(const styro_run *run, styro_error *err)
 {
   size_t len = run->name ? strlen(run->name) : 1;
   if (len == 0 || len > NAME_MAX_BYTES) {
-    return refuse(err, "", "leave it NULL for none", "the run's name has %zu bytes; 1 to %d are allowed", len,
+    return refuse(err, "", "shorten it, or give none", "the run's name has %zu bytes; 1 to %d are allowed", len,
                   NAME_MAX_BYTES);
   }
   for (size_t i = 0; run->name && i < len; i++) {

@@ -35,7 +35,7 @@ static int passed_fd(struct msghdr *header)
   return fd;
 }
 
-/* 1: a message; 0: the other end is closed; -1: nothing for now. */
+/* 1: a message; 0: the other end is closed; -1: nothing at this moment. */
 static int receive(struct styro_process *process, struct message *message)
 {
   union {

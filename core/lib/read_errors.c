@@ -27,7 +27,7 @@ int styro_read_memory(struct styro_reading *in)
 }
 
 /* The row knows its field better than the type does. */
-static void add_hint(struct styro_reading *in, const struct styro_field *field)
+void styro_read_hint(struct styro_reading *in, const struct styro_field *field)
 {
   const char *hint = field->hint != NULL ? field->hint : styro_type_hint(field->type);
   styro_error_hint(in->err, "%s", hint);
@@ -52,8 +52,10 @@ int styro_read_wrong(struct styro_reading *in, const struct styro_field *field, 
 {
   int code = STYRO_EREQUEST;
   if (json_is_string(value) && styro_json_text(value) == NULL) {
-    return styro_read_complaint(in, json_string_value(value),
+    code = styro_read_complaint(in, json_string_value(value),
                                 "has a NUL byte after it, which no text of a system call can hold");
+    styro_error_hint(in->err, "leave the \\u0000 out");
+    return code;
   }
   if (json_is_string(value) && takes_text(in, field->type)) {
     code = styro_fail(in->err, STYRO_EPARSE, STYRO_STAGE_PARSE, 0, "`%s` is not %s", json_string_value(value),
@@ -66,7 +68,7 @@ int styro_read_wrong(struct styro_reading *in, const struct styro_field *field, 
   show(value, shown, sizeof shown);
   styro_error_field(in->err, "%s", in->at);
   styro_error_object(in->err, "%s", shown);
-  add_hint(in, field);
+  styro_read_hint(in, field);
   return code;
 }
 
@@ -83,7 +85,7 @@ int styro_read_range(struct styro_reading *in, const struct styro_field *field, 
   }
   styro_error_field(in->err, "%s", in->at);
   styro_error_object(in->err, "%s", shown);
-  add_hint(in, field);
+  styro_read_hint(in, field);
   return STYRO_EREQUEST;
 }
 
@@ -102,7 +104,7 @@ int styro_read_unknown_word(struct styro_reading *in, const struct styro_field *
   if (nearest.best != NULL) {
     styro_error_hint(in->err, "did you mean `%s`?", nearest.best);
   } else {
-    add_hint(in, field);
+    styro_read_hint(in, field);
   }
   return STYRO_EREQUEST;
 }

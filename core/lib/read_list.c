@@ -28,7 +28,9 @@ static int read_item(struct styro_reading *in, const struct styro_field *field, 
   }
   const char *complaint = field->complaint == NULL ? NULL : field->complaint(text);
   if (complaint != NULL) {
-    return styro_read_complaint(in, text, complaint);
+    code = styro_read_complaint(in, text, complaint);
+    styro_read_hint(in, field);
+    return code;
   }
   return styro_list_append(&in->layer->alloc, list, text) == 0 ? 0 : styro_read_memory(in);
 }
@@ -81,7 +83,9 @@ static int read_entry(struct styro_reading *in, const struct styro_field *field,
   }
   const char *complaint = field->complaint == NULL ? NULL : field->complaint(key);
   if (complaint != NULL) {
-    return styro_read_complaint(in, key, complaint);
+    code = styro_read_complaint(in, key, complaint);
+    styro_read_hint(in, field);
+    return code;
   }
   return styro_map_set(&in->layer->alloc, map, key, text) == 0 ? 0 : styro_read_memory(in);
 }

@@ -51,11 +51,6 @@ void styro_request_free(styro_request *request)
   styro_dealloc(&alloc, request, sizeof *request);
 }
 
-const styro_allocator *styro_request_allocator(const styro_request *request)
-{
-  return &request->alloc;
-}
-
 /* The version that a new handle has is read again from the text, which must have one. */
 int styro_request_from_json(const styro_allocator *alloc, const char *text, size_t len, styro_request **out,
                             styro_error *err)

@@ -154,6 +154,4 @@ bool styro_effective_is_set(const struct styro_effective *effective, const char 
 uint32_t styro_field_id(const char *pointer);
 const char *styro_field_pointer(uint32_t id); /* "" for 0 and unknown ids */
 
-const styro_allocator *styro_request_allocator(const styro_request *request);
-
 #endif

@@ -42,7 +42,10 @@ static const char *argument(const struct parts *parts, size_t i)
                                 : wire_str(parts->order->plan->block, parts->planned_argv->at[i]);
 }
 
-/* The request's entries, then what it inherits, then the run's own: the later one wins. */
+/*
+ * The request's entries, then what it inherits (only what its own env does not set), then the run's own: the later one
+ * wins.
+ */
 static int gather_environment(struct parts *parts, const styro_allocator *alloc)
 {
   const styro_plan *plan = parts->order->plan;

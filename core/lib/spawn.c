@@ -129,9 +129,8 @@ static int prepare_groups(const struct wire_step_map_ids *ids, const struct wire
   int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDENTITY, EPERM,
                         "the caller's supplementary groups cannot be dropped under a map of its own id");
   styro_error_field(err, "/user/groups");
-  styro_error_hint(err,
-                   "this needs newgidmap and a range of subordinate ids, which this version does not use yet; leave "
-                   "user.groups out to accept that they stay listed as not enforced");
+  styro_error_hint(err, "this needs newgidmap and a range of subordinate ids, which are not supported yet; leave "
+                        "user.groups out to accept that they stay listed as not enforced");
   return code;
 }
 

@@ -27,9 +27,9 @@ enum wire_run_flags {
   WIRE_RUN_TWO_STEP = 1u << 1,     /* the map names an id other than the caller's: source phase and ids differ */
   WIRE_RUN_NO_TIME_NS = 1u << 2,   /* leave CLONE_NEWTIME out */
   WIRE_RUN_WATCH_CALLER = 1u << 3, /* fd 6 is the caller's pidfd */
-  WIRE_RUN_DEFAULT_CWD = 1u << 4,  /* the working directory was not asked for: "/" where it is absent */
-  WIRE_RUN_KEEP_CAPS = 1u << 6,    /* the id before the identity step may be root inside: its rights are kept by hand */
+  WIRE_RUN_DEFAULT_CWD = 1u << 4,  /* the working directory was not asked for: "/" where it cannot be entered */
   WIRE_RUN_HOST_USER = 1u << 5,    /* no user namespace is made: the payload's ids are the caller's namespace's */
+  WIRE_RUN_KEEP_CAPS = 1u << 6,    /* the id before the identity step may be root inside: its rights are kept by hand */
   WIRE_RUN_OTHER_IDS = WIRE_RUN_TWO_STEP | WIRE_RUN_HOST_USER /* either: groups can be dropped, and are */
 };
 

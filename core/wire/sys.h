@@ -17,7 +17,6 @@ enum sys_number {
   SYS_NR_fsopen = 430,
   SYS_NR_fsconfig = 431,
   SYS_NR_fsmount = 432,
-  SYS_NR_pidfd_open = 434,
   SYS_NR_clone3 = 435,
   SYS_NR_close_range = 436,
   SYS_NR_openat2 = 437,
@@ -202,11 +201,6 @@ static inline int sys_mount_setattr(int dir, const char *path, unsigned flags, c
 static inline int sys_prctl(int option, unsigned long a, unsigned long b)
 {
   return (int)sys_call(SYS_prctl, option, (long)a, (long)b, 0, 0, 0);
-}
-
-static inline int sys_pidfd_open(int pid, unsigned flags)
-{
-  return (int)sys_call(SYS_NR_pidfd_open, pid, (long)flags, 0, 0, 0, 0);
 }
 
 static inline long sys_getpid(void)

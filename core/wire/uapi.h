@@ -37,7 +37,6 @@ struct wire_clone_args { /* CLONE_ARGS_SIZE_VER2 */
 
 /* openat2(2) */
 #define WIRE_RESOLVE_NO_MAGICLINKS 0x02ull
-#define WIRE_RESOLVE_NO_SYMLINKS 0x04ull
 #define WIRE_RESOLVE_IN_ROOT 0x10ull
 struct wire_open_how {
   uint64_t flags;

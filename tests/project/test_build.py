@@ -43,10 +43,16 @@ def declared_functions():
     return make_map.functions((ROOT / "core" / "include" / "styrolite.h").read_text())
 
 
+def install(*options, **env):
+    if not os.access(BUILD, os.W_OK):
+        pytest.skip("an install writes its manifest into the build tree, which belongs to somebody else")
+    run("cmake", "--install", BUILD, *options, env={**os.environ, **env})
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     prefix = tmp_path_factory.mktemp("install")
-    run("cmake", "--install", BUILD, "--prefix", prefix)
+    install("--prefix", prefix)
     return prefix
 
 
@@ -97,38 +103,72 @@ def test_clone_child_is_not_instrumented():
         assert not re.search(r"__asan|__ubsan|__stack_chk", run("nm", path)), path
 
 
+def packaged(prefix):
+    """pkg-config for what is installed there, by PKG_CONFIG_PATH alone."""
+    pc = next(prefix.rglob("styrolite.pc"))
+    env = {**os.environ, "PKG_CONFIG_PATH": str(pc.parent)}
+    return pc.parent.parent, lambda *words: run("pkg-config", *words, "styrolite", env=env).split()
+
+
+@pytest.fixture(scope="module", params=["prefix", "moved", "staged"])
+def placed(request, tmp_path_factory):
+    """An installed tree that stands where --prefix said, was moved afterwards, or lies below DESTDIR."""
+    place = tmp_path_factory.mktemp(request.param)
+    if request.param == "staged":
+        install(DESTDIR=str(place))
+        return next(place.rglob("include/styrolite.h")).parents[1]
+    install("--prefix", place / "first")
+    return (place / "first").rename(place / "second") if request.param == "moved" else place / "first"
+
+
 @pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
-def test_program_builds_by_pkg_config(installed, tmp_path, static):
-    pc = next(installed.rglob("styrolite.pc")).parent
-    env = {**os.environ, "PKG_CONFIG_PATH": str(pc)}
-    # the file names the configured prefix; the install went elsewhere
-    pkg = ["pkg-config", f"--define-variable=libdir={pc.parent}", f"--define-variable=includedir={installed}/include"]
-    flags = run(*pkg, "--cflags", "--libs", *(["--static"] if static else []), "styrolite", env=env).split()
-    if static:
-        flags = [f"{pc.parent}/libstyrolite.a" if flag == "-lstyrolite" else flag for flag in flags]
+def test_program_builds_by_pkg_config(placed, tmp_path, static):
+    libdir, pkg = packaged(placed)
+    if static:  # of two libraries of a name the linker would take the shared one
+        flags = ["-Wl,-Bstatic", *pkg("--cflags", "--libs", "--static"), "-Wl,-Bdynamic"]
+    else:
+        flags = pkg("--cflags", "--libs")
     source = tmp_path / "program.c"
     source.write_text(PROGRAM)
     run("cc", "-Wall", "-Werror", source, "-o", tmp_path / "program", *flags)
-    version = run(tmp_path / "program", env={**os.environ, "LD_LIBRARY_PATH": str(pc.parent)}).strip()
-    assert version == run(*pkg, "--modversion", "styrolite", env=env).strip()
+    needs_it = "libstyrolite.so" in run("readelf", "-d", tmp_path / "program")
+    assert needs_it is not static
+    version = run(tmp_path / "program", env={**os.environ, "LD_LIBRARY_PATH": "" if static else str(libdir)}).strip()
+    assert [version] == pkg("--modversion")
+
+
+def test_pkg_config_names_the_tree_it_lies_in(placed):
+    _, pkg = packaged(placed)
+    for name, what in (("includedir", "styrolite.h"), ("libdir", "libstyrolite.a"), ("helper", "")):
+        path = pathlib.Path(pkg(f"--variable={name}")[0]).resolve() / what
+        assert path.is_file() and placed.resolve() in path.parents, path
 
 
 def test_readme_shows_the_example():
     assert (ROOT / "examples" / "hello.c").read_text() in (ROOT / "README.md").read_text()
 
 
-def test_example_runs(installed, tmp_path):
-    pc = next(installed.rglob("styrolite.pc")).parent
-    flags = [f"-I{installed}/include", f"-L{pc.parent}", f"-Wl,-rpath,{pc.parent}", "-lstyrolite"]
-    run("cc", "-Wall", "-Wextra", "-Werror", ROOT / "examples" / "hello.c", "-o", tmp_path / "hello", *flags)
-    helper = installed / "libexec" / "styrolite" / "styrolite-helper"
-    assert run(tmp_path / "hello", env={**os.environ, "STYROLITE_HELPER": str(helper)}).endswith("it printed 42\n")
+def test_example_runs(placed, tmp_path):
+    """As the README has it for a prefix that the loader does not know; the helper is found from the library's place."""
+    libdir, pkg = packaged(placed)
+    run("cc", "-Wall", "-Wextra", "-Werror", ROOT / "examples" / "hello.c", "-o", tmp_path / "hello",
+        *pkg("--cflags", "--libs"), f"-Wl,-rpath,{libdir}")
+    env = {name: value for name, value in os.environ.items() if name != "STYROLITE_HELPER"}
+    assert run(tmp_path / "hello", env=env).endswith("it printed 42\n")
 
 
 def test_header_is_plain_c_and_cxx(tmp_path):
     source = tmp_path / "header.c"
     source.write_text("#include <styrolite.h>\nint main(void) { return 0; }\n")
     run("cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/core/include", source)
+
+
+def test_manual_names_the_environment_that_is_read():
+    sources = "".join(path.read_text() for path in (ROOT / "core").rglob("*.c"))
+    names = set(re.findall(r'getenv\("(\w+)"\)', sources))
+    manual = (ROOT / "docs" / "man" / "styrolite.1").read_text()
+    listed = {word for line in re.findall(r"^\.It Ev (.*)$", manual, re.M) for word in line.split(" , ")}
+    assert names == listed
 
 
 def test_install_tree(installed):

@@ -177,12 +177,12 @@ class Sandbox:
 
 
 def end(process):
-    """The second signal ends the whole tree, also where no init would see the command die."""
+    """The second signal, 200 ms after the first, ends the whole tree, also where no init would see the command die."""
     for _ in range(2):
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.1)
+                process.wait(0.3)
     if process.poll() is None:
         process.kill()
     process.communicate()

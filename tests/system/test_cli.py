@@ -6,6 +6,7 @@ Knows the command and the contracts on exit codes and outcomes; what each field 
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -61,7 +62,7 @@ def test_schema_is_a_json_schema():
     (["run", "--rooot", "/x", "--", "true"], ["`--rooot`", "did you mean --root?"]),
     (["run", "--tiemout=5s", "--", "true"], ["`--tiemout`", "did you mean --timeout?"]),
     (["run", "--wibble", "--", "true"], ["unknown option `--wibble`"]),
-    (["run", "-r", "/x", "--", "true"], ["`-r`", "two dashes"]),
+    (["run", "-r", "/x", "--", "true"], ["`-r`", "did you mean --ro?"]),
     (["run", "--ro"], ["--ro needs a value", "P[:INSIDE]"]),
     (["run", "--cwd", "--", "true"], ["--cwd needs a value"]),
     (["run", "--no-init=yes", "--", "true"], ["--no-init takes no value"]),
@@ -81,7 +82,37 @@ def test_schema_is_a_json_schema():
     (["run", "--ro", "/usr:a", "--", "true"], ["`a`", "absolute"]),
     (["run", "--rw", ":/a", "--", "true"], ["names no host path"]),
     (["run", "--outcome", "fd:x", "--", "true"], ["`fd:x` names no descriptor"]),
-    (["run", "--outcome", "fd:99", "--", "true"], ["fd:99", "Bad file descriptor"]),
+    *[(["run", "--outcome", f"fd:{n}", "--", "true"], ["--outcome", f"`fd:{n}` names no descriptor", "fd:3 3>FILE"])
+      for n in ("", "-1", "+3", " 3", "3x", "0x3", "99999999999999999999")],
+    *[(["run", "--outcome", f"fd:{n}", "--", "true"], ["--outcome", f"`fd:{n}` is a standard stream", "fd:3 3>FILE"])
+      for n in (0, 1, 2)],
+    (["run", "--outcome", "fd:99", "--", "true"], ["--outcome", "fd:99", "Bad file descriptor", "fd:3 3>FILE"]),
+    (["run", "--outcome", "a", "--outcome=b", "--", "true"], ["--outcome is given twice", "`a`", "`b`"]),
+    (["run", "--outcome=", "--", "true"], ["--outcome", "name is empty", "--outcome FILE"]),
+    (["./job.py"], ["styrolite run -- ./job.py"]),
+    (["--timeout", "5s"], ["a command comes first: styrolite run --timeout"]),
+    (["help", "xyzzy"], ["`xyzzy` is no command", "styrolite help"]),
+    (["run"], ["nothing to run", "styrolite run [OPTIONS] -- COMMAND"]),
+    (["run", "--env", "A=1"], ["nothing to run", "styrolite run [OPTIONS] -- COMMAND"]),
+    (["run", "no-such-program", "-c", "x"], ["unknown option `-c`", "styrolite run -- no-such-program -c"]),
+    (["run", "no-such-program", "--cwdd"], ["unknown option `--cwdd`", "styrolite run -- no-such-program --cwdd"]),
+    (["run", "no-such-program", "x"], ["`no-such-program` and `x`", "styrolite run -- no-such-program x"]),
+    (["run", "./no-such-program"], ["No such file", "styrolite run -- ./no-such-program"]),
+    (["run", "no.json"], ["No such file", "name a request file"]),
+    (["run", "/usr"], ["Is a directory", "name a request file"]),
+    (["run", "/bin/sh"], ["not valid JSON", "it is a program", "styrolite run -- /bin/sh"]),
+    (["run", "-ro", "/x", "--", "true"], ["`-ro`", "did you mean --ro?"]),
+    (["run", "--no-init=yes", "--", "true"], ["write --no-init alone"]),
+    (["run", "--"], ["styrolite run -- COMMAND"]),
+    (["run", "--root=", "--", "true"], ["--root", "the path is empty", "name a directory"]),
+    (["run", "--cwd=", "--", "true"], ["--cwd", "the path is empty", "name a directory"]),
+    (["run", "--ro=", "--", "true"], ["names no host path", "P[:INSIDE]"]),
+    (["run", "--name=", "--", "true"], ["name has 0 bytes", "give none"]),
+    (["run", "--emit", "yaml"], ["--emit json"]),
+    (["run", "--set", "tiemout=5s", "--", "true"], ["--set", "`tiemout`", "did you mean `timeout`?"]),
+    (["shell", "x.json"], ["--extends ./FILE", "styrolite run -- COMMAND"]),
+    (["shell", "--", "true"], ["styrolite run -- COMMAND"]),
+    (["version", "now"], ["takes no arguments"]),
 ])
 def test_usage_error(args, parts):
     line = refused(*args)
@@ -290,6 +321,16 @@ def test_a_file_that_is_not_executable(work):
     (work / "data").write_text("x")
     os.chmod(work / "data", 0o644)
     assert "data" in refused("run", "--ro", work, "--", work / "data", code=126)
+
+
+def test_a_directory_is_no_program():
+    assert "not executable (a directory" in refused("run", "--", "/usr", code=126)
+
+
+def test_a_directory_that_is_gone(tmp_path):
+    script = 'mkdir "$1" && cd "$1" && rmdir "$1" && exec "$0" run --ro x -- true'
+    done = subprocess.run(["/bin/sh", "-c", script, COMMAND, tmp_path / "d"], capture_output=True, text=True)
+    assert done.returncode == 125 and "the current directory is gone" in done.stderr, done.stderr
 
 
 def test_a_file_of_no_format(work):

@@ -30,6 +30,22 @@ def test_inherit_env(box):
     assert seen == {**CONSTANT, "A": "of the caller", "LANG": "xx"}
 
 
+@pytest.mark.parametrize("order", [["env", "inherit_env"], ["inherit_env", "env"]], ids=["env-first", "inherit-first"])
+def test_env_beats_inherit_env(box, order):
+    fields = {"env": {"A": "own", "HOME": "/tmp"}, "inherit_env": ["A", "B", "HOME", "PATH"]}
+    seen = environment(box, {key: fields[key] for key in order}, env={"A": "1", "B": "2", "HOME": "/x", "PATH": "/usr/bin"})
+    assert seen == {**CONSTANT, "A": "own", "B": "2", "HOME": "/tmp", "PATH": "/usr/bin"}
+
+
+def test_env_of_a_preset_beats_inherit_env(box):
+    assert environment(box, {"extends": "build", "inherit_env": ["TZ"]}, env={"TZ": "X"})["TZ"] == "UTC"
+
+
+def test_the_options_in_either_order(box):
+    for options in (["--env", "A=own", "--inherit-env", "A"], ["--inherit-env", "A", "--env", "A=own"]):
+        assert environment(box, None, options=options, env={"A": "of the caller"})["A"] == "own"
+
+
 def test_the_command_s_own_environment_does_not_show(box):
     code = "result = read('/proc/self/environ').strip('\\0').split('\\0')"
     assert sorted(e.split("=")[0] for e in box.probe(code)) == sorted(CONSTANT)
@@ -67,6 +83,29 @@ def test_cwd_that_cannot_be_entered(box, path, name):
     error = box.fails(["true"], {"cwd": path})
     assert (error["stage"], error["field"], error["object"], error["errno_name"]) == ("command", "/cwd", path, name)
     assert "path inside" in error["hint"]
+
+
+@pytest.fixture(params=["closed", "a file", "denied"])
+def home(request, tmp_path):
+    """A rule for what stands at the default working directory, which the payload cannot enter."""
+    place = tmp_path / "home"
+    if request.param == "closed":  # of root for a root caller, else the caller's own without any right
+        place.mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+    else:
+        place.touch()
+    yield "deny" if request.param == "denied" else {"from": str(place), "access": "ro"}
+    place.chmod(0o755)
+
+
+@pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
+def test_a_default_that_cannot_be_entered_is_no_failure(box, home, init):
+    assert box.ok(["/usr/bin/pwd"], {"paths": {"/home/sandbox": home}, "init": init}) == "/\n"
+
+
+def test_the_same_place_by_name_is_one(box, home):
+    error = box.fails(["true"], {"paths": {"/home/sandbox": home}, "cwd": "/home/sandbox"})
+    assert (error["stage"], error["field"], error["object"]) == ("command", "/cwd", "/home/sandbox")
+    assert error["errno_name"] in ("EACCES", "ENOTDIR")
 
 
 # ---- what is executed ------------------------------------------------------------------------------------------------------------

@@ -113,10 +113,11 @@ def test_a_core_is_told(box, work):
 
 def test_canceled(box):
     import signal
-    with box.start([*SH, "trap '' TERM; echo ready; while :; do sleep 0.05; done"]) as run:
+    with box.start([*SH, "trap 'echo again' TERM; echo ready; while :; do sleep 0.05; done"]) as run:
         assert run.read_line() == "ready"
         run.process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
+        assert run.read_line() == "again"
+        time.sleep(0.3)  # within 200 ms the same signal counts as one
         run.process.send_signal(signal.SIGTERM)
         assert run.process.wait(30) == 143
         assert run.outcome["reason"] == "canceled"

@@ -234,8 +234,8 @@ static void note_is(uint32_t nth, int protection, const char *field, const char 
 START_TEST(weakenings_are_noted)
 {
   make("\"limits\": {\"memory\": \"1G\", \"pids\": 10}, \"best_effort\": [\"limits\"]");
-  note_is(0, STYRO_LIMIT_MEMORY, "/limits", "this version sets no cgroup limits");
-  note_is(1, STYRO_LIMIT_PIDS, "/limits", "this version sets no cgroup limits");
+  note_is(0, STYRO_LIMIT_MEMORY, "/limits", "cgroup limits are not supported yet");
+  note_is(1, STYRO_LIMIT_PIDS, "/limits", "cgroup limits are not supported yet");
   ck_assert_uint_eq(plan->promises->not_enforced, BIT(STYRO_LIMIT_MEMORY) | BIT(STYRO_LIMIT_PIDS));
   make("\"init\": false");
   note_is(0, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");

@@ -111,7 +111,7 @@ static void note_is(uint32_t nth, int protection, const char *field, const char 
 /* Before the promises, so that these are complete; by number, whatever the order in the request. */
 START_TEST(a_note_for_every_limit)
 {
-  static const char why[] = "this version sets no cgroup limits";
+  static const char why[] = "cgroup limits are not supported yet";
   promises_of("\"limits\": {\"io_weight\": 5, \"cpuset\": \"0\", \"cpu\": 1, \"pids\": 9, \"swap\": 0, \"memory\": "
               "\"1G\"}, \"best_effort\": [\"limits\"]");
   ck_assert_str_eq(part_outline(),
@@ -163,6 +163,16 @@ static int append_promises(struct styro_compile *c)
   return 0;
 }
 
+START_TEST(what_env_sets_is_not_inherited)
+{
+  const struct wire_step_run *run =
+      run_of("\"inherit_env\": [\"A\", \"PATH\", \"AB\", \"B\"], \"env\": {\"B\": \"1\", \"A\": \"2\"}");
+  ck_assert_str_eq(part_list(run->inherit_env), "PATH|AB");
+  run = run_of("\"env\": {\"A\": \"\"}, \"inherit_env\": [\"A\", \"A\"]");
+  ck_assert_str_eq(part_list(run->inherit_env), "none");
+}
+END_TEST
+
 START_TEST(memory_may_run_out_anywhere)
 {
   part_begin("\"command\": [\"a\", \"b\"], \"env\": {\"A\": \"1\", \"HOME\": \"/\"}, \"inherit_env\": [\"TERM\"], "
@@ -200,6 +210,7 @@ int main(void)
       a_note_for_every_limit,
       what_no_init_and_no_pid_namespace_weaken,
       masks_are_disjoint,
+      what_env_sets_is_not_inherited,
       memory_may_run_out_anywhere,
       a_run_that_found_no_memory_says_so_and_is_no_step,
   };

@@ -128,7 +128,7 @@ START_TEST(a_rich_plan_as_text)
   explain(STYRO_FORMAT_TEXT);
   ck_assert_msg(strncmp(text, "  1  what a run starts from ", 28) == 0, "%s", text);
   says("(python3 -c print(1), in /w, at most 2.5 s)\n");
-  says("  2  a protection that is not enforced limit_memory (this version sets no cgroup limits)\n");
+  says("  2  a protection that is not enforced limit_memory (cgroup limits are not supported yet)\n");
   says("user mount pid ipc uts cgroup time net\n");
   says("(outside: the caller's own id, for a root caller exactly 65534)\n");
   says("bind /usr (from `/usr`, ro, nosuid, nodev, if it is there)\n");

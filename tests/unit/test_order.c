@@ -160,7 +160,7 @@ START_TEST(names_of_runs)
   }
   run.name = "";
   refused(&run, &(struct words){STYRO_EREQUEST, "", "", "the run's name has 0 bytes; 1 to 64 are allowed",
-                                "leave it NULL for none"});
+                                "shorten it, or give none"});
   run.name = " caf\xc3\xa9 ~"; /* bytes above ASCII are no control characters */
   ck_assert_ptr_eq(merged(&run).run.name, run.name);
 }

@@ -90,6 +90,8 @@ END_TEST
 #define LATER_HINT "leave it out: what this version cannot carry out is refused, never ignored"
 #define STREAMS "0, 1 and 2 are the standard streams, which each run chooses"
 #define NUL "has a NUL byte after it, which no text of a system call can hold"
+#define NUL_HINT "leave the \\u0000 out"
+#define NAMES_HINT "write names, as in [\"TERM\"]; values of your own go into `env`"
 #define INSTRUCTION "not an instruction: four whole numbers [code, jt, jf, k] of 16, 8, 8 and 32 bits"
 #define CAP_UNKNOWN "capabilities(7) lists them; CAP_NET_RAW may also be written as net_raw"
 #define AMBIENT "/security/capabilities/ambient"
@@ -105,8 +107,8 @@ static const struct {
     {J, "/command", "{}", {WRONG("expected a list of texts, not an object"), "/command", "", LIST_HINT}},
     {J, "/command", "[]", {WRONG("the list is empty, and needs at least one item"), "/command", "", EMPTY_HINT}},
     {J, "/command", "[\"a\", [\"b\"]]", {WRONG("expected a list of texts, not a list"), "/command/1", "", LIST_HINT}},
-    {J, "/command", "[\"a\\u0000\"]", {WRONG("`a` " NUL), "/command/0", "a", ""}},
-    {J, "/isolation", "\"zone\\u0000x\"", {WRONG("`zone` " NUL), "/isolation", "zone", ""}},
+    {J, "/command", "[\"a\\u0000\"]", {WRONG("`a` " NUL), "/command/0", "a", NUL_HINT}},
+    {J, "/isolation", "\"zone\\u0000x\"", {WRONG("`zone` " NUL), "/isolation", "zone", NUL_HINT}},
     {J,
      "/isolation",
      "[\"container\", \"container\"]",
@@ -116,7 +118,10 @@ static const struct {
      "[\"containr\"]",
      {WRONG("`containr` is not `container`"), "/isolation/0", "containr", "did you mean `container`?"}},
     {J, "/isolation", "[\"zone\"]", {NOT_YET("`zone` is not supported yet"), "/isolation/0", "zone", LATER_HINT}},
-    {J, "/inherit_env", "[\"A\", \"\"]", {WRONG("`` is empty, and a variable needs a name"), "/inherit_env/1", "", ""}},
+    {J,
+     "/inherit_env",
+     "[\"A\", \"\"]",
+     {WRONG("`` is empty, and a variable needs a name"), "/inherit_env/1", "", NAMES_HINT}},
     /* maps */
     {J, "/env", "\"A=1\"", {WRONG("expected an object of texts, not a text"), "/env", "`A=1`", MAP_HINT}},
     {J, "/env", "{\"A\": null}", {WRONG("expected an object of texts, not null"), "/env/A", "null", MAP_HINT}},
@@ -125,12 +130,12 @@ static const struct {
     {J,
      "/env",
      "{\"A=\": \"1\"}",
-     {WRONG("`A=` has a `=` in it, which ends the name of a variable"), "/env/A=", "A=", ""}},
+     {WRONG("`A=` has a `=` in it, which ends the name of a variable"), "/env/A=", "A=", MAP_HINT}},
     {J,
      "/limits/cgroup",
      "{\"a.b/c\": \"1\"}",
      {WRONG("`a.b/c` is not a key of control groups: only letters, digits, `_` and `.` stand in one"),
-      "/limits/cgroup/a.b~1c", "a.b/c", ""}},
+      "/limits/cgroup/a.b~1c", "a.b/c", MAP_HINT}},
     /* protections */
     {J,
      "/best_effort",
@@ -219,9 +224,9 @@ static const struct {
      "/preserve_fds",
      "[4294967299]",
      {WRONG("4294967299 is out of range: 3 to 1048575"), "/preserve_fds/0", "4294967299", STREAMS}},
-    {J, "/preserve_fds", "\"by_caller\\u0000x\"", {WRONG("`by_caller` " NUL), "/preserve_fds", "by_caller", ""}},
-    {T, "/preserve_fds", "[\"3\\u0000x\"]", {WRONG("`3` " NUL), "/preserve_fds/0", "3", ""}},
-    {J, AMBIENT, "\"none\\u0000x\"", {WRONG("`none` " NUL), AMBIENT, "none", ""}},
+    {J, "/preserve_fds", "\"by_caller\\u0000x\"", {WRONG("`by_caller` " NUL), "/preserve_fds", "by_caller", NUL_HINT}},
+    {T, "/preserve_fds", "[\"3\\u0000x\"]", {WRONG("`3` " NUL), "/preserve_fds/0", "3", NUL_HINT}},
+    {J, AMBIENT, "\"none\\u0000x\"", {WRONG("`none` " NUL), AMBIENT, "none", NUL_HINT}},
     {J, "/preserve_fds", "[3, 4, 3]", {WRONG("descriptor 3 stands there twice"), "/preserve_fds/2", "", ""}},
     /* programs */
     {J, BPF, "{}", {WRONG("expected a list of instructions, not an object"), BPF, "", BPF_HINT}},

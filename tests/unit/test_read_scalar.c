@@ -96,6 +96,7 @@ END_TEST
 #define MODE_HINT "write them as octal text such as \"022\""
 #define PATH_HINT "write the whole path from `/` on, without `..`"
 #define NUL "has a NUL byte after it, which no text of a system call can hold"
+#define NUL_HINT "leave the \\u0000 out"
 
 static const struct {
   enum styro_origin origin;
@@ -128,10 +129,10 @@ static const struct {
      "1.5",
      {WRONG("expected a size, not a number with a fraction"), "/limits/swap", "1.5", SIZE_HINT}},
     {J, "/limits/swap", "\"1.5\"", {NO_SUCH("`1.5` is not a size"), "/limits/swap", "`1.5`", SIZE_HINT}},
-    {J, "/limits/swap", "\"5\\u0000\"", {WRONG("`5` " NUL), "/limits/swap", "5", ""}},
-    {J, "/rlimits/core/soft", "\"5\\u0000x\"", {WRONG("`5` " NUL), "/rlimits/core/soft", "5", ""}},
-    {T, "/init", "\"true\\u0000x\"", {WRONG("`true` " NUL), "/init", "true", ""}},
-    {T, "/nice", "\"5\\u0000x\"", {WRONG("`5` " NUL), "/nice", "5", ""}},
+    {J, "/limits/swap", "\"5\\u0000\"", {WRONG("`5` " NUL), "/limits/swap", "5", NUL_HINT}},
+    {J, "/rlimits/core/soft", "\"5\\u0000x\"", {WRONG("`5` " NUL), "/rlimits/core/soft", "5", NUL_HINT}},
+    {T, "/init", "\"true\\u0000x\"", {WRONG("`true` " NUL), "/init", "true", NUL_HINT}},
+    {T, "/nice", "\"5\\u0000x\"", {WRONG("`5` " NUL), "/nice", "5", NUL_HINT}},
     {J, "/limits/cpu", "\"1\"", {WRONG("expected a number of cores, not a text"), "/limits/cpu", "`1`", CORES_HINT}},
     {T, "/limits/cpu", "\"1K\"", {NO_SUCH("`1K` is not a number of cores"), "/limits/cpu", "`1K`", CORES_HINT}},
     {N,
@@ -167,14 +168,14 @@ static const struct {
      "5",
      {WRONG("expected a text, not a whole number"), "/namespaces/uts/hostname", "5", ""}},
     {J, "/namespaces/uts/hostname", "\"\"", {WRONG("`` is empty"), "/namespaces/uts/hostname", "", ""}},
-    {J, "/namespaces/uts/hostname", "\"a\\u0000b\"", {WRONG("`a` " NUL), "/namespaces/uts/hostname", "a", ""}},
+    {J, "/namespaces/uts/hostname", "\"a\\u0000b\"", {WRONG("`a` " NUL), "/namespaces/uts/hostname", "a", NUL_HINT}},
     {J,
      "/namespaces/uts/hostname",
      "\"-a\"",
      {WRONG("`-a` is not a host name: its parts neither start nor end with `-`, and are not empty"),
       "/namespaces/uts/hostname", "-a", ""}},
     {J, "/cwd", "\"src\"", {WRONG("`src` is not an absolute path"), "/cwd", "src", PATH_HINT}},
-    {J, "/cwd", "\"/a\\u0000\"", {WRONG("`/a` " NUL), "/cwd", "/a", ""}},
+    {J, "/cwd", "\"/a\\u0000\"", {WRONG("`/a` " NUL), "/cwd", "/a", NUL_HINT}},
     /* no variables in this one */
     {J, "/limits/parent", "\"${A}\"", {WRONG("`${A}` is not an absolute path"), "/limits/parent", "${A}", PATH_HINT}},
     {J, "/output/keep", "1", {WRONG("expected a word, not a whole number"), "/output/keep", "1", ""}},
@@ -182,7 +183,7 @@ static const struct {
      "/output/keep",
      "\"Both\"",
      {WRONG("`Both` is not `head`, `tail` or `both`"), "/output/keep", "Both", "did you mean `both`?"}},
-    {J, "/output/keep", "\"head\\u0000\"", {WRONG("`head` " NUL), "/output/keep", "head", ""}},
+    {J, "/output/keep", "\"head\\u0000\"", {WRONG("`head` " NUL), "/output/keep", "head", NUL_HINT}},
     {J,
      "/root/kind",
      "\"\"",

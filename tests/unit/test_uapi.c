@@ -51,7 +51,6 @@ START_TEST(mounts_and_opening)
 {
   static const struct pair pairs[] = {
       SAME(RESOLVE_NO_MAGICLINKS),
-      SAME(RESOLVE_NO_SYMLINKS),
       SAME(RESOLVE_IN_ROOT),
       SAME(OPEN_TREE_CLONE),
       SAME(AT_RECURSIVE),
@@ -121,7 +120,6 @@ START_TEST(call_numbers)
       {"fsopen", SYS_NR_fsopen, SYS_fsopen},
       {"fsconfig", SYS_NR_fsconfig, SYS_fsconfig},
       {"fsmount", SYS_NR_fsmount, SYS_fsmount},
-      {"pidfd_open", SYS_NR_pidfd_open, SYS_pidfd_open},
       {"clone3", SYS_NR_clone3, SYS_clone3},
       {"close_range", SYS_NR_close_range, SYS_close_range},
       {"openat2", SYS_NR_openat2, SYS_openat2},
