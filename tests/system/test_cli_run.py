@@ -6,11 +6,11 @@ import pty
 import select
 import signal
 import subprocess
-import time
 
 import pytest
 
 from commandline import COMMAND, WAIT, call, refused, write_request
+from harness import Terminal
 
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="no styrolite in $STYRO_BUILD")
 
@@ -21,9 +21,9 @@ def started():
     running = []
 
     def start(*args, script, **more):
-        process = subprocess.Popen(
-            [COMMAND, "run", *map(str, args), "--", "/bin/sh", "-c", script],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+        more.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen([COMMAND, "run", *map(str, args), "--", "/bin/sh", "-c", script],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
         running.append(process)
         assert process.stdout.readline() == "ready\n"
         return process
@@ -164,21 +164,20 @@ def test_shell_reads_commands_from_a_pipe():
 
 
 def test_shell_on_a_terminal():
-    outside, inside = pty.openpty()
-    process = subprocess.Popen([COMMAND, "shell"], stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
-    os.close(inside)
-    os.write(outside, b"echo $((6*7))\nexit\n")
-    seen = b""
-    until = time.monotonic() + WAIT
-    while process.poll() is None and time.monotonic() < until:
-        if select.select([outside], [], [], 0.1)[0]:
-            try:
-                seen += os.read(outside, 4096)
-            except OSError:
-                break
-    assert process.wait(WAIT) == 0
-    os.close(outside)
-    assert b"42" in seen and b"cannot set terminal process group" not in seen
+    """Each line is typed only when the shell asks for it."""
+    with Terminal() as terminal:
+        ends = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.inside)
+        with subprocess.Popen([COMMAND, "shell"], start_new_session=True, **ends) as process:
+            terminal.handed_over()
+            terminal.until(b"[sandbox]")
+            terminal.until(b"$ ")
+            terminal.type(b"echo $((6*7))\n")
+            terminal.until(b"42\r\n")
+            terminal.until(b"$ ")
+            terminal.type(b"exit 3\n")
+            seen = terminal.rest()
+            assert process.wait(WAIT) == 3
+    assert b"cannot set terminal process group" not in seen
 
 
 # ---- signals -------------------------------------------------------------------------------------------------------
@@ -217,9 +216,11 @@ def test_the_second_signal_kills_the_tree(started, sig, tmp_path):
 
 
 def test_a_signal_that_was_ignored_stays_ignored(started):
-    process = started(script="echo ready; sleep 1; exit 4",
+    process = started(script="echo ready; read x; exit 4", stdin=subprocess.PIPE,
                       preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     process.send_signal(signal.SIGHUP)
+    process.stdin.write("go on\n")
+    process.stdin.flush()
     assert process.wait(WAIT) == 4
 
 
