@@ -406,9 +406,9 @@ static struct styro_bpf random_instruction(uint64_t *state)
 
 START_TEST(agrees_with_the_kernel)
 {
-  uint64_t state = 20261122;
+  uint64_t state = (20261122 + (uint64_t)_i) * 0x9e3779b97f4a7c15;
   unsigned accepted = 0;
-  for (int round = 0; round < 3000; round++) {
+  for (int round = 0; round < 100; round++) {
     struct styro_bpf program[8];
     size_t n = 1 + next_random(&state) % 8;
     size_t at;
@@ -424,7 +424,7 @@ START_TEST(agrees_with_the_kernel)
                   fault ? fault : "fine", at);
     accepted += !fault;
   }
-  ck_assert_uint_gt(accepted, 200);
+  ck_assert_uint_gt(accepted, 5);
 }
 END_TEST
 
@@ -562,7 +562,7 @@ END_TEST
 static void add_kernel_tests(TCase *tests)
 {
   tcase_add_loop_test(tests, decides_like_libseccomp, 0, 2);
-  tcase_add_test(tests, agrees_with_the_kernel);
+  tcase_add_loop_test(tests, agrees_with_the_kernel, 0, 30); /* a hundred forks each */
   tcase_add_loop_test(tests, refuses, 0, sizeof refused / sizeof refused[0]);
   tcase_add_test(tests, lets_ordinary_work_through);
 #if defined(__x86_64__)
@@ -574,7 +574,7 @@ int main(void)
 {
   Suite *suite = suite_create("filter");
   TCase *tests = tcase_create("filter");
-  tcase_set_timeout(tests, 240); /* thousands of forks, slow ones under AddressSanitizer */
+  tcase_set_timeout(tests, 60);
   if (emulated()) {
     printf("skipped: the emulator knows no seccomp(2), so no program can be loaded, or built by libseccomp\n");
   } else {
