@@ -49,7 +49,7 @@ def test_no_process_outlives_it(box, init):
             assert wait_gone(fds)
             return ready and count
 
-    assert in_time(seen, lambda count: count >= 4) >= 4
+    assert in_time(seen, lambda count: count >= 3) >= 3
 
 
 @BOTH
