@@ -55,6 +55,7 @@ def said(done, code, parts, ground):
 
 
 @pytest.mark.parametrize("name, request_, code, parts", REFUSED, ids=[row[0] for row in REFUSED])
+@pytest.mark.invariant("S24")
 def test_refused(vfork_box, ground, name, request_, code, parts):
     done = vfork_box.run(None, request_ if isinstance(request_, bytes) else fill_in(request_, ground))
     said(done, code, parts, ground)
@@ -113,6 +114,7 @@ def test_every_message_is_its_own(vfork_box, ground):
 
 @pytest.mark.parametrize("fields", [{"cwd": "/none"}, {"rlimits": {"nofile": "unlimited"}}, {"paths": {"/none": {"from": "/no/such"}}},
                                     {"command": ["/none"]}], ids=str)
+@pytest.mark.invariant("S22")
 def test_the_payload_has_not_run(box, work, fields):
     """Seen from outside: no file was made in what it could write."""
     request = {"command": ["touch", "/w/marker"], **fields}
@@ -152,6 +154,7 @@ def test_one_kind_of_namespace_refused(mode, tmp_path, own_helper, kind):
     said(done, 125, ["spawn", "No space left", "max_*_namespaces"], tmp_path)
 
 
+@pytest.mark.invariant("S14")
 def test_a_map_that_is_not_permitted(mode, tmp_path, own_helper):
     """There the caller is root of a map of one id, and 65534 is not in it."""
     box = harness.Sandbox(tmp_path, mode)
@@ -266,6 +269,7 @@ def test_a_helper_that_is_started_by_hand():
     assert done.returncode == 125 and "library only" in done.stderr
 
 
+@pytest.mark.invariant("S24")
 def test_bytes_of_a_request_that_were_changed(vfork_box):
     """Every single byte of a small request left out: refused in one line or sound, never anything else."""
     text = json.dumps({"version": 1, "command": ["true"], "paths": {"/x": "tmpfs"}}).encode()

@@ -16,12 +16,13 @@ pytestmark = pytest.mark.skipif(COMMAND is None, reason="no styrolite in $STYRO_
 
 
 @pytest.fixture
-def started():
+def started(mode):
     """Starts the command and waits until the payload has said "ready"; ends what is left."""
     running = []
 
     def start(*args, script, **more):
         more.setdefault("stdin", subprocess.DEVNULL)
+        more.setdefault("env", {**os.environ, "STYRO_SPAWN": mode})
         process = subprocess.Popen([COMMAND, "run", *map(str, args), "--", "/bin/sh", "-c", script],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
         running.append(process)

@@ -78,6 +78,7 @@ def test_a_lost_pidfd_leaves_no_payload(tmp_path):
     assert done.returncode == 125 and "ran" not in done.stdout
 
 
+@pytest.mark.invariant("S23")
 def test_a_caller_killed_at_the_maps_leaves_nothing(tmp_path):
     """The child of a root caller waits for its maps in the caller's memory: it must see that nobody will write them."""
     args = ["--", "sleep", "1000"]

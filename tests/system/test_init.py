@@ -60,6 +60,7 @@ def program(host):
     return host / "tool"
 
 
+@pytest.mark.invariant("S11")
 def test_the_deadline_holds_while_exec_is_held_up(box, program):
     with leased(program):
         done = box.run([program], {"timeout": "400ms", "paths": {str(program.parent): "ro"}})
@@ -74,6 +75,8 @@ def test_a_grace_is_for_who_runs(box, program):
     assert (done.reason, done.outcome["detail"]) == ("timed_out", "wall"), done
 
 
+@pytest.mark.invariant("S11")
+@pytest.mark.invariant("S23")
 def test_the_caller_is_watched_while_exec_is_held_up(box, program):
     with leased(program) as lease:
         with box.start([program], {"paths": {str(program.parent): "ro"}}) as run:

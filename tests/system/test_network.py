@@ -49,6 +49,7 @@ if os.path.exists("/proc/net/if_inet6"):
     assert set(seen) == {"ok"}
 
 
+@pytest.mark.invariant("S20")
 def test_the_hosts_loopback_is_out_of_reach(box, listener):
     port, _ = listener
     code = CONNECT + f"result = attempt(connect, socket.AF_INET, ('127.0.0.1', {port}))"
@@ -56,6 +57,7 @@ def test_the_hosts_loopback_is_out_of_reach(box, listener):
     assert box.probe(code, {"network": "host"}) == "ok"
 
 
+@pytest.mark.invariant("S20")
 def test_abstract_sockets_of_the_host_are_out_of_reach(box, listener):
     _, name = listener
     code = CONNECT + f"result = attempt(connect, socket.AF_UNIX, {name!r})"
@@ -89,6 +91,7 @@ except socket.gaierror:
 """) == "failed"
 
 
+@pytest.mark.invariant("S20")
 def test_the_network_cannot_be_changed(box):
     """Interfaces and routes need CAP_NET_ADMIN; raw sockets CAP_NET_RAW."""
     seen = box.probe("""
@@ -104,6 +107,7 @@ result = [attempt(down), attempt(raw), attempt(packet)]""")
     assert all(answer in ("EPERM", "EACCES", "EAFNOSUPPORT") for answer in seen), seen
 
 
+@pytest.mark.invariant("S20")
 def test_vsock_leads_nowhere(box):
     seen = box.probe("""
 def vsock():

@@ -49,6 +49,7 @@ def test_the_smallest_limits(box, limit, keep):
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
+@pytest.mark.invariant("S18")
 def test_a_limit_that_kills(box, stream, init):
     number = 1 if stream == "stdout" else 2
     done = box.run(["/bin/sh", "-c", f"(setsid sleep 3000 &) ; yes >&{number}"],
@@ -103,6 +104,7 @@ def peak_memory(box, argv, request):
 
 
 @pytest.mark.parametrize("keep", ["head", "tail", "both"])
+@pytest.mark.invariant("S18")
 def test_a_flood_does_not_grow_the_caller(box, keep):
     """500 MB into a limit of 1 MiB: the caller grows by less than 8 MiB."""
     request = {"output": {"limit": "1M", "keep": keep}}

@@ -32,6 +32,8 @@ def test_without_init_the_payload_is_the_first_process(box):
     assert "caller_death" not in done.outcome["enforced"]
 
 
+@pytest.mark.invariant("S7")
+@pytest.mark.invariant("S9")
 def test_init_is_closed(box):
     """Not dumpable: its entries in proc belong to root, and no capability is there to pass that by."""
     seen = box.probe("""
@@ -126,11 +128,13 @@ def on_terminal(argv, mode, *options):
 OPEN_TTY = ["/bin/sh", "-c", "(: < /dev/tty) 2>/dev/null && echo has one || echo has none"]
 
 
+@pytest.mark.invariant("S10")
 def test_no_controlling_terminal_of_the_caller(mode):
     assert on_terminal(OPEN_TTY, mode).split() == ["has", "none"]
     assert on_terminal(OPEN_TTY, mode, "--set", "new_session=false").split() == ["has", "one"]
 
 
+@pytest.mark.invariant("S10")
 def test_input_cannot_be_pushed_into_the_callers_terminal(mode):
     script = """
 import fcntl, errno
@@ -149,6 +153,7 @@ LIST_FDS = "result = sorted(int(n) for n in os.listdir('/proc/self/fd'))"
 
 
 @BOTH
+@pytest.mark.invariant("S8")
 def test_only_the_standard_streams_cross(box, init):
     """However many the caller has open without close-on-exec; the fourth is the listing's own."""
     fds = [os.open("/", os.O_RDONLY) for _ in range(100)]
@@ -161,6 +166,7 @@ def test_only_the_standard_streams_cross(box, init):
 
 @BOTH
 @pytest.mark.parametrize("numbers", [[3], [3, 4, 5, 6, 7, 8, 9], [9, 7, 5], [4, 100, 1000], [8, 3], [10, 11, 12, 13, 14]], ids=str)
+@pytest.mark.invariant("S8")
 def test_preserved_descriptors(box, tmp_path, init, numbers):
     """Each under its own number, also those that the set-up uses for itself."""
     fds, targets = [], {}
@@ -390,6 +396,8 @@ def test_a_caller_stays_as_it_was(box):
 TREE = ["/bin/sh", "-c", "trap '' TERM HUP INT; (setsid sleep 300 &); sleep 300 & echo ready; wait; sleep 300"]
 
 
+@pytest.mark.invariant("S11")
+@pytest.mark.invariant("S23")
 def test_a_killed_caller_takes_everything_along(box):
     with box.start(TREE) as run:
         assert run.read_line() == "ready"
@@ -400,6 +408,8 @@ def test_a_killed_caller_takes_everything_along(box):
 
 
 @pytest.mark.parametrize("mode_", ["vfork", "helper"])
+@pytest.mark.invariant("S11")
+@pytest.mark.invariant("S23")
 def test_a_killed_caller_with_a_child_of_its_own(mode_, tmp_path):
     """The caller's forked child holds copies of all its descriptors; the sandbox ends with the caller all the same."""
     holder = harness.BUILD / "tests" / "drivers" / "holder"
@@ -436,6 +446,7 @@ def test_a_stopped_caller_changes_nothing(box):
         assert run.read_line() == "got it"
 
 
+@pytest.mark.invariant("S23")
 def test_a_killed_init_takes_everything_along(box):
     """From outside: then the outcome is `lost`, and nothing is left."""
     if not AS_ROOT and harness.Caller.outside_uid != os.getuid():
@@ -459,6 +470,7 @@ def first_of(run):
     raise AssertionError("no init")
 
 
+@pytest.mark.invariant("S11")
 def test_the_end_of_the_payload_is_the_end_of_its_daemons(box):
     with box.start(["/bin/sh", "-c", "(setsid sh -c 'trap \"\" TERM HUP; sleep 300' &) ; echo ready; read x"],
                    stdin=subprocess.PIPE) as run:

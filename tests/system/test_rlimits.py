@@ -88,11 +88,13 @@ def test_best_effort(box):
     assert "rlimits" not in done.outcome["enforced"]
 
 
+@pytest.mark.invariant("S18")
 def test_fsize_bites(box):
     done = box.run(["/bin/sh", "-c", "head -c 2M /dev/zero > /tmp/x; ls -s --block-size=1 /tmp/x"], {"rlimits": {"fsize": "1M"}})
     assert done.text.split()[0] == str(1 << 20)
 
 
+@pytest.mark.invariant("S18")
 def test_nofile_bites(box):
     seen = box.probe("""
 def open_many():
@@ -101,6 +103,7 @@ result = attempt(open_many)""", {"rlimits": {"nofile": 64}})
     assert seen == "EMFILE"
 
 
+@pytest.mark.invariant("S18")
 def test_cpu_bites(box):
     """The soft limit warns, the hard one ends; both are processor time, so it does not matter how busy the machine is."""
     code = "import signal; signal.signal(signal.SIGXCPU, lambda *_: print('warned', flush=True))\nwhile True: pass"
@@ -108,11 +111,13 @@ def test_cpu_bites(box):
     assert done.text == "warned\n" and (done.reason, done.outcome["signal"]) == ("signaled", "SIGKILL"), done
 
 
+@pytest.mark.invariant("S18")
 def test_as_bites(box):
     done = box.run(["/usr/bin/python3", "-c", "x = bytearray(1 << 30)"], {"rlimits": {"as": "256M"}})
     assert done.code == 1 and b"MemoryError" in done.err
 
 
+@pytest.mark.invariant("S18")
 def test_nproc_counts_the_sandbox_alone(box):
     """Since Linux 5.14 the count is the user namespace's: other processes of the same id do not matter."""
     done = box.run(["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 600 & done; wait"], {"rlimits": {"nproc": 8}})

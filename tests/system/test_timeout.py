@@ -33,6 +33,8 @@ def test_whoever_is_in_time(box, init):
 
 
 @BOTH
+@pytest.mark.invariant("S11")
+@pytest.mark.invariant("S18")
 def test_no_process_outlives_it(box, init):
     """Daemons, other sessions, who ignores every signal, and who forks all the time."""
     script = """trap '' TERM HUP INT
