@@ -11,7 +11,7 @@ import termios
 import pytest
 
 import harness
-from harness import AS_ROOT, LIBC, descendants, settled, status_of, wait_gone
+from harness import LIBC, descendants, settled, status_of, wait_gone
 
 BOTH = pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
 
@@ -364,10 +364,9 @@ def test_a_caller_with_too_few_descriptors(box):
         assert b"RLIMIT_NOFILE" in done.err and done.err.count(b"\n") == 1
 
 
+@pytest.mark.as_ordinary  # root reads everything
 def test_a_caller_that_is_not_dumpable(tmp_path):
     """A copy of the command that cannot be read is not dumpable: the mode then is `helper`."""
-    if AS_ROOT:
-        pytest.skip("root reads everything")
     copy = tmp_path / "styrolite"
     copy.write_bytes(harness.COMMAND.read_bytes())
     copy.chmod(0o111)
@@ -413,8 +412,6 @@ def test_a_killed_caller_takes_everything_along(box):
 def test_a_killed_caller_with_a_child_of_its_own(mode_, tmp_path):
     """The caller's forked child holds copies of all its descriptors; the sandbox ends with the caller all the same."""
     holder = harness.BUILD / "tests" / "drivers" / "holder"
-    if not holder.exists():
-        pytest.skip("the driver `holder` was not built")
     process = subprocess.Popen([holder, harness.HELPER, *TREE], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                env={**os.environ, "STYRO_SPAWN": mode_})
     try:
@@ -449,8 +446,6 @@ def test_a_stopped_caller_changes_nothing(box):
 @pytest.mark.invariant("S23")
 def test_a_killed_init_takes_everything_along(box):
     """From outside: then the outcome is `lost`, and nothing is left."""
-    if not AS_ROOT and harness.Caller.outside_uid != os.getuid():
-        pytest.skip("init belongs to somebody else")
     with box.start(TREE) as run:
         assert run.read_line() == "ready"
         fds = run.pidfds()

@@ -345,10 +345,13 @@ START_TEST(counts_instructions)
 }
 END_TEST
 
-/* The kernel's own verdict: a child without privileges loads the program; the child's first instruction allows all. */
+/*
+ * The kernel's own verdict: a child without privileges loads the program; the child's first instruction allows all. It
+ * copies no memory: under AddressSanitizer a fork takes a tenth of a second.
+ */
 static int kernel_accepts(const struct styro_bpf *program, size_t n)
 {
-  pid_t pid = fork();
+  pid_t pid = vfork();
   if (pid == 0) {
     struct sock_fprog prog = {(unsigned short)n, (struct sock_filter *)(uintptr_t)program};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
