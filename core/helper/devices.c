@@ -75,6 +75,9 @@ static int fill_dev(struct helper *h, int dev)
   for (int i = 0; result >= 0 && i < DEVICE_COUNT; i++) {
     result = place_device(h, dev, i);
   }
+  if (result < 0) {
+    return result;
+  }
   h->what = WIRE_WHAT_CREATE;
   for (unsigned i = 0; result >= 0 && i < sizeof device_links / sizeof device_links[0]; i++) {
     h->component = device_links[i].name;
@@ -84,7 +87,9 @@ static int fill_dev(struct helper *h, int dev)
     h->component = directories[i];
     result = sys_mkdirat(dev, directories[i], 0755);
   }
-  h->component = NULL;
+  if (result >= 0) {
+    h->component = NULL;
+  }
   return result;
 }
 

@@ -104,6 +104,9 @@ int step_seal(struct helper *h, const struct wire_step *step);
 int step_group(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 
+/* init.c: in the payload's process, waits until init has dropped its rights; before a filter that may forbid to wait. */
+void init_await(const struct helper *h);
+
 int mask_prepare(struct helper *h);
 void signals_reset(void);
 int supervise(struct helper *h);

@@ -1,7 +1,8 @@
 /*
  * The sandbox's init: PID 1, undumpable before the payload's process starts in its memory, and at once without any
- * capability and behind a filter of its own, while that process still sets itself up. It keeps the deadline and watches
- * the caller's pidfd from the first moment on, reaps, and reports. Signals from inside are never forwarded.
+ * capability and behind a filter of its own, while that process still sets itself up and before it may execute anything.
+ * It keeps the deadline and watches the caller's pidfd from the first moment on, reaps, and reports. Signals from inside
+ * are never forwarded.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,33 @@ struct supervision {
 
 static char payload_stack[PAYLOAD_STACK] __attribute__((aligned(4096)));
 static int payload_inside; /* 0 once the payload's process left this memory, by exec or exit (clear_child_tid) */
+
+/* Between init and the payload's process, while they share this memory: a futex(2). */
+enum readiness { NOT_READY, NOT_READY_AND_AWAITED, READY };
+static int readiness;
+
+#define FUTEX_WAIT_ 0
+#define FUTEX_WAKE_ 1
+
+static void init_is_ready(void)
+{
+  if (__atomic_exchange_n(&readiness, READY, __ATOMIC_ACQ_REL) == NOT_READY_AND_AWAITED) {
+    sys_call(SYS_futex, sys_arg(&readiness), FUTEX_WAKE_, 1, 0, 0, 0);
+  }
+}
+
+/* Should init end instead, the kernel ends who waits here with it. */
+void init_await(const struct helper *h)
+{
+  int seen = NOT_READY;
+  if (!h->payload) {
+    return;
+  }
+  __atomic_compare_exchange_n(&readiness, &seen, NOT_READY_AND_AWAITED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+  while (__atomic_load_n(&readiness, __ATOMIC_ACQUIRE) != READY) {
+    sys_call(SYS_futex, sys_arg(&readiness), FUTEX_WAIT_, NOT_READY_AND_AWAITED, 0, 0, 0);
+  }
+}
 
 static int payload_main(void *argument)
 {
@@ -100,6 +128,7 @@ static int load_own_filter(void)
       ALLOW(SYS_recvfrom),
       ALLOW(SYS_getrusage),
       ALLOW(SYS_clock_gettime),
+      ALLOW(SYS_futex),
       ALLOW(SYS_munmap),
       ALLOW(SYS_madvise),
       ALLOW(SYS_close),
@@ -123,15 +152,29 @@ static int drop_everything(void)
   return result < 0 ? result : load_own_filter();
 }
 
+/* Before it supervises, init can still say so itself; the helper's state is the payload's process's by now. */
+static _Noreturn void fail_supervision(const struct supervision *s, int error)
+{
+  struct wire_failed record;
+  memset(&record, 0, sizeof record);
+  record.head.type = WIRE_STATUS_SETUP_FAILED;
+  record.head.size = sizeof record;
+  record.head.step = s->step;
+  record.head.err = -error;
+  record.head.arg = WIRE_WHAT_SUPERVISE;
+  status_send(&record.head);
+  sys_exit(125);
+}
+
 /* Stdio would hold the caller's pipes open, the sources would hold host objects: all go, from this process's table. */
 static int close_everything(int left)
 {
   uint64_t all = ~0ull;
   int result = left == FD_LEFT ? left : sys_dup3(left, FD_LEFT, O_CLOEXEC);
-  if (result < 0 || sys_close_range(0, WIRE_FD_STATUS - 1) < 0 || sys_close_range(FD_LEFT + 1, ~0u) < 0) {
-    return -1;
-  }
-  return (int)sys_call(SYS_signalfd4, -1, sys_arg(&all), sizeof all, SFD_CLOEXEC_ | SFD_NONBLOCK_, 0, 0);
+  result = result < 0 ? result : sys_close_range(0, WIRE_FD_STATUS - 1);
+  result = result < 0 ? result : sys_close_range(FD_LEFT + 1, ~0u);
+  return result < 0 ? result
+                    : (int)sys_call(SYS_signalfd4, -1, sys_arg(&all), sizeof all, SFD_CLOEXEC_ | SFD_NONBLOCK_, 0, 0);
 }
 
 /* What set-up touched and supervision does not need: the blocks, the payload's stack, and the main stack's depth. */
@@ -365,8 +408,10 @@ int step_init(struct helper *h, const struct wire_step *step)
     return s.payload;
   }
   s.signals = close_everything(left);
-  if (s.signals < 0 || drop_everything() < 0) {
-    sys_exit(1);
+  result = s.signals < 0 ? s.signals : drop_everything();
+  if (result < 0) {
+    fail_supervision(&s, result);
   }
+  init_is_ready();
   watch(&s, caller);
 }

@@ -38,6 +38,7 @@ int step_workdir(struct helper *h, const struct wire_step *step)
 {
   const char *cwd = (const char *)h->run + h->run->cwd_off;
   (void)step;
+  init_await(h);
   h->what = WIRE_WHAT_CHDIR;
   h->component = cwd;
   int result = (int)sys_call(SYS_chdir, sys_arg(cwd), 0, 0, 0, 0, 0);
@@ -55,6 +56,7 @@ int step_seccomp(struct helper *h, const struct wire_step *step)
     unsigned short len;
     const void *filter;
   } program = {(unsigned short)body->n, (const char *)h->plan + body->filter};
+  init_await(h);
   return (int)sys_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER_, body->log ? SECCOMP_FILTER_FLAG_LOG_ : 0,
                        sys_arg(&program), 0, 0, 0);
 }

@@ -3,6 +3,8 @@ files of the test's own directories are what they were before.
 """
 
 import collections
+import contextlib
+import ctypes
 import os
 import pathlib
 import shutil
@@ -12,6 +14,8 @@ import tempfile
 import pytest
 
 import harness
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_SHARED = 0x20000, 1 << 14, 1 << 18, 1 << 20
 
 os.environ["STYRO_BUILD"] = str(harness.BUILD)
 
@@ -25,6 +29,7 @@ def pytest_collection_modifyitems(items):
 def pytest_configure(config):
     config.addinivalue_line("markers", "as_root: speaks to root callers only")
     config.addinivalue_line("markers", "as_ordinary: speaks to ordinary callers only")
+    config.addinivalue_line("markers", "invariant(name): holds an invariant of SECURITY.md, by its number there")
 
 
 def pytest_runtest_setup(item):
@@ -51,19 +56,39 @@ def subreaper():
     harness.become_subreaper()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_mounts(subreaper):
+    """Root's tests have a mount namespace of their own: what others on this machine mount does not show in it, and what a
+    sandbox would let out does, since everything is shared among those who live here.
+    """
+    if harness.AS_ROOT and harness.LIBC.unshare(CLONE_NEWNS) == 0:
+        for propagation in (MS_PRIVATE, MS_SHARED):
+            assert harness.LIBC.mount(None, b"/", None, ctypes.c_ulong(MS_REC | propagation), None) == 0
+
+
 def listing(directory):
     return sorted(os.listdir(directory))
+
+
+def places(directory):
+    """What a mount point made on the host would be: files without a byte, and directories without an entry. Whatever else
+    others on this machine bring there meanwhile does not matter.
+    """
+    found = []
+    for entry in os.scandir(directory):
+        with contextlib.suppress(OSError):
+            bare = entry.is_dir(follow_symlinks=False) and not os.listdir(entry)
+            if bare or (entry.is_file(follow_symlinks=False) and entry.stat().st_size == 0):
+                found.append(entry.name)
+    return sorted(found)
 
 
 def host_state():
     return {
         "host name": socket.gethostname(),
-        "mounts": pathlib.Path("/proc/self/mountinfo").read_text(),
+        "mounts": pathlib.Path("/proc/thread-self/mountinfo").read_text(),
         "umask": oct(umask()),
-        "/": listing("/"),
-        "/etc": listing("/etc"),
-        "/usr": listing("/usr"),
-        "/home": listing("/home"),
+        **{directory: places(directory) for directory in ("/", "/etc", "/usr", "/home")},
     }
 
 

@@ -4,6 +4,7 @@ this process. Knows how the command is called and how its outcome is read; what 
 
 import contextlib
 import ctypes
+import errno
 import itertools
 import json
 import os
@@ -225,6 +226,54 @@ def mounts():
 """
 
 
+class Terminal:
+    """A pseudo-terminal. What the programs on its inner end wrote is read until the kernel says that nobody holds that end
+    any more (EIO): their own end comes earlier, while words of theirs are still on the way.
+    """
+
+    def __init__(self):
+        self.outside, self.inside = os.openpty()
+        self.text, self.seen = b"", 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.handed_over()
+        os.close(self.outside)
+
+    def handed_over(self):
+        """The inner end is the programs' alone from here on."""
+        if self.inside >= 0:
+            os.close(self.inside)
+            self.inside = -1
+
+    def read(self):
+        """Some more; False at the end."""
+        assert select.select([self.outside], [], [], WAIT)[0], f"nothing more came after {self.text!r}"
+        try:
+            data = os.read(self.outside, 4096)
+        except OSError as e:
+            assert e.errno == errno.EIO
+            return False
+        self.text += data
+        return True
+
+    def until(self, word):
+        """Waits for a word that comes after the last one that was waited for."""
+        while word not in self.text[self.seen:]:
+            assert self.read(), f"no {word!r} in {self.text!r}"
+        self.seen = self.text.index(word, self.seen) + len(word)
+
+    def type(self, line):
+        os.write(self.outside, line)
+
+    def rest(self):
+        while self.read():
+            pass
+        return self.text
+
+
 def status_of(pid):
     """/proc/PID/status of the host as a dictionary."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
@@ -254,8 +303,8 @@ def descendants(pid):
     return below[1:]
 
 
-def wait_gone(pidfds, seconds=10):
-    """Waits until every process of these descriptors has ended; closes them."""
+def wait_gone(pidfds, seconds=WAIT):
+    """Waits until every process of these descriptors has ended; closes them. The time is a guard against hanging."""
     poll = select.poll()
     waiting = set(pidfds)
     until = time.monotonic() + seconds
@@ -270,7 +319,18 @@ def wait_gone(pidfds, seconds=10):
     return not waiting
 
 
-def settled(condition, seconds=2):
+def in_time(run, got_there):
+    """The outcome of run(deadline in seconds) with a deadline that left the payload the time to get where the test wants it,
+    however busy the machine is: a short one first.
+    """
+    for deadline in (0.3, 3, 30):
+        done = run(deadline)
+        if got_there(done):
+            break
+    return done
+
+
+def settled(condition, seconds=WAIT):
     """Gives what goes on at the same time a moment to get there; what is then asserted is the caller's."""
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
@@ -289,7 +349,7 @@ def reap_orphans():
             pass
 
 
-def left_running(seconds=5):
+def left_running(seconds=20):
     """Our descendants that do not end by themselves; they are ended."""
     until = time.monotonic() + seconds
     while True:

@@ -5,7 +5,6 @@ second, and the payload has not run.
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 
@@ -41,10 +40,9 @@ def fill_in(value, ground):
 
 
 def said(done, code, parts, ground):
-    """One line within a second, with every part in it; nothing of the payload."""
+    """One line, with every part in it; nothing of the payload."""
     assert done.code == code, done
     assert b"payload ran" not in done.out and done.out == b"", done
-    assert done.seconds < 1
     assert done.err.startswith(b"styrolite: ") and done.err.count(b"\n") == 1 and done.err.endswith(b"\n"), done
     line = done.line.replace("\\x0a", " ")
     if done.reason:
@@ -56,6 +54,7 @@ def said(done, code, parts, ground):
 
 
 @pytest.mark.parametrize("name, request_, code, parts", REFUSED, ids=[row[0] for row in REFUSED])
+@pytest.mark.invariant("S24")
 def test_refused(vfork_box, ground, name, request_, code, parts):
     done = vfork_box.run(None, request_ if isinstance(request_, bytes) else fill_in(request_, ground))
     said(done, code, parts, ground)
@@ -87,9 +86,8 @@ def test_check_says_the_same(vfork_box, ground, name, request_, code, parts):
 @pytest.mark.parametrize("name, request_, code, parts", FAILED, ids=[row[0] for row in FAILED])
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
 def test_failed(box, ground, name, request_, code, parts, init):
-    done = box.run(None, {**fill_in(request_, ground), "init": init})
-    if name == "hard limit above the own" and resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == -1:
-        pytest.skip("the caller's own is unlimited")
+    wrap = ["prlimit", "--memlock=65536:65536"] if name == "hard limit above the own" else []
+    done = box.run(None, {**fill_in(request_, ground), "init": init}, wrap=wrap)
     pointers = [part for part in parts if part.startswith(("/paths/~1", "/root/", "/cwd", "/rlimits/"))]
     said(done, code, [part for part in parts if part not in pointers], ground)
     assert done.reason == ("setup_failed" if code == 125 else "exec_failed")
@@ -114,6 +112,7 @@ def test_every_message_is_its_own(vfork_box, ground):
 
 @pytest.mark.parametrize("fields", [{"cwd": "/none"}, {"rlimits": {"nofile": "unlimited"}}, {"paths": {"/none": {"from": "/no/such"}}},
                                     {"command": ["/none"]}], ids=str)
+@pytest.mark.invariant("S22")
 def test_the_payload_has_not_run(box, work, fields):
     """Seen from outside: no file was made in what it could write."""
     request = {"command": ["touch", "/w/marker"], **fields}
@@ -153,6 +152,7 @@ def test_one_kind_of_namespace_refused(mode, tmp_path, own_helper, kind):
     said(done, 125, ["spawn", "No space left", "max_*_namespaces"], tmp_path)
 
 
+@pytest.mark.invariant("S14")
 def test_a_map_that_is_not_permitted(mode, tmp_path, own_helper):
     """There the caller is root of a map of one id, and 65534 is not in it."""
     box = harness.Sandbox(tmp_path, mode)
@@ -267,6 +267,7 @@ def test_a_helper_that_is_started_by_hand():
     assert done.returncode == 125 and "library only" in done.stderr
 
 
+@pytest.mark.invariant("S24")
 def test_bytes_of_a_request_that_were_changed(vfork_box):
     """Every single byte of a small request left out: refused in one line or sound, never anything else."""
     text = json.dumps({"version": 1, "command": ["true"], "paths": {"/x": "tmpfs"}}).encode()

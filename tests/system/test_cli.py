@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -298,9 +297,8 @@ def test_a_payload_ended_by_a_signal():
 
 
 def test_time_over(tmp_path):
-    started_at = time.monotonic()
-    done = call("run", "--timeout", "300ms", "--outcome", tmp_path / "o", "--", "sleep", "60")
-    assert done.returncode == 124 and time.monotonic() - started_at < 10
+    done = call("run", "--timeout", "300ms", "--outcome", tmp_path / "o", "--", "sleep", "6000")
+    assert done.returncode == 124
     assert done.stderr.startswith("styrolite: ") and done.stderr.count("\n") == 1
     outcome = json.loads((tmp_path / "o").read_text())
     assert (outcome["reason"], outcome["detail"]) == ("timed_out", "wall")

@@ -13,19 +13,21 @@ import time
 import pytest
 
 from commandline import AS_ROOT, COMMAND, WAIT, call, refused, write_request
+from harness import Terminal
 
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="no styrolite in $STYRO_BUILD")
 
 
 @pytest.fixture
-def started():
+def started(mode):
     """Starts the command and waits until the payload has said "ready"; ends what is left."""
     running = []
 
     def start(*args, script, **more):
-        process = subprocess.Popen(
-            [COMMAND, "run", *map(str, args), "--", "/bin/sh", "-c", script],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+        more.setdefault("stdin", subprocess.DEVNULL)
+        more.setdefault("env", {**os.environ, "STYRO_SPAWN": mode})
+        process = subprocess.Popen([COMMAND, "run", *map(str, args), "--", "/bin/sh", "-c", script],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
         running.append(process)
         assert process.stdout.readline() == "ready\n"
         return process
@@ -257,24 +259,23 @@ def test_shell_reads_commands_from_a_pipe():
 
 
 def test_shell_on_a_terminal():
-    outside, inside = pty.openpty()
-    process = subprocess.Popen([COMMAND, "shell"], stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
-    os.close(inside)
-    os.write(outside, b"echo $((6*7))\nexit\n")
-    seen = b""
-    until = time.monotonic() + WAIT
-    while process.poll() is None and time.monotonic() < until:
-        if select.select([outside], [], [], 0.1)[0]:
-            try:
-                seen += os.read(outside, 4096)
-            except OSError:
-                break
-    assert process.wait(WAIT) == 0
-    os.close(outside)
-    assert b"42" in seen and b"cannot set terminal process group" not in seen
+    """Each line is typed only when the shell asks for it."""
+    with Terminal() as terminal:
+        ends = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.inside)
+        with subprocess.Popen([COMMAND, "shell"], start_new_session=True, **ends) as process:
+            terminal.handed_over()
+            terminal.until(b"[sandbox]")
+            terminal.until(b"$ ")
+            terminal.type(b"echo $((6*7))\n")
+            terminal.until(b"42\r\n")
+            terminal.until(b"$ ")
+            terminal.type(b"exit 3\n")
+            seen = terminal.rest()
+            assert process.wait(WAIT) == 3
+    assert b"cannot set terminal process group" not in seen
 
 
-class Terminal:
+class Foreground:
     """The command as the foreground of a terminal of its own."""
 
     def __init__(self, *args):
@@ -318,7 +319,7 @@ def terminal():
     opened = []
 
     def start(*args):
-        opened.append(Terminal(*args))
+        opened.append(Foreground(*args))
         return opened[-1]
 
     yield start
@@ -442,9 +443,11 @@ def test_sigterm_is_for_the_payload_alone(started):
 
 
 def test_a_signal_that_was_ignored_stays_ignored(started):
-    process = started(script="echo ready; sleep 1; exit 4",
+    process = started(script="echo ready; read x; exit 4", stdin=subprocess.PIPE,
                       preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     process.send_signal(signal.SIGHUP)
+    process.stdin.write("go on\n")
+    process.stdin.flush()
     assert process.wait(WAIT) == 4
 
 

@@ -10,6 +10,7 @@ LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/sel
          "ptmx": "pts/ptmx"}
 
 
+@pytest.mark.invariant("S6")
 def test_dev_holds_exactly_this(tree):
     seen = tree.probe("""
 result = {n: os.readlink("/dev/" + n) if os.path.islink("/dev/" + n) else stat.S_IFMT(os.stat("/dev/" + n).st_mode)
@@ -102,6 +103,7 @@ block.unlink()""")
 
 
 @pytest.mark.parametrize("path", [p for p in MASKED if os.path.exists(p)])
+@pytest.mark.invariant("S5")
 def test_masked(tree, path):
     kind = "d" if os.path.isdir(path) else "f"
     seen = tree.probe(f"""
@@ -113,6 +115,7 @@ result = ["d" if stat.S_ISDIR(s.st_mode) else "f", stat.S_IMODE(s.st_mode), atte
 
 
 @pytest.mark.parametrize("path", [p for p in READ_ONLY if os.path.exists(p)])
+@pytest.mark.invariant("S2")
 def test_read_only(tree, path):
     seen = tree.probe(f"""
 found = set()
@@ -129,6 +132,7 @@ result = sorted(found)""")
 @pytest.mark.parametrize("path", ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/domainname", "/proc/sys/vm/drop_caches",
                                   "/proc/sys/net/ipv4/ip_forward", "/proc/sys/fs/binfmt_misc/register", "/proc/sysrq-trigger",
                                   "/proc/sys/kernel/modprobe", "/proc/irq/0/smp_affinity"])
+@pytest.mark.invariant("S4")
 def test_the_ways_out_through_proc(tree, path):
     assert tree.probe(f"result = attempt(append, {path!r}, '')") in ("EROFS", "EACCES", "EPERM", "ENOENT")
 

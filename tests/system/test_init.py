@@ -3,12 +3,14 @@ payload's to hold back.
 """
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from harness import wait_gone
+from harness import WAIT, status_of, wait_gone
 
 EXIT_REFUSED = {"seccomp": {"bpf": [[0x20, 0, 0, 0], [0x15, 1, 0, 231], [0x15, 0, 1, 60], [6, 0, 0, 0x50001], [6, 0, 0, 0x7FFF0000]]}}
 ALL_REFUSED = {"seccomp": {"bpf": [[6, 0, 0, 0x50001]]}}
@@ -58,6 +60,7 @@ def program(host):
     return host / "tool"
 
 
+@pytest.mark.invariant("S11")
 def test_the_deadline_holds_while_exec_is_held_up(box, program):
     with leased(program):
         done = box.run([program], {"timeout": "400ms", "paths": {str(program.parent): "ro"}})
@@ -72,6 +75,8 @@ def test_a_grace_is_for_who_runs(box, program):
     assert (done.reason, done.outcome["detail"]) == ("timed_out", "wall"), done
 
 
+@pytest.mark.invariant("S11")
+@pytest.mark.invariant("S23")
 def test_the_caller_is_watched_while_exec_is_held_up(box, program):
     with leased(program) as lease:
         with box.start([program], {"paths": {str(program.parent): "ro"}}) as run:
@@ -80,6 +85,21 @@ def test_the_caller_is_watched_while_exec_is_held_up(box, program):
             assert len(fds) >= 2  # init and the payload's process
             run.process.kill()
             assert wait_gone(fds)
+
+
+@pytest.mark.invariant("S23")
+def test_init_killed_while_exec_is_held_up(box, program):
+    """The payload's process goes with it, before it ever was the payload."""
+    with leased(program) as lease:
+        with box.start([program], {"paths": {str(program.parent): "ro"}}) as run:
+            assert lease.read() == "wanted\n"
+            fds = run.pidfds()
+            assert len(fds) >= 2  # init and the payload's process
+            first = next(pid for pid in run.pids() if status_of(pid)["NSpid"].split()[-1] == "1")
+            os.kill(first, signal.SIGKILL)
+            assert run.process.wait(WAIT) == 125
+            assert wait_gone(fds)
+            assert (run.outcome["reason"], run.read_line()) == ("lost", "")
 
 
 def test_what_comes_before_exec_is_delivered_after_it(box, program):
@@ -104,7 +124,7 @@ def test_a_filter_that_forbids_to_end(box, init):
 
 def test_a_payload_that_may_not_exit(box):
     """It runs, and ends by its runtime's last resort or by the deadline; nothing is left."""
-    done = box.run(["/bin/sh", "-c", "echo ran"], {"security": EXIT_REFUSED, "timeout": "2s"})
+    done = box.run(["/bin/sh", "-c", "echo ran"], {"security": EXIT_REFUSED, "timeout": "30s"})
     assert done.out == b"ran\n" and done.reason in ("signaled", "timed_out"), done
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import resource
 import subprocess
 
 import pytest
@@ -50,13 +49,14 @@ def test_the_smallest_limits(box, limit, keep):
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
+@pytest.mark.invariant("S18")
 def test_a_limit_that_kills(box, stream, init):
     number = 1 if stream == "stdout" else 2
-    done = box.run(["/bin/sh", "-c", f"(setsid sleep 300 &) ; yes >&{number}"],
+    done = box.run(["/bin/sh", "-c", f"(setsid sleep 3000 &) ; yes >&{number}"],
                    {"output": {"limit": "64K", "on_limit": "kill"}, "init": init})
     assert (done.code, done.reason, done.outcome["detail"]) == (153, "output_limit", stream)
     assert done.outcome[stream]["kept"] == 65536 and done.outcome[stream]["truncated"] is True
-    assert done.seconds < 10 and "output_limit" in done.outcome["enforced"]
+    assert "output_limit" in done.outcome["enforced"]
 
 
 def test_bytes_that_are_no_text(box):
@@ -88,8 +88,8 @@ def test_a_payload_that_closes_its_streams_early(box):
 
 def test_a_daemon_that_keeps_the_stream_open(box):
     """The end of the payload is the end; nobody waits for a pipe that a daemon holds."""
-    done = box.run(["/bin/sh", "-c", "(setsid sleep 300 &) ; echo done"], {"output": "1K"})
-    assert done.code == 0 and done.out == b"done\n" and done.seconds < 5
+    done = box.run(["/bin/sh", "-c", "(setsid sleep 3000 &) ; echo done"], {"output": "1K"})
+    assert done.code == 0 and done.out == b"done\n"
 
 
 def peak_memory(box, argv, request):
@@ -100,11 +100,11 @@ def peak_memory(box, argv, request):
     # The command's children are not in it: they were not reaped by a process that this one reaps with wait4().
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert resource.RUSAGE_SELF == 0
     return used.ru_maxrss * 1024, process.returncode, json.loads(pathlib.Path(path).read_text())
 
 
 @pytest.mark.parametrize("keep", ["head", "tail", "both"])
+@pytest.mark.invariant("S18")
 def test_a_flood_does_not_grow_the_caller(box, keep):
     """500 MB into a limit of 1 MiB: the caller grows by less than 8 MiB."""
     request = {"output": {"limit": "1M", "keep": keep}}
@@ -115,5 +115,6 @@ def test_a_flood_does_not_grow_the_caller(box, keep):
 
 
 def test_an_endless_flood_meets_its_deadline(box):
-    done = box.run(["yes"], {"output": {"limit": "64K"}, "timeout": "300ms"})
-    assert done.reason == "timed_out" and done.seconds < 5 and done.outcome["stdout"]["kept"] == 65536
+    done = harness.in_time(lambda wall: box.run(["yes"], {"output": {"limit": "64K"}, "timeout": wall}),
+                           lambda done: done.outcome["stdout"]["truncated"])
+    assert done.reason == "timed_out" and done.outcome["stdout"]["kept"] == 65536 < done.outcome["stdout"]["bytes"]

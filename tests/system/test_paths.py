@@ -77,6 +77,7 @@ result = [attempt(os.listdir, "/h/sub"), attempt(read, "/h/sub/inner"), attempt(
     assert seen == ["EACCES"] * 4 + ["EROFS", "data of the host\n"]
 
 
+@pytest.mark.invariant("S5")
 def test_deny_of_a_file(tree, host):
     seen = tree.probe("""
 result = [attempt(read, "/h/data"), attempt(append, "/h/data"), attempt(os.chmod, "/h/data", 0o777), os.stat("/h/data").st_size,
@@ -419,6 +420,7 @@ TRAPS = {"absolute": "/etc", "relative": "../../../../../../../../etc", "magic":
 
 @pytest.mark.parametrize("target", TRAPS.values(), ids=TRAPS.keys())
 @pytest.mark.parametrize("rule", ["ro", "rw", "deny", "tmpfs"])
+@pytest.mark.invariant("S3")
 def test_a_link_where_a_rule_stands(tree, work, target, rule):
     """Planted by an earlier payload in what it could write. Refused; at the least, nothing of the host shows or is covered."""
     (work / "trap").symlink_to(target)
@@ -487,6 +489,7 @@ def test_a_device_is_no_source(tree):
                              "random, urandom and tty")
 
 
+@pytest.mark.invariant("S13")
 def test_a_setuid_program_in_a_bind_gives_nothing(tree, work):
     program = work / "id"
     program.write_bytes(open("/usr/bin/id", "rb").read())
@@ -498,6 +501,7 @@ def test_a_setuid_program_in_a_bind_gives_nothing(tree, work):
 
 
 @pytest.mark.as_root
+@pytest.mark.invariant("S14")
 def test_roots_own_files_stay_closed(tree, work):
     """The payload is 65534 outside: files of root are others' files, also in what it may write."""
     (work / "secret").write_text("secret")

@@ -62,6 +62,7 @@ def test_system_mount_flags(tree):
 
 @pytest.mark.parametrize("path", ["/", "/usr", "/usr/bin", "/bin", "/etc", "/etc/alternatives", "/etc/ssl/certs", "/home",
                                   "/dev", "/proc/sys/kernel"])
+@pytest.mark.invariant("S2")
 def test_system_directories_cannot_be_written(tree, path):
     code = f"""
 d = {path!r}
@@ -92,10 +93,12 @@ def test_system_links_are_as_on_the_host(tree):
 
 @pytest.mark.parametrize("path", ["/root", "/var", "/sys", "/run", "/etc/shadow", "/etc/hostname", "/etc/resolv.conf",
                                   "/etc/hosts", "/opt", "/srv", "/boot", "/mnt", "/proc/kcore/x"])
+@pytest.mark.invariant("S1")
 def test_the_rest_of_the_host_is_not_there(box, path):
     assert box.probe(f"result = attempt(os.stat, {path!r})") in ("ENOENT", "EACCES", "ENOTDIR")
 
 
+@pytest.mark.invariant("S1")
 def test_a_file_of_the_caller_is_not_there(box, tmp_path):
     (tmp_path / "mine").write_text("secret")
     assert box.probe(f"result = attempt(os.stat, {str(tmp_path / 'mine')!r})") == "ENOENT"
@@ -149,6 +152,7 @@ int main(int argc, char **argv) {
 """
 
 
+@pytest.mark.invariant("S1")
 def test_empty_holds_only_its_own_places(tree, compiled):
     program = compiled(LIST, "-static")
     paths = {"/list": {"from": str(program)}}
@@ -231,6 +235,7 @@ def test_directory_without_a_place_it_needs(tree, rootfs, name):
 
 @pytest.mark.parametrize("name", ["dev", "proc"])
 @pytest.mark.parametrize("trap", ["link", "file", "fifo"])
+@pytest.mark.invariant("S25")
 def test_directory_with_a_trap_for_a_place(tree, rootfs, name, trap):
     (rootfs / name).rmdir()
     if trap == "link":
@@ -244,6 +249,8 @@ def test_directory_with_a_trap_for_a_place(tree, rootfs, name, trap):
 
 
 @pytest.mark.parametrize("name, target", [("tmp", "/etc"), ("tmp", "../../../../../etc"), ("home", "/")])
+@pytest.mark.invariant("S3")
+@pytest.mark.invariant("S25")
 def test_directory_with_a_link_for_a_private_place_is_not_followed_out(tree, rootfs, name, target):
     """Refused, or resolved below the tree: nothing of the host may show or be covered."""
     (rootfs / name).rmdir()
@@ -253,6 +260,7 @@ def test_directory_with_a_link_for_a_private_place_is_not_followed_out(tree, roo
     assert os.path.exists("/etc/passwd")
 
 
+@pytest.mark.invariant("S3")
 def test_absolute_links_in_a_directory_stay_in_it(tree, rootfs):
     (rootfs / "link").symlink_to("/etc/passwd")
     (rootfs / "up").symlink_to("../../../../../../etc/passwd")
@@ -443,6 +451,7 @@ def in_user_namespace(request):
 
 
 @pytest.mark.parametrize("kind", ["root", "ro"])
+@pytest.mark.invariant("S2")
 def test_sub_mounts_are_read_only_too(tree, rootfs, below_mounts, kind):
     sub = rootfs / "data" / "sub"
     sub.mkdir()
@@ -465,6 +474,7 @@ def test_sub_mounts_of_a_system_root_are_read_only_too(tree, below_mounts):
     assert text == "there" and {"ro", "nosuid", "nodev"} <= set(row.split()[5].split(","))
 
 
+@pytest.mark.invariant("S6")
 def test_sub_mounts_of_a_writable_path_keep_nosuid_and_nodev(tree, work, below_mounts):
     mounted = below_mounts(f"mkdir {work}/sub; mount -t tmpfs -o mode=777,suid,dev sub {work}/sub")
     if AS_ROOT:
@@ -484,6 +494,7 @@ def test_a_source_that_is_read_only_on_the_host_cannot_be_made_writable(tree, wo
 # ---- the old root ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("S4")
 def test_the_old_root_is_out_of_reach(tree):
     seen = tree.probe("""
 os.chdir("/")
@@ -496,6 +507,7 @@ result = {"up": sorted(os.listdir(".")), "root": sorted(os.listdir("/")),
     assert seen["init"] == seen["init cwd"] == seen["init fd"] == "EACCES"
 
 
+@pytest.mark.invariant("S4")
 def test_an_inherited_directory_descriptor_does_not_lead_out(box):
     """What the caller holds open without close-on-exec is not there inside."""
     fd = os.open("/", os.O_PATH | os.O_DIRECTORY)
@@ -506,6 +518,7 @@ def test_an_inherited_directory_descriptor_does_not_lead_out(box):
         os.close(fd)
 
 
+@pytest.mark.invariant("S6")
 def test_nothing_inside_is_a_device_but_the_named(tree):
     seen = tree.probe("""
 found = []

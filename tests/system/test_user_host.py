@@ -94,8 +94,8 @@ def test_mounts_stay_inside_under_shared_propagation(box, work):
     box.directory.chmod(0o755)
     request = box.write({**HOST, "command": ["/bin/sh", "-c", "grep -c shared: /proc/self/mountinfo; wc -l < /proc/self/mountinfo"],
                          "paths": {"/w": {"from": str(work), "access": "rw"}}})
-    script = f"mount --bind {work} {work}; cat /proc/self/mountinfo; echo ---; {COMMAND} run {request}; echo ---; cat /proc/self/mountinfo"
-    words = ["unshare", "-m", "--propagation", "shared", "/bin/sh", "-c", script]
+    script = f"mount --make-rshared /; mount --bind {work} {work}; cat /proc/self/mountinfo; echo ---; {COMMAND} run {request}; echo ---; cat /proc/self/mountinfo"
+    words = ["unshare", "-m", "--propagation", "private", "/bin/sh", "-c", script]
     done = subprocess.run(words, env=box.environment({}), capture_output=True, text=True, check=True)
     before, inside, after = done.stdout.split("---\n")
     assert "shared:" in before

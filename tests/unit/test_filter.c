@@ -133,6 +133,8 @@ static const struct styro_filter_rule *find_rule(const struct profile_rules *rul
   return NULL;
 }
 
+enum { PARTS = 4 };
+
 struct proof {
   const struct profile_arch *arch;
   struct profile_rules rules;
@@ -179,17 +181,18 @@ static void compare_arguments(struct proof *proof, int number)
   }
 }
 
-static void compare_numbers(struct proof *proof)
+/* Every PARTS-th number, from `part` on: each part is a test of its own. */
+static void compare_numbers(struct proof *proof, int part)
 {
   static const uint32_t archs[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, 0};
   for (size_t a = 0; a < sizeof archs / sizeof archs[0]; a++) {
-    for (int i = -2; i < 1400; i++) { /* the second half are x32's numbers */
+    for (int i = part - 2; i < 1400; i += PARTS) { /* the second half are x32's numbers */
       int number = i < 700 ? i : 0x40000000 + i - 700;
       struct seccomp_data data = {.nr = number, .arch = archs[a]};
       compare(proof, &data);
     }
   }
-  for (int number = 0; number < 700; number++) {
+  for (int number = part; number < 700; number += PARTS) {
     compare_arguments(proof, number);
   }
 }
@@ -200,7 +203,7 @@ START_TEST(decides_like_libseccomp)
   json_t *profile = profile_load(PROFILE);
   struct styro_filter_spec spec;
   memset(&proof, 0, sizeof proof);
-  proof.arch = &profile_archs[_i];
+  proof.arch = &profile_archs[_i % 2];
   profile_rules_read(profile, proof.arch, &proof.rules);
   profile_spec(profile, proof.arch, &proof.rules, &spec);
   proof.fallback = spec.default_action;
@@ -211,7 +214,7 @@ START_TEST(decides_like_libseccomp)
     teach(&proof.oracles, &proof.rules.rules[i], proof.fallback, proof.arch->seccomp);
   }
   export_oracles(&proof.oracles);
-  compare_numbers(&proof);
+  compare_numbers(&proof, _i / 2);
   printf("%s: %lu decisions compared, %zu instructions\n", proof.arch->name, proof.compared, proof.n);
   json_decref(profile);
 }
@@ -345,10 +348,13 @@ START_TEST(counts_instructions)
 }
 END_TEST
 
-/* The kernel's own verdict: a child without privileges loads the program; the child's first instruction allows all. */
+/*
+ * The kernel's own verdict: a child without privileges loads the program; the child's first instruction allows all. It
+ * copies no memory: under AddressSanitizer a fork takes a tenth of a second.
+ */
 static int kernel_accepts(const struct styro_bpf *program, size_t n)
 {
-  pid_t pid = fork();
+  pid_t pid = vfork();
   if (pid == 0) {
     struct sock_fprog prog = {(unsigned short)n, (struct sock_filter *)(uintptr_t)program};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -406,9 +412,9 @@ static struct styro_bpf random_instruction(uint64_t *state)
 
 START_TEST(agrees_with_the_kernel)
 {
-  uint64_t state = 20261122;
+  uint64_t state = (20261122 + (uint64_t)_i) * 0x9e3779b97f4a7c15;
   unsigned accepted = 0;
-  for (int round = 0; round < 3000; round++) {
+  for (int round = 0; round < 100; round++) {
     struct styro_bpf program[8];
     size_t n = 1 + next_random(&state) % 8;
     size_t at;
@@ -424,7 +430,7 @@ START_TEST(agrees_with_the_kernel)
                   fault ? fault : "fine", at);
     accepted += !fault;
   }
-  ck_assert_uint_gt(accepted, 200);
+  ck_assert_uint_gt(accepted, 5);
 }
 END_TEST
 
@@ -561,8 +567,8 @@ END_TEST
 
 static void add_kernel_tests(TCase *tests)
 {
-  tcase_add_loop_test(tests, decides_like_libseccomp, 0, 2);
-  tcase_add_test(tests, agrees_with_the_kernel);
+  tcase_add_loop_test(tests, decides_like_libseccomp, 0, 2 * PARTS);
+  tcase_add_loop_test(tests, agrees_with_the_kernel, 0, 30); /* a hundred forks each */
   tcase_add_loop_test(tests, refuses, 0, sizeof refused / sizeof refused[0]);
   tcase_add_test(tests, lets_ordinary_work_through);
 #if defined(__x86_64__)
@@ -574,7 +580,7 @@ int main(void)
 {
   Suite *suite = suite_create("filter");
   TCase *tests = tcase_create("filter");
-  tcase_set_timeout(tests, 240); /* thousands of forks, slow ones under AddressSanitizer */
+  tcase_set_timeout(tests, 60);
   if (emulated()) {
     printf("skipped: the emulator knows no seccomp(2), so no program can be loaded, or built by libseccomp\n");
   } else {

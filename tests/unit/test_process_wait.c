@@ -27,11 +27,11 @@ static void script_obey(void)
   play_ended(sig > 0 ? sig : 99 << 8, WIRE_CAUSE_PAYLOAD);
 }
 
-static void script_slow_exec(void)
+static void script_no_exec(void)
 {
-  usleep(100000);
-  play_exec();
-  sleep(60);
+  for (;;) {
+    pause();
+  }
 }
 
 static void script_cat(void)
@@ -57,7 +57,6 @@ START_TEST(waiting_takes_no_longer_than_asked)
   int64_t start = styro_now();
   ck_assert_int_eq(styro_process_wait(process, 30, &out, &err), STYRO_EAGAIN);
   ck_assert_int_ge(styro_now() - start, 30 * MS);
-  ck_assert_int_lt(styro_now() - start, 3000 * MS);
   ck_assert_int_eq(styro_process_wait(process, 0, &out, &err), STYRO_EAGAIN);
   ck_assert_int_eq(styro_process_step(process, &err), 0);
   out.size = 1;
@@ -66,7 +65,7 @@ START_TEST(waiting_takes_no_longer_than_asked)
   ck_assert_int_eq(styro_process_outcome_json(process, &json, &err), STYRO_EUSAGE);
   styro_process_free(process);
   without_init();
-  process = spawn(script_slow_exec);
+  process = spawn(script_no_exec);
   ck_assert_int_eq(styro_process_started(process, 5, &err), STYRO_EAGAIN);
   styro_process_free(process);
 }
@@ -89,20 +88,24 @@ START_TEST(one_descriptor_tells)
 }
 END_TEST
 
-static void script_sleepy(void)
+static void script_held(void)
 {
   play_running();
-  usleep(60000);
+  play_pause();
   play_ended(5 << 8, WIRE_CAUSE_PAYLOAD);
 }
 
 START_TEST(any_of_many)
 {
   styro_process *all[40] = {NULL};
+  pid_t held = 0;
   for (int i = 0; i < 40; i += 2) {
-    all[i] = spawn(i == 20 ? script_sleepy : script_obey);
+    all[i] = spawn(i == 20 ? script_held : script_obey);
+    held = i == 20 ? fake_spawn.last : held;
   }
   ck_assert_int_eq(styro_wait_any(all, 40, 0, &err), STYRO_EAGAIN);
+  fake_spawn.last = held;
+  play_go();
   ck_assert_int_eq(styro_wait_any(all, 40, SOON, &err), 20);
   ck_assert_int_eq(styro_wait_any(all, 40, SOON, &err), 20);
   ended(all[20]);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "failing_calls.h"
@@ -192,6 +193,18 @@ int play_await_signal(void)
 {
   struct wire_record record;
   return recv(WIRE_FD_STATUS, &record, sizeof record, 0) == sizeof record ? (int)record.arg : -1;
+}
+
+void play_pause(void)
+{
+  raise(SIGSTOP);
+}
+
+void play_go(void)
+{
+  siginfo_t info;
+  waitid(P_PID, (id_t)fake_spawn.last, &info, WSTOPPED);
+  kill(fake_spawn.last, SIGCONT);
 }
 
 void play_say(int fd, const char *text)

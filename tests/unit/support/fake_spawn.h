@@ -36,5 +36,10 @@ void play_stamp(void);       /* the last act before exec */
 void play_exec(void);        /* no init: the stamp, and the channel's end */
 int play_await_signal(void); /* init: the signal of the next kill record; -1 at the channel's end */
 void play_say(int fd, const char *text);
+void play_pause(void); /* until the test says play_go() */
+
+/* ---- for tests ---- */
+
+void play_go(void); /* waits until the script has come to play_pause(), and lets it go on */
 
 #endif

@@ -12,7 +12,7 @@
 #include "lib/runner.h"
 
 #define MS INT64_C(1000000)
-#define SOON 10000 /* ms: far longer than anything here takes */
+#define SOON 50000 /* ms: far longer than anything here takes */
 
 /* Made anew before each test: a plan with init, stdin inherited, stdout captured, stderr at /dev/null. */
 extern struct hand_plan hand;
