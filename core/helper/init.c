@@ -314,6 +314,7 @@ static void pass_signal(const struct supervision *s, int sig)
 static bool obey(struct supervision *s, bool caller)
 {
   struct wire_record record;
+  memset(&record, 0, sizeof record);
   long n = sys_call(SYS_recvfrom, WIRE_FD_STATUS, sys_arg(&record), sizeof record, MSG_DONTWAIT_, 0, 0);
   if (n == 0 && caller) {
     kill_all(); /* the caller let go of the sandbox */

@@ -117,7 +117,7 @@ static int single_main(void *argument)
 /* A futex(2) on shared memory; `ms` 0: no limit. */
 static void wait_while(const int *word, int value, int ms)
 {
-  const int64_t limit[2] = {ms / 1000, ms % 1000 * 1000000};
+  const int64_t limit[2] = {ms / 1000, ms % 1000 * INT64_C(1000000)};
   sys_call(SYS_futex, sys_arg(word), FUTEX_WAIT_, value, ms ? sys_arg(limit) : 0, 0, 0);
 }
 
