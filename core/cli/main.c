@@ -42,7 +42,9 @@ static const struct command {
     {"check", CLI_CHECK, "[FILE|-] [OPTIONS] [-- COMMAND...]", "say whether a request is right, and run nothing",
      cmd_check, "Without --here nothing of the host is looked at.\n"},
     {"explain", CLI_EXPLAIN, "[FILE|-] [OPTIONS] [-- COMMAND...]",
-     "print each step of a request, and why it stands there", cmd_explain, NULL},
+     "print each step of a request, and why it stands there", cmd_explain,
+     "  styrolite explain --diff old.json new.json          what became of it\n"
+     "  styrolite explain --diff job.json job.json --network host    what an option changes\n"},
     {"schema", CLI_SCHEMA, NULL, "print the JSON Schema of requests", cmd_schema, NULL},
     {"version", CLI_VERSION, NULL, "print the version", cmd_version, NULL},
     {"help", CLI_HELP, "[COMMAND]", "this text, or that of a command", cmd_help, NULL},

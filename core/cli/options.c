@@ -53,6 +53,8 @@ static const struct option_row rows[] = {
      .help = "any field of the request: user.uid_map=self, or by JSON pointer: /paths/~1out=ro"},
     {.name = "emit", .argument = "json", .commands = CLI_RUN | CLI_EXPLAIN, .kind = OPTION_KEEP,
      .offset = KEPT(emit), .help = "run: print the request instead of running it; explain: print the steps as JSON"},
+    {.name = "diff", .argument = "FILE|-", .commands = CLI_EXPLAIN, .kind = OPTION_KEEP, .offset = KEPT(diff),
+     .once = true, .help = "print where the steps differ from those of this request; 1 is returned when they do"},
     {.name = "here", .commands = CLI_CHECK, .kind = OPTION_KEEP, .text = "yes", .offset = KEPT(here),
      .help = "also try to open every host path that the request names"},
     {.name = "outcome", .argument = "FILE|fd:N", .commands = CLI_STARTS, .kind = OPTION_KEEP,

@@ -62,6 +62,7 @@ struct cli_options {
   struct option_use *uses; /* those that go into the request, in order */
   size_t uses_n;
   const char *emit;
+  const char *diff; /* explain: the request to compare with */
   const char *outcome;
   const char *helper;
   const char *name;

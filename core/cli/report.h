@@ -12,6 +12,7 @@
 /* docs/styrolite.1, "EXIT STATUS". Codes of payloads that ended by themselves come on top. */
 enum report_exit {
   REPORT_OK = 0,
+  REPORT_DIFFERENT = 1, /* explain --diff, as diff(1) */
   REPORT_TIMED_OUT = 124,
   REPORT_REFUSED = 125,
   REPORT_NOT_EXECUTABLE = 126,

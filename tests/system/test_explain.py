@@ -110,3 +110,95 @@ def test_a_failure_names_a_step_of_the_plan(box):
     error = box.fails(["true"], None, args)
     step = next(s for s in steps(*args, "--", "true") if s["object"] == "/x")
     assert error["field"] == step["field"] and error["object"] == step["source"]
+
+
+# ---- two requests ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def request_file(tmp_path):
+    def write(name, **request):
+        path = tmp_path / name
+        path.write_text(json.dumps({"version": 1, **request}))
+        return path
+
+    return write
+
+
+def difference(*args, code=1, **more):
+    """The lines without their numbers."""
+    done = subprocess.run([COMMAND, "explain", "--diff", *map(str, args)], capture_output=True, text=True, timeout=WAIT, **more)
+    assert done.returncode == code and done.stderr == "", done
+    return [(line[0], line[7:]) for line in done.stdout.splitlines()]
+
+
+def test_requests_that_do_not_differ(request_file):
+    """However they are written."""
+    one = request_file("one.json", command=["true"], timeout="1s", paths={"/a": "ro", "/b": "tmpfs"})
+    other = request_file("other.json", paths={"/b": {"access": "tmpfs"}, "/a/": {"access": "ro"}}, timeout={"wall": 1}, command=["true"])
+    assert difference(one, one, code=0) == difference(one, other, code=0) == []
+
+
+def test_where_two_requests_differ(request_file):
+    one = request_file("one.json", command=["true"], paths={"/o": {"from": "/opt", "access": "ro"}})
+    other = request_file("other.json", command=["true"], network="host", paths={"/o": {"from": "/opt", "access": "rw"}})
+    seen = difference(one, other)
+    assert ("-", "bind /o (from `/opt`, ro, nosuid, nodev)") in seen and ("+", "bind /o (from `/opt`, nosuid, nodev, rw)") in seen
+    assert ("-", "bring the loopback interface up") in seen and ("+", "check that the payload can write /o") in seen
+    assert not any("pivot" in text or "/usr" in text for _, text in seen)
+    turned = {"-": "+", "+": "-"}
+    assert sorted((turned[sign], text) for sign, text in seen) == sorted(difference(other, one))
+
+
+def test_what_an_option_changes(request_file):
+    one = request_file("one.json", command=["true"])
+    assert difference(one, one, "--tmpfs", "/t") == [("+", "mount a tmpfs /t (268435456 bytes, mode 0755, nosuid, nodev, rw)")]
+    assert difference(one, one, "--set", "namespaces.uts.hostname=a") == [("-", "name the host sandbox"), ("+", "name the host a")]
+    with open(one) as file:
+        assert ("-", "start the payload's process, stay as init") in difference("-", one, "--no-init", stdin=file)
+
+
+def test_the_difference_is_the_order_of_the_steps(request_file):
+    """Applied to the steps of the one it gives those of the other."""
+    one = request_file("one.json", command=["a"], paths={f"/p{n}": "ro" for n in range(0, 60, 2)})
+    other = request_file("other.json", command=["b"], extends="build", paths={f"/p{n}": "ro" for n in range(0, 60, 3)})
+    lines = {name: [line[5:] for line in explain(path).splitlines()[::2]] for name, path in (("one", one), ("other", other))}
+    left, right = list(lines["one"]), []
+    seen = difference(one, other)
+    for text in lines["other"]:
+        while seen and seen[0][0] == "-" and left[0] == seen[0][1]:
+            seen.pop(0), left.pop(0)
+        if seen and seen[0] == ("+", text):
+            right.append(seen.pop(0)[1])
+        else:
+            right.append(left.pop(0))
+    assert right == lines["other"] and seen == [] and left == []
+
+
+def test_what_stands_in_no_step(request_file):
+    one = request_file("one.json", command=["true"])
+    done = subprocess.run([COMMAND, "explain", "--diff", one, one, "--env", "A=b"], capture_output=True, text=True, timeout=WAIT)
+    assert done.returncode == 1 and done.stdout.startswith("the steps are the same; what a run starts from is not: ")
+
+
+@pytest.mark.parametrize("args, words", [
+    (["--diff", "{one}", "{one}", "--emit", "json"], ["leave --emit out"]),
+    (["--diff", "{one}", "--diff", "{one}"], ["--diff is given twice"]),
+    (["--diff", "{one}/gone.json", "{one}"], ["gone.json", "name a request file"]),
+    (["--diff", "{bad}", "{one}"], ["{bad}", "/rot"]),
+    (["--diff", "{one}", "{bad}"], ["{bad}", "/rot"]),
+    (["--diff", "{wrong}", "{one}"], ["{wrong}", "/die_with_parent"]),
+    (["--diff"], ["--diff", "value"]),
+])
+def test_two_requests_that_cannot_be_compared(request_file, args, words):
+    places = {"{one}": request_file("one.json"), "{bad}": request_file("bad.json", rot=1),
+              "{wrong}": request_file("wrong.json", init=False, die_with_parent=True)}
+
+    def fill(text):
+        for key, path in places.items():
+            text = text.replace(key, str(path))
+        return text
+
+    done = subprocess.run([COMMAND, "explain", *map(fill, args)], capture_output=True, text=True, timeout=WAIT)
+    assert done.returncode == 125 and done.stdout == "" and done.stderr.count("\n") == 1, done
+    assert all(fill(word) in done.stderr for word in words), done.stderr
