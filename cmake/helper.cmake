@@ -18,6 +18,9 @@ message(STATUS "styrolite-helper: static, without a C library, by ${helper_compi
 set(helper_flags -std=gnu11 -D_GNU_SOURCE= -Os -ffreestanding -fno-pie -fno-stack-protector ${styrolite_warnings}
   -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables
   -I${PROJECT_SOURCE_DIR}/core/include)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL aarch64)
+  list(APPEND helper_flags -mno-outline-atomics) # else they are calls into libgcc, which is not linked
+endif()
 set(helper_link_flags -static -nostdlib -no-pie -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--gc-sections
   -Wl,--build-id=none)
 if(CMAKE_BUILD_TYPE STREQUAL Debug)
