@@ -173,6 +173,9 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   if (from && on_host) {
     host_path(plan, from, object, size);
   }
+  if (!object[0] && what != WIRE_WHAT_STEP && step && styro_step_stage(step) == STYRO_STAGE_ROOT) {
+    snprintf(object, size, "/");
+  }
   if (component && component[0]) {
     if (step && step->code == WIRE_STEP_DEV && component[0] != '/') {
       snprintf(object, size, "/dev/%s", component);

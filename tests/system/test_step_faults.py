@@ -38,7 +38,7 @@ FAULTS = {
     "proc": ({}, "fsopen", '"proc"', "ENOMEM", "proc", "/namespaces/pid", "/proc"),
     "read-only": ({}, "mount_setattr", '^move_mount.*"bus"', "EPERM", "path", "/security", "/proc/bus"),
     "mask": ({}, "move_mount", '"keys"', "ENOMEM", "path", "/security", "/proc/keys"),
-    "seal root": ({}, "mount_setattr", '^move_mount.*"/",', "EPERM", "root", "/root", None),
+    "seal root": ({}, "mount_setattr", '^move_mount.*"/",', "EPERM", "root", "/root", "/"),
     "seal": ({"paths": {"/a": "deny", "/a/b": {"from": "/opt"}}}, "mount_setattr", "", "EPERM", "path", "/paths/~1a", "/a"),
     "pivot": ({}, "pivot_root", "", "EBUSY", "root", "/root", None),
     "userns limit": ({}, "write", USERNS_LIMIT, "EPERM", "proc", "/namespaces/user", None),
