@@ -23,17 +23,18 @@ struct helper {
   uint32_t what;                /* enum wire_what of the call at hand */
   const char *component;        /* path component at fault, NULL: the step's own object */
   bool payload;                 /* in the payload's own process: failures go to the verdict only */
-  bool fds_placed;      /* the payload's descriptors are in place, one of them perhaps over the status channel */
-  uint32_t source;      /* next source's number */
-  int fd;               /* the running step's source, -1: absent and optional, or none */
-  int root;             /* the new root's mount */
-  bool own_root;        /* it is a tmpfs of the sandbox's own */
-  int mask;             /* tmpfs with the two mask objects, -1 until needed */
-  int proc;             /* mount of the new proc, -1 until there */
-  int userns_limit;     /* /proc/sys/user/max_user_namespaces, opened while it could be written */
-  int leaving;          /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
-  char parent[256];     /* where directories were attached last: neighbours are attached by name in it */
-  int parent_fd;        /* its descriptor, -1: none */
+  bool fds_placed;  /* the payload's descriptors are in place, one of them perhaps over the status channel */
+  uint32_t source;  /* next source's number */
+  int fd;           /* the running step's source, -1: absent and optional, or none */
+  int root;         /* the new root's mount */
+  bool own_root;    /* it is a tmpfs of the sandbox's own */
+  bool opens;       /* it is a directory of the host that the payload may write, and closed until all places are made */
+  int mask;         /* tmpfs with the two mask objects, -1 until needed */
+  int proc;         /* mount of the new proc, -1 until there */
+  int userns_limit; /* /proc/sys/user/max_user_namespaces, opened while it could be written */
+  int leaving;      /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
+  char parent[256]; /* where directories were attached last: neighbours are attached by name in it */
+  int parent_fd;    /* its descriptor, -1: none */
   uint64_t nofile_soft; /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
   int devices[DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */

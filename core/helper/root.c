@@ -74,8 +74,8 @@ static int make_layers(uint64_t size, int lower)
   return mount;
 }
 
-/* Only the owner of the host's user namespace may write trusted.* attributes; all others keep an overlay's notes in user.*. */
-static int configure_overlay(const struct helper *h, int context, int lower, int layers)
+/* Only the owner of the host's user namespace may write trusted.* attributes: an overlay's notes go to user.*. */
+static int configure_overlay(int context, int lower, int layers)
 {
   int result = give_directory(context, "lowerdir+", "lowerdir", lower);
   if (result >= 0) {
@@ -84,13 +84,17 @@ static int configure_overlay(const struct helper *h, int context, int lower, int
   if (result >= 0) {
     result = give_below(context, "workdir", layers, OVERLAY_WORK);
   }
-  if (result >= 0 && !(h->run->flags & WIRE_RUN_HOST_USER)) {
+  if (result >= 0) {
     result = sys_fsconfig(context, WIRE_FSCONFIG_SET_FLAG, "userxattr", NULL);
   }
   return result < 0 ? result : sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
 }
 
-/* The directory itself is the lower layer, not the detached copy that the source phase took. */
+/*
+ * The directory itself is the lower layer, not the detached copy that the source phase took. An overlay shows no mounts
+ * below its layers: the kernel refuses that where they belong to a more privileged user namespace, which is always so,
+ * because the validator lets nobody discard without a user namespace of the sandbox's own.
+ */
 static int discard_root(struct helper *h, const struct wire_step_root *body)
 {
   int lower = h->bases[h->source - 1];
@@ -100,7 +104,7 @@ static int discard_root(struct helper *h, const struct wire_step_root *body)
   }
   h->what = WIRE_WHAT_OVERLAY;
   int context = sys_fsopen("overlay");
-  int result = context < 0 ? context : configure_overlay(h, context, lower, layers);
+  int result = context < 0 ? context : configure_overlay(context, lower, layers);
   if (result >= 0) {
     result = sys_fsmount(context, body->attr_set);
   }
@@ -112,13 +116,26 @@ static int discard_root(struct helper *h, const struct wire_step_root *body)
   return result;
 }
 
+/*
+ * A directory of the host, with all its sub-mounts. One that the payload may write turns writable only at the end: while
+ * the set-up makes places, nothing may be made on the host, whatever rights it has.
+ */
+static int directory_root(struct helper *h, const struct wire_step_root *body)
+{
+  static const struct wire_mount_attr closed = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};
+  int result = mount_harden(h, h->fd, body->attr_set);
+  h->opens = !(body->attr_set & WIRE_MOUNT_ATTR_RDONLY);
+  if (result >= 0 && h->opens) {
+    h->what = WIRE_WHAT_FLAGS;
+    result = sys_mount_setattr(h->fd, "", WIRE_AT_EMPTY_PATH, &closed);
+  }
+  return result < 0 ? result : h->fd;
+}
+
 static int make_root(struct helper *h, const struct wire_step_root *body)
 {
-  int result;
   switch (body->kind) {
-  case WIRE_ROOT_DIRECTORY: /* with all its sub-mounts, before anything is attached to it */
-    result = mount_harden(h, h->fd, body->attr_set);
-    return result < 0 ? result : h->fd;
+  case WIRE_ROOT_DIRECTORY: return directory_root(h, body);
   case WIRE_ROOT_DISCARD: return discard_root(h, body);
   default: return tree_tmpfs(1 << 20, body->mode, body->attr_set, false);
   }
@@ -135,14 +152,18 @@ int step_root(struct helper *h, const struct wire_step *step)
   return h->run->kernel & WIRE_KERNEL_DETACHED ? 0 : attach_early(h);
 }
 
-/* The sandbox's own tmpfs root turns read-only once all places in it are made; the others have been what they are. */
+/* Once all places are made: the sandbox's own tmpfs turns read-only, a directory that the payload may write writable. */
 int step_seal_root(struct helper *h, const struct wire_step *step)
 {
-  static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
-                                                          WIRE_MOUNT_ATTR_NODEV};
+  static const struct wire_mount_attr sealed = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                            WIRE_MOUNT_ATTR_NODEV};
+  static const struct wire_mount_attr opened = {.attr_clr = WIRE_MOUNT_ATTR_RDONLY};
   (void)step;
   h->what = WIRE_WHAT_FLAGS;
-  return h->own_root ? sys_mount_setattr(h->root, "", WIRE_AT_EMPTY_PATH, &attr) : 0;
+  if (h->own_root) {
+    return sys_mount_setattr(h->root, "", WIRE_AT_EMPTY_PATH, &sealed);
+  }
+  return h->opens ? sys_mount_setattr(h->root, "", WIRE_AT_EMPTY_PATH, &opened) : 0;
 }
 
 /* pivot_root(2), notes: pivot_root(".", ".") stacks the old root on the new one, from where it is taken off. */

@@ -247,17 +247,26 @@ static void find_parents(struct tree *tree)
   }
 }
 
+/* A tmpfs of the sandbox's own stands at /tmp and /home of a root directory unless a rule does, and path may be that rule's. */
+static bool on_own_tmpfs(const struct styro_compile *c, const char *path)
+{
+  return (encloses("/tmp", path) && !ruled(c, "/tmp")) || (encloses("/home", path) && !ruled(c, STYRO_HOME));
+}
+
+/* These stand over every root, and nothing can be made in them. */
+static bool on_kernels_own(const char *path)
+{
+  return encloses("/proc", path) || encloses("/dev", path);
+}
+
 /* Does the base show something of the host there, where nothing can be made? */
 static bool on_host_base(const struct styro_compile *c, const char *path)
 {
-  if (encloses("/proc", path) || encloses("/dev", path)) {
+  if (on_kernels_own(path)) {
     return true;
   }
   if (c->fields->root_kind == STYRO_ROOT_DIRECTORY) {
-    /* A tmpfs of the sandbox's own stands at /tmp and /home unless a rule does, and path may be that rule's. */
-    bool own = discards(c) || (encloses("/tmp", path) && !ruled(c, "/tmp")) ||
-               (encloses("/home", path) && !ruled(c, STYRO_HOME));
-    return !own;
+    return !discards(c) && !on_own_tmpfs(c, path);
   }
   for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
     if (encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {
@@ -312,9 +321,14 @@ static void add_rule_bind(struct tree *tree, struct place *place)
   place->source = tree->c->builder.sources_n;
 }
 
+/* Is what stands around the place the host's, and the payload's to write? */
 static bool below_writable(const struct tree *tree, const struct place *place)
 {
-  return place->parent < 0 ? writes_directory(tree->c) : tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
+  const char *path = place->rule->path;
+  if (place->parent >= 0) {
+    return tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
+  }
+  return writes_directory(tree->c) && !on_kernels_own(path) && !on_own_tmpfs(tree->c, path);
 }
 
 /* Absent under what nobody inside can write: nothing to deny. Absent under a writable place: an error, or a stated gap. */

@@ -63,6 +63,7 @@ void styro_process_reap_numbers(struct styro_process *process, bool block); /* c
 /* process_records.c: reads what the helper and init reported. */
 void styro_process_receive(struct styro_process *process);
 void styro_process_take_verdict(struct styro_process *process);
+void styro_process_stop_full(struct styro_process *process); /* kills the tree where a stream is over its limit */
 
 /* process_step.c: one round; waits at most wait_ms for something to do. 1: complete, 0: not yet, or a code. */
 int styro_process_round(struct styro_process *process, int wait_ms, styro_error *err);

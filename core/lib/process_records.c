@@ -116,6 +116,19 @@ static void take_pidfd(struct styro_process *process, struct message *message)
   }
 }
 
+/*
+ * Init's word that the payload runs says as well which steps were skipped: an init that was killed before it came to it
+ * would leave an outcome that can name no protection. It is on its way, since bytes of the payload are here.
+ */
+void styro_process_stop_full(struct styro_process *process)
+{
+  const struct styro_facts *facts = &process->facts;
+  bool word_comes = facts->init && !facts->running && !facts->failed && process->status >= 0;
+  if (facts->full && !facts->stop && !process->dead && !word_comes) {
+    styro_process_stop(process, STYRO_STOP_OUTPUT);
+  }
+}
+
 static void take(struct styro_process *process, struct message *message)
 {
   const struct wire_record *head = &message->body.head;
@@ -180,4 +193,5 @@ void styro_process_receive(struct styro_process *process)
       styro_process_take_verdict(process);
     }
   }
+  styro_process_stop_full(process);
 }

@@ -16,17 +16,12 @@
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
-/*
- * The first stream over its limit names the outcome. The tree is killed unless it is dead, and then it counts all the
- * same.
- */
+/* The first stream over its limit names the outcome, also where the tree is dead by then. */
 static void check_limit(struct styro_process *process, const struct styro_sink *sink, int number)
 {
   if (process->kills_on_overflow && !process->facts.full && styro_sink_overflowed(sink)) {
     process->facts.full = number;
-    if (!process->dead) {
-      styro_process_stop(process, STYRO_STOP_OUTPUT);
-    }
+    styro_process_stop_full(process);
   }
 }
 

@@ -63,6 +63,13 @@ static bool writable_without_directory(const struct styro_effective *e, struct f
   return is_set(e, "/root/writable") && e->fields.root_kind != STYRO_ROOT_DIRECTORY;
 }
 
+/* An overlay shows no mounts below its layers, and only in a new user namespace does the kernel refuse what that would uncover. */
+static bool discard_in_host(const struct styro_effective *e, struct finding *found)
+{
+  (void)found;
+  return e->fields.root_writable == STYRO_ROOT_DISCARD && e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+}
+
 static bool size_without_discard(const struct styro_effective *e, struct finding *found)
 {
   (void)found;
@@ -418,6 +425,10 @@ static bool rlimit_upside_down(const struct styro_effective *e, struct finding *
 static const struct rule rules[] = {
     {STYRO_EREQUEST, "/root/writable", writable_without_directory,
      "`root.writable` is given, and no `root.directory` that it could be about", "name the directory, or leave it out"},
+    {STYRO_EUNSUPPORTED, "/root/writable", discard_in_host,
+     "`discard` together with `namespaces.user` as `host` is not supported yet: mounts below the directory would be left out, "
+     "and what they cover would show",
+     "leave `namespaces.user` out, or copy the directory and write to the copy"},
     {STYRO_EREQUEST, "/root/size", size_without_discard,
      "`root.size` is given, and no changes are kept in a tmpfs that could have it",
      "it goes with \"writable\": \"discard\""},

@@ -56,6 +56,8 @@ REFUSED = [
     ("a later root", run(root={"overlay": {}}), 125, ["/root/overlay", "not supported yet"]),
     ("a quoted boolean among words", run(root={"directory": "/", "writable": "true"}), 125,
      ["/root/writable", "written without quotes"]),
+    ("changes kept without a user namespace", run(root={"directory": "/", "writable": "discard"}, namespaces={"user": "host"}), 125,
+     ["/root/writable", "`discard`", "namespaces.user"]),
     ("a size without changes to keep", run(root={"directory": "/", "size": "1M"}), 125, ["/root/size", "discard"]),
     ("joining", run(namespaces={"pid": {"join": "/proc/1/ns/pid"}}), 125, ["/namespaces/pid/join", "not supported yet"]),
     ("sysfs with the host's network", run(mounts=[{"type": "sysfs"}], network="host"), 125, ["/mounts", "not supported yet"]),

@@ -361,7 +361,7 @@ def test_the_flags_of_a_root_directory(tree, own_tree, how):
     assert len(root) == 1
     flags = set(root[0][5].split(","))
     assert {"nosuid", "nodev", "ro" if how is False else "rw"} <= flags
-    assert ("overlay" in root[0]) == (how == "discard")
+    assert (root[0][3] == "/") == (how == "discard"), "else it is a part of a file system of the host"
     assert all(word.split(":")[0] not in ("shared", "master") for word in root[0][6:root[0].index("-")])
 
 
@@ -396,6 +396,42 @@ def test_nothing_is_made_in_a_writable_directory(tree, own_tree, host):
     done = tree.run(["/bin/sh", "-c", ":"],
                     writable(own_tree, True, paths={"/absent": {"access": "deny", "if_missing": "ignore"}}))
     assert [one["protection"] for one in done.outcome["not_enforced"]] == ["denied_paths"]
+    assert contents(own_tree) == before
+
+
+@pytest.mark.parametrize("rule", ["ro", "rw", "deny", "tmpfs"])
+@pytest.mark.parametrize("place", ["/tmp/x", "/tmp/x/y", "/home/sandbox/w", "/home/other"])
+def test_private_places_stay_private_in_a_writable_directory(tree, own_tree, work, given, place, rule):
+    """A rule below them lies on the sandbox's own tmpfs: what the directory has there neither shows nor changes."""
+    for name in ("tmp", "home"):
+        (own_tree / name / "of-the-host").write_text("")
+        given(own_tree / name / "of-the-host")
+    before = contents(own_tree)
+    rules = {place: rule if rule in ("deny", "tmpfs") else {"access": rule, "from": str(work)}}
+    seen = tree.sh("touch /tmp/made ~/made 2>/dev/null; ls -a /tmp /home ~", writable(own_tree, True, paths=rules))
+    assert "of-the-host" not in seen and "made" in seen
+    assert contents(own_tree) == before
+
+
+@pytest.mark.parametrize("place, look", [("/dev/full", "echo x 2>/dev/null >/dev/full && echo open"), ("/proc/cpuinfo", "cat /proc/cpuinfo"),
+                                         ("/dev/absent", "ls /dev/absent"), ("/proc/absent/deep", "ls /proc/absent")])
+def test_what_is_denied_in_dev_and_proc_of_a_writable_directory(tree, own_tree, place, look):
+    before = contents(own_tree)
+    script = f"{look} 2>/dev/null; ls -d /proc/1 /proc/self/fd/0 /dev/null"
+    seen = tree.sh(script, writable(own_tree, True, paths={place: "deny"}))
+    assert seen == "/dev/null\n/proc/1\n/proc/self/fd/0\n"
+    assert contents(own_tree) == before
+
+
+@pytest.mark.parametrize("missing, paths", [("home", {}), ("tmp", {}), ("home", {"/home/sandbox": "tmpfs"}), ("tmp", {"/tmp/x": "tmpfs"})])
+def test_private_places_are_not_made_in_a_writable_directory(tree, own_tree, missing, paths):
+    (own_tree / missing).rmdir()
+    before = contents(own_tree)
+    done = tree.run(["/bin/sh", "-c", "ls -d /home /tmp 2>/dev/null; :"], writable(own_tree, True, paths=paths))
+    if paths:
+        assert done.reason == "setup_failed" and done.error["stage"] == "path", done
+    else:
+        assert done.code == 0 and done.text == ("/tmp\n" if missing == "home" else "/home\n"), done
     assert contents(own_tree) == before
 
 

@@ -49,19 +49,21 @@ def test_ids_are_the_hosts(box, work):
 
 
 @pytest.mark.as_root
-def test_a_directory_whose_changes_are_discarded(tree, tmp_path):
-    """The overlay keeps its notes in trusted.* there; the lower directory is replaced all the same."""
+@pytest.mark.invariant("S22")
+def test_nothing_is_made_in_a_directory_that_can_be_written(tree, tmp_path):
+    """Its set-up could write everywhere, and has places to make."""
     root = tmp_path / "root"
-    for name in ("bin", "dev", "proc", "data"):
+    for name in ("bin", "dev", "proc"):
         (root / name).mkdir(parents=True)
-    (root / "data" / "old").write_text("old")
     (root / "bin" / "sh").write_bytes(open("/bin/busybox", "rb").read())
     (root / "bin" / "sh").chmod(0o755)
-    for path in (root, root / "data", root / "data" / "old"):
-        os.chown(path, NOBODY, NOBODY)
-    request = {**HOST, "root": {"directory": str(root), "writable": "discard"}}
-    assert tree.sh("rm -r /data && mkdir /data && echo new > /data/new && ls /data && id -u", request) == "new\n65534\n"
-    assert sorted(os.listdir(root)) == ["bin", "data", "dev", "proc"] and os.listdir(root / "data") == ["old"]
+    request = {**HOST, "root": {"directory": str(root), "writable": True}}
+    error = tree.fails(["/bin/sh"], request)
+    assert (error["stage"], error["object"]) == ("access", "/")
+    assert sorted(os.listdir(root)) == ["bin", "dev", "proc"]
+    os.chown(root, NOBODY, NOBODY)
+    assert tree.sh("echo x > /made; id -u", request) == "65534\n"
+    assert sorted(os.listdir(root)) == ["bin", "dev", "made", "proc"]
 
 
 @pytest.mark.as_root

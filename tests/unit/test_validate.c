@@ -132,6 +132,8 @@ static const struct {
     {"\"extends\": \"agent\"", U, "/extends", "`agent` is not supported yet", ""},
     {"\"extends\": [\"python\", \"desktop\"]", U, "/extends/1", "`desktop` is not supported yet", ""},
     {"\"root\": {\"overlay\": {}}", U, "/root/overlay", "`overlay` is not supported yet", ""},
+    {"\"root\": {\"directory\": \"/a\", \"writable\": \"discard\"}, \"namespaces\": {\"user\": \"host\"}", U,
+     "/root/writable", "`discard` together with `namespaces.user` as `host`", "leave `namespaces.user` out"},
     {"\"root\": {\"directory\": \"/a\", \"size\": \"1M\"}", R, "/root/size", "`root.size` is given", "discard"},
     {"\"root\": {\"directory\": \"/a\", \"writable\": \"yes\"}", R, "/root/writable", "`yes` is not `false`, `true`",
      ""},
