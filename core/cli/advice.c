@@ -124,28 +124,65 @@ static void advise_missing(const struct input *input, const char *object, struct
   }
 }
 
-/* Root's payload is id 65534 on the host: it needs a directory of its own, or root's own id by an explicit wish. */
+/* "/a/b" in a JSON pointer is "~1a~1b". */
+static void escape(const char *path, char *out, size_t size)
+{
+  size_t len = 0;
+
+  for (; *path && len + 3 < size; path++) {
+    if (*path == '/' || *path == '~') {
+      out[len++] = '~';
+      out[len++] = *path == '/' ? '1' : '0';
+    } else {
+      out[len++] = *path;
+    }
+  }
+  out[len] = '\0';
+}
+
+/* What the request says stands at a place inside; NULL where it does not. */
+static const char *named_source(const struct input *input, const char *inside)
+{
+  char pointer[1024] = "/root/directory";
+  char key[1000];
+  const char *path = NULL;
+
+  if (strcmp(inside, "/") != 0) {
+    escape(inside, key, sizeof key);
+    snprintf(pointer, sizeof pointer, "/paths/%s/from", key);
+  }
+  return styro_request_get(input->request, pointer, &path, NULL) == 0 ? path : NULL;
+}
+
+/* Whether the request itself says who the payload is outside. */
+static bool says_who(const struct input *input)
+{
+  const char *uids = NULL, *gids = NULL, *space = NULL;
+
+  styro_request_get(input->request, "/user/uid_map", &uids, NULL);
+  styro_request_get(input->request, "/user/gid_map", &gids, NULL);
+  styro_request_get(input->request, "/namespaces/user", &space, NULL);
+  return uids || gids || (space && strcmp(space, "host") == 0);
+}
+
+/*
+ * Root's payload is id 65534 on the host unless the request says who it is: then it needs a directory of its own, or root's
+ * own id by an explicit wish. Only a path of the host that is known for certain is named, because the line gets pasted.
+ */
 static void advise_access(const struct input *input, const struct cli_options *options, const char *inside,
                           struct failure *failure)
 {
-  char *host = apply_host_path(options, input->cwd, inside);
-  const char *path = host ? host : inside;
+  bool nobody = geteuid() == 0 && !says_who(input);
+  char *given = apply_host_path(options, input->cwd, inside);
+  const char *path = given ? given : named_source(input, inside); /* until the request is asked for something else */
   struct stat st;
 
-  if (geteuid() == 0) {
-    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-      failure_hint(failure,
-                   "chown 65534:65534 %s; or run as root inside the map: --set user.uid_map=self "
-                   "--set user.gid_map=self",
-                   path);
-    } else {
-      failure_hint(failure,
-                   "chown 65534:65534 %s, or an own directory by install -d -o 65534 -g 65534 DIR; or keep "
-                   "root's id: --set user.uid_map=self --set user.gid_map=self",
-                   path);
-    }
+  if (nobody && path) {
+    bool file = stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+    failure_hint(failure, "chown 65534:65534 %s%s; or keep root's id: --set user.uid_map=self --set user.gid_map=self",
+                 path, file ? "" : ", or an own directory by install -d -o 65534 -g 65534 DIR");
   }
-  free(host);
+  free(given);
 }
 
 /* The library speaks of requests and argv; here there is a command line. */

@@ -47,8 +47,7 @@ static int compare(const styro_plan *from, const styro_plan *to, struct failure 
     return 0;
   }
   if (printed == 0 &&
-      output_text("the steps are the same; what a run starts from is not: environment, output, or descriptors",
-                  failure) < 0) {
+      output_text("the steps read the same, and not all that stands in them is: see the two requests", failure) < 0) {
     return -1;
   }
   return printed < 0 ? -1 : 1;
@@ -87,6 +86,8 @@ int cmd_explain(const struct cli_options *options)
   failure_init(&failure);
   if (options->diff && options->emit) {
     failure_usage(&failure, NULL, "leave --emit out", "--diff prints text, and --emit asks for JSON");
+  } else if (options->diff && options->file && strcmp(options->diff, "-") == 0 && strcmp(options->file, "-") == 0) {
+    failure_usage(&failure, NULL, "name a file for one of them", "standard input can be only one of the two requests");
   } else if (input_open(&input, options, &failure) == 0) {
     result = options->diff ? explain_difference(options, &input, &failure) : explain(options, &input, &failure);
   }

@@ -68,7 +68,8 @@ static int open_outcome(struct session *session)
   if (!session->options->outcome) {
     return 0;
   }
-  return outcome_file_open(&session->outcome_file, session->options->outcome, &session->failure);
+  return outcome_file_open(&session->outcome_file, session->options->outcome, session->options->file,
+                           &session->failure);
 }
 
 /* All that can fail without a sandbox. */

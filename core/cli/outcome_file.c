@@ -111,7 +111,23 @@ static void find_place(struct outcome_file *file)
   free(path);
 }
 
-int outcome_file_open(struct outcome_file *file, const char *target, struct failure *failure)
+/* Nothing to be done where it fails: a device, or a disk that is told about anyway. */
+static void empty(const struct outcome_file *file)
+{
+  if (S_ISREG(file->was.st_mode) && ftruncate(file->fd, 0) < 0) {
+    return;
+  }
+}
+
+static bool is_same(const struct stat *was, const char *path)
+{
+  struct stat other;
+
+  return path && S_ISREG(was->st_mode) && stat(path, &other) == 0 && other.st_dev == was->st_dev &&
+         other.st_ino == was->st_ino;
+}
+
+int outcome_file_open(struct outcome_file *file, const char *target, const char *request, struct failure *failure)
 {
   outcome_file_init(file);
   file->target = target;
@@ -122,10 +138,15 @@ int outcome_file_open(struct outcome_file *file, const char *target, struct fail
     failure_usage(failure, NULL, "--outcome FILE, or --outcome fd:3 3>FILE", "the file's name is empty");
     return failure_origin(failure, "--outcome");
   }
-  file->fd = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+  file->fd = open(target, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
   if (file->fd < 0 || fstat(file->fd, &file->was) < 0) {
     return fail(target, errno, "cannot open the file for the outcome", hint_of(errno), failure);
   }
+  if (is_same(&file->was, request)) {
+    failure_usage(failure, target, "name another file", "it is the request itself, which the outcome would replace");
+    return failure_origin(failure, "--outcome");
+  }
+  empty(file);
   find_place(file);
   return 0;
 }
@@ -147,13 +168,15 @@ static int close_checked(const struct outcome_file *file, int fd, struct failure
   return close(fd) < 0 ? failure_system(failure, "write", file->target, errno, "cannot write") : 0;
 }
 
-/* Half an outcome is worse than none. */
+/* Half an outcome is worse than none, and what a payload that could write there left behind is none. */
 static int write_in_place(struct outcome_file *file, const char *json, struct failure *failure)
 {
-  int result = write_text(file, file->fd, json, failure);
+  int result;
 
-  if (result < 0 && S_ISREG(file->was.st_mode) && ftruncate(file->fd, 0) < 0) {
-    /* the failure to write is told */
+  empty(file);
+  result = write_text(file, file->fd, json, failure);
+  if (result < 0) {
+    empty(file);
   }
   if (close_checked(file, file->fd, failure) < 0) {
     result = -1;

@@ -19,8 +19,11 @@ struct outcome_file {
 
 void outcome_file_init(struct outcome_file *file);
 
-/* FILE is created or emptied, so that the outcome of an earlier run is not taken for this one's. Returns 0 or -1. */
-int outcome_file_open(struct outcome_file *file, const char *target, struct failure *failure);
+/*
+ * FILE is created or emptied, so that the outcome of an earlier run is not taken for this one's. `request` is the file that
+ * it must not be, or NULL. Returns 0 or -1.
+ */
+int outcome_file_open(struct outcome_file *file, const char *target, const char *request, struct failure *failure);
 
 /* The text and a newline, once. Returns 0 or -1. */
 int outcome_file_write(struct outcome_file *file, const char *json, struct failure *failure);

@@ -219,7 +219,8 @@ int styro_request_to_json(styro_request *request, const char **out, styro_error 
 
 /*
  * The request's own text at a pointer after presets and defaults are applied ("/timeout/wall" → "5000000000").
- * *out belongs to the request; NULL when the field is not set and has no default.
+ * *out belongs to the request, until the next call that gives a text of it; NULL when the field is not set and has no
+ * default.
  */
 int styro_request_get(styro_request *request, const char *pointer, const char **out, styro_error *err);
 

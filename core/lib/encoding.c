@@ -67,9 +67,11 @@ void styro_utf8_clean(char *text)
 void styro_line_clean(char *text)
 {
   styro_utf8_clean(text);
-  for (char *c = text; *c != '\0'; c++) {
-    if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+  for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+    if (*c < 0x20 || *c == 0x7f) {
       *c = '?';
+    } else if (*c == 0xc2 && c[1] < 0xa0) { /* U+0080 to U+009F: a terminal may take U+009B for an escape sequence */
+      c[0] = c[1] = '?';
     }
   }
 }

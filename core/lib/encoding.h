@@ -16,7 +16,7 @@ bool styro_utf8_valid(const char *text, size_t len);
 /* Puts '?' for every byte that belongs to no well-formed character, such as half of one where a text was cut. */
 void styro_utf8_clean(char *text);
 
-/* As styro_utf8_clean(), and puts '?' for every byte that could steer a terminal: below 0x20, and 0x7f. */
+/* As styro_utf8_clean(), and puts '?' for every byte of a control character (C0, DEL, C1), which could steer a terminal. */
 void styro_line_clean(char *text);
 
 /* Appends the bytes in base64 (RFC 4648 section 4, padded). */

@@ -73,19 +73,33 @@ static void bind_details(const styro_plan *plan, const struct wire_step *step, c
   add_flags(out, size, len, step);
 }
 
+static size_t add_capabilities(char *out, size_t size, size_t len, const char *set, uint64_t bits)
+{
+  char name[32];
+  len = add_text(out, size, len, "%s", set);
+  for (int cap = 0; cap < 64; cap++) {
+    if (bits >> cap & 1) {
+      len = add_text(out, size, len, " %s", styro_capability_name(cap, name, sizeof name));
+    }
+  }
+  return bits ? len : add_text(out, size, len, "%s", " none");
+}
+
+/* The sets that hold the same as the permitted one need no word of their own. */
 static void capability_details(const struct wire_step *step, char *out, size_t size)
 {
   const struct wire_step_capabilities *body = (const void *)step;
-  char name[32];
   size_t len = add_text(out, size, 0, "%s", body->no_new_privs ? "no_new_privs; " : "");
   if (!(body->bounding | body->permitted | body->inheritable)) {
     add_text(out, size, len, "%s", "all empty");
     return;
   }
-  for (int cap = 0; cap < 64; cap++) {
-    if (body->permitted >> cap & 1) {
-      len = add_text(out, size, len, "%s ", styro_capability_name(cap, name, sizeof name));
-    }
+  len = add_capabilities(out, size, len, "permitted", body->permitted);
+  if (body->bounding != body->permitted) {
+    len = add_capabilities(out, size, len, "; bounding", body->bounding);
+  }
+  if (body->inheritable != body->permitted) {
+    add_capabilities(out, size, len, "; inheritable", body->inheritable);
   }
 }
 
@@ -115,30 +129,44 @@ static void run_details(const styro_plan *plan, char *out, size_t size)
 }
 
 /* One kernel line after the other, with commas between them. */
-static void ranges_details(const char *map, char *out, size_t size)
+static size_t add_ranges(char *out, size_t size, size_t len, const char *map)
 {
   struct styro_id_range range;
-  size_t len = add_text(out, size, 0, "%s", "outside: ");
+  len = add_text(out, size, len, "%s", "outside: ");
   for (bool first = true; len < size && styro_id_map_next(&map, &range); first = false) {
     int n = snprintf(out + len, size - len, "%s%" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " and following",
                      first ? "" : ", ", range.count, range.inside, range.outside);
     len += n > 0 ? (size_t)n : 0;
   }
+  return len;
 }
 
-static void map_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+static size_t add_map(char *out, size_t size, size_t len, uint32_t kind, const char *ranges)
 {
-  const struct wire_step_map_ids *body = (const void *)step;
   static const char *const outside[] = {
       [WIRE_MAP_DEFAULT] = "outside: the caller's own id, for a root caller exactly 65534",
       [WIRE_MAP_SELF] = "outside: the caller's own id",
       [WIRE_MAP_HOST] = "no map: the same ids outside",
   };
-  if (body->uid_map == WIRE_MAP_RANGES) {
-    ranges_details(wire_str(plan->block, body->uid_ranges), out, size);
-  } else {
-    snprintf(out, size, "%s", outside[body->uid_map]);
+  return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges) : add_text(out, size, len, "%s", outside[kind]);
+}
+
+/* Most often both maps are alike, and one text says it. */
+static void map_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_map_ids *body = (const void *)step;
+  const char *uids = wire_str(plan->block, body->uid_ranges), *gids = wire_str(plan->block, body->gid_ranges);
+  size_t len = add_map(out, size, 0, body->uid_map, uids);
+  if (body->uid_map != body->gid_map || strcmp(uids, gids) != 0) {
+    len = add_text(out, size, len, "%s", "; groups ");
+    len = add_map(out, size, len, body->gid_map, gids);
   }
+  add_text(out, size, len, "%s", body->groups_needed ? "; no supplementary groups" : "");
+}
+
+static void reset_details(const struct wire_step *step, char *out, size_t size)
+{
+  snprintf(out, size, "umask %04o", ((const struct wire_step_reset *)(const void *)step)->umask);
 }
 
 static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
@@ -177,6 +205,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;
+  case WIRE_STEP_RESET: reset_details(step, out, size); break;
   case WIRE_STEP_TMPFS: tmpfs_details(step, out, size); break;
   case WIRE_STEP_RLIMIT: rlimit_details(step, out, size); break;
   case WIRE_STEP_CAPABILITIES: capability_details(step, out, size); break;

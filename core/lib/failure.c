@@ -95,8 +95,8 @@ static const struct {
      "a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, random, urandom and tty"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "the caller itself may not reach it: check the directories above it"},
     {WIRE_STEP_ACCESS, 0, EACCES,
-     "let the payload's id own it (root callers: chown 65534:65534 PATH), or keep the caller's own id with "
-     "\"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+     "let who the payload is outside own it on the host (of a root caller 65534, where no map says otherwise: chown 65534:65534 "
+     "PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
     {WIRE_STEP_ACCESS, 0, EROFS, "it lies on a read-only mount: ask for \"ro\""},
     {WIRE_STEP_RLIMIT, 0, EPERM, "a hard limit cannot be raised above the caller's own"},
     {WIRE_STEP_NICE, 0, EACCES, "a nice value cannot go below the caller's own"},

@@ -67,7 +67,7 @@ static const struct styro_field table[] = {
     {.pointer = "/root/writable", .type = STYRO_TYPE_ENUM, AT(root_writable), .fallback = "false",
      .words = WORDS("false", "true", "discard"),
      .doc = "whether the directory can be written: `true` changes it, `discard` keeps all changes in a tmpfs that ends "
-            "with the sandbox"},
+            "with the sandbox (`/` itself is then the payload's; a directory with mounts below it is refused)"},
     {.pointer = "/root/size", .type = STYRO_TYPE_SIZE, AT(root_size), .min = KIB(4), .max = GIB(1 << 20),
      .doc = "for `writable` as `discard`: bytes that the changes can take; 256M when not given"},
     LATER("/root/overlay", "an overlay of several directories"),
@@ -114,7 +114,8 @@ static const struct styro_field table[] = {
      .doc = "supplementary groups; `[]` asks that there are none"},
     {.pointer = "/user/uid_map", .type = STYRO_TYPE_ID_MAP, AT(uid_map), .min = 1, .max = STYRO_ID_MAP_LINES,
      .later = WORDS("subuid"),
-     .doc = "who that is outside: `self` is the caller, ranges [inside, outside, count] are who they say (a root caller's). "
+     .doc = "who that is outside: `self` is the caller, ranges [inside, outside, count] are who they say (other ids "
+            "than the caller's own need CAP_SETUID and CAP_SETGID). "
             "Default: the caller, and 65534 when the caller is root"},
     {.pointer = "/user/gid_map", .type = STYRO_TYPE_ID_MAP, AT(gid_map), .min = 1, .max = STYRO_ID_MAP_LINES,
      .later = WORDS("subuid", "subgid"), .doc = "the same for the group id"},

@@ -393,3 +393,23 @@ def test_roots_own_directory_is_not_the_payloads(tmp_path):
     mine.mkdir(mode=0o755)
     line = refused("run", "--rw", f"{mine}:/out", "--", "true")
     assert "access" in line and f"chown 65534:65534 {mine}" in line and "--set user.uid_map=self" in line
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="speaks to root callers")
+def test_whose_a_directory_must_be_is_said_of_the_host(tmp_path):
+    """By the path that the request names, and not where another map decides who the payload is."""
+    mine = tmp_path / "mine"
+    mine.mkdir(mode=0o755)
+    ranges = {"uid_map": [[0, 100000, 65536]], "gid_map": [[0, 100000, 65536]]}
+    rule = {"/w/a": {"from": str(mine), "access": "rw"}}
+    tree = {"directory": str(tmp_path / "tree"), "writable": True}
+    for name in ("dev", "proc"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+    for name, request, said, not_said in [
+            ("a", {"paths": rule}, f"chown 65534:65534 {mine}", "/w/a,"),
+            ("b", {"root": tree}, f"chown 65534:65534 {tmp_path}/tree", "chown 65534:65534 /,"),
+            ("c", {"paths": rule, "user": ranges}, "let who the payload is outside own it on the host", str(mine)),
+            ("d", {"paths": {"/w": {"from": "${CWD}", "access": "rw"}}}, f"chown 65534:65534 {mine}", "CWD")]:
+        (tmp_path / name).mkdir()
+        line = refused("run", write_request(tmp_path / name, **request), "--", "true", cwd=mine)
+        assert "access" in line and said in line and not_said not in line, line

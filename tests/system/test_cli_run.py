@@ -115,6 +115,31 @@ def test_outcome_of_another_name_is_written_in_place(tmp_path):
     assert (tmp_path / "o").samefile(tmp_path / "p") and json.loads((tmp_path / "p").read_text())["code"] == 0
 
 
+def test_outcome_holds_nothing_that_the_payload_wrote(tmp_path):
+    """Two names, one of them the payload's to write: it is written in place, and whole."""
+    tmp_path.chmod(0o755)
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "o").touch()
+    os.link(place / "o", tmp_path / "p")
+    (place / "o").chmod(0o666)
+    if AS_ROOT:
+        os.chown(place, 65534, 65534)
+    done = call("run", "--rw", f"{place}:/w", "--outcome", tmp_path / "p", "--", "/bin/sh", "-c", "yes X | head -c 20000 > /w/o")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "p").read_text())["reason"] == "exited"
+
+
+def test_outcome_does_not_replace_the_request(tmp_path):
+    path = write_request(tmp_path, command=["true"])
+    text = open(path).read()
+    os.symlink(path, tmp_path / "link")
+    for name in (path, tmp_path / "link"):
+        line = refused("run", path, "--outcome", name)
+        assert "--outcome" in line and "the request itself" in line and "name another file" in line
+    assert open(path).read() == text
+
+
 @pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
 def test_outcome_in_a_directory_that_takes_no_new_file(tmp_path):
     (tmp_path / "d").mkdir()

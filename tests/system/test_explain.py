@@ -178,7 +178,7 @@ def test_the_difference_is_the_order_of_the_steps(request_file):
 def test_what_stands_in_no_step(request_file):
     one = request_file("one.json", command=["true"])
     done = subprocess.run([COMMAND, "explain", "--diff", one, one, "--env", "A=b"], capture_output=True, text=True, timeout=WAIT)
-    assert done.returncode == 1 and done.stdout.startswith("the steps are the same; what a run starts from is not: ")
+    assert done.returncode == 1 and done.stdout.startswith("the steps read the same, and not all that stands in them is")
 
 
 @pytest.mark.parametrize("args, words", [
@@ -188,6 +188,7 @@ def test_what_stands_in_no_step(request_file):
     (["--diff", "{bad}", "{one}"], ["{bad}", "/rot"]),
     (["--diff", "{one}", "{bad}"], ["{bad}", "/rot"]),
     (["--diff", "{wrong}", "{one}"], ["{wrong}", "/die_with_parent"]),
+    (["--diff", "-", "-"], ["standard input can be only one", "name a file"]),
     (["--diff"], ["--diff", "value"]),
 ])
 def test_two_requests_that_cannot_be_compared(request_file, args, words):

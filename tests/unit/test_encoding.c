@@ -147,6 +147,10 @@ START_TEST(a_clean_line_steers_no_terminal)
       {"plain ~ \xc3\xa9", "plain ~ \xc3\xa9"},
       {"\x1b[31m\n\t\x01\x1f\x7f", "?[31m?????"},
       {"\xff\n\xc3", "???"},
+      {"a\xc2\x9b"
+       "31m\xc2\x80",
+       "a??31m??"},
+      {"\xc2\xa0\xc3\x9b", "\xc2\xa0\xc3\x9b"},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
     char text[32];

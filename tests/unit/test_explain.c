@@ -156,9 +156,30 @@ START_TEST(other_words)
   plan = compiled("\"user\": {\"uid_map\": \"self\"}, \"security\": {\"no_new_privs\": false}");
   explain(STYRO_FORMAT_TEXT);
   says("(command given by each run, in /home/sandbox)\n");
-  says("(outside: the caller's own id)\n");
+  says("(outside: the caller's own id; groups outside: the caller's own id, for a root caller exactly 65534)\n");
   says("(all empty)\n");
   says("start the new root (ro, nosuid, nodev)\n");
+}
+END_TEST
+
+START_TEST(what_two_requests_may_differ_in)
+{
+  styro_plan_free(plan);
+  plan = compiled("\"user\": {\"uid_map\": [[0, 7, 2], [1000, 500, 1]], \"gid_map\": \"self\"}, \"umask\": \"0077\", "
+                  "\"security\": {\"capabilities\": {\"bounding\": [\"chown\"]}}");
+  explain(STYRO_FORMAT_TEXT);
+  says(
+      "(outside: 2 of them from 0 on are 7 and following, 1 of them from 1000 on are 500 and following; groups outside: the "
+      "caller's own id)\n");
+  says("(umask 0077)\n");
+  says("(no_new_privs; permitted none; bounding CAP_CHOWN)\n");
+  styro_text_free(NULL, text);
+  styro_plan_free(plan);
+  plan = compiled(
+      "\"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}, \"security\": {\"capabilities\": [\"net_raw\"]}");
+  explain(STYRO_FORMAT_TEXT);
+  says("(outside: the caller's own id)\n");
+  says("(no_new_privs; permitted CAP_NET_RAW)\n");
 }
 END_TEST
 
@@ -373,6 +394,7 @@ int main(void)
   tcase_add_test(cases, pointers_are_escaped);
   tcase_add_test(cases, a_rich_plan_as_text);
   tcase_add_test(cases, other_words);
+  tcase_add_test(cases, what_two_requests_may_differ_in);
   tcase_add_test(cases, what_becomes_of_a_root_directory);
   tcase_add_test(cases, what_steers_a_terminal_does_not_reach_it);
   tcase_add_test(cases, every_kind_of_step_is_printed);

@@ -132,8 +132,8 @@ static const struct expected table[] = {
      "accept the gap"},
     {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, EACCES, "", STYRO_STAGE_ACCESS, "/paths/~1data", "/data",
      "`/data` is asked for as rw, but the payload's id cannot write it: Permission denied",
-     "let the payload's id own it (root callers: chown 65534:65534 PATH), or keep the caller's own id with \"user\": "
-     "{\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+     "let who the payload is outside own it on the host (of a root caller 65534, where no map says otherwise: chown "
+     "65534:65534 PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
     {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, EROFS, "", STYRO_STAGE_ACCESS, "/paths/~1data", "/data",
      "`/data` is asked for as rw, but the payload's id cannot write it: Read-only file system",
      "it lies on a read-only mount: ask for \"ro\""},
