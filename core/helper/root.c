@@ -26,26 +26,19 @@ static int attach_early(struct helper *h)
   return result < 0 ? result : sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-/* A directory of an overlay, by descriptor where the kernel takes one (Linux 6.15 an O_PATH one), else by its name in /proc. */
+/*
+ * A directory of an overlay, by descriptor where the kernel takes one (an O_PATH one since Linux 6.15; before 6.5 overlayfs
+ * took only texts), else by its name in /proc.
+ */
 static int give_directory(int context, const char *by_fd, const char *by_name, int dir)
 {
   char path[48] = "/proc/self/fd/";
   int result = sys_fsconfig_fd(context, by_fd, dir);
-  if (result != -EINVAL && result != -EBADF) {
+  if (result != -EINVAL && result != -EBADF && result != -EOPNOTSUPP) {
     return result;
   }
   wire_decimal(path + strlen(path), (uint64_t)dir);
   return sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, by_name, path);
-}
-
-static int give_below(int context, const char *key, int parent, const char *name)
-{
-  int dir = sys_openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-  int result = dir < 0 ? dir : give_directory(context, key, key, dir);
-  if (dir >= 0) {
-    sys_close(dir);
-  }
-  return result;
 }
 
 /*
@@ -74,20 +67,41 @@ static int make_layers(uint64_t size, int lower)
   return mount;
 }
 
-/* Only the owner of the host's user namespace may write trusted.* attributes: an overlay's notes go to user.*. */
-static int configure_overlay(int context, int lower, int layers)
+/*
+ * Descriptors stay open until the file system is made: before Linux 6.5 only then the names are resolved. trusted.*
+ * attributes are for the owner of the host's user namespace, so an overlay's notes go to user.*.
+ */
+static int configure_overlay(int context, int lower, int upper, int work)
 {
-  int result = give_directory(context, "lowerdir+", "lowerdir", lower);
+  int result = upper < 0 ? upper : work < 0 ? work : give_directory(context, "lowerdir+", "lowerdir", lower);
   if (result >= 0) {
-    result = give_below(context, "upperdir", layers, OVERLAY_UPPER);
+    result = give_directory(context, "upperdir", "upperdir", upper);
   }
   if (result >= 0) {
-    result = give_below(context, "workdir", layers, OVERLAY_WORK);
+    result = give_directory(context, "workdir", "workdir", work);
   }
   if (result >= 0) {
     result = sys_fsconfig(context, WIRE_FSCONFIG_SET_FLAG, "userxattr", NULL);
   }
   return result < 0 ? result : sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
+}
+
+static int mount_overlay(int lower, int layers, uint64_t attributes)
+{
+  int context = sys_fsopen("overlay");
+  int upper = sys_openat(layers, OVERLAY_UPPER, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  int work = sys_openat(layers, OVERLAY_WORK, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  int result = context < 0 ? context : configure_overlay(context, lower, upper, work);
+  if (result >= 0) {
+    result = sys_fsmount(context, attributes);
+  }
+  const int fds[] = {context, upper, work};
+  for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+    if (fds[i] >= 0) {
+      sys_close(fds[i]);
+    }
+  }
+  return result;
 }
 
 /*
@@ -103,14 +117,7 @@ static int discard_root(struct helper *h, const struct wire_step_root *body)
     return layers;
   }
   h->what = WIRE_WHAT_OVERLAY;
-  int context = sys_fsopen("overlay");
-  int result = context < 0 ? context : configure_overlay(context, lower, layers);
-  if (result >= 0) {
-    result = sys_fsmount(context, body->attr_set);
-  }
-  if (context >= 0) {
-    sys_close(context);
-  }
+  int result = mount_overlay(lower, layers, body->attr_set);
   sys_close(layers);
   sys_close(h->fd);
   return result;
