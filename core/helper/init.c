@@ -391,6 +391,7 @@ int step_init(struct helper *h, const struct wire_step *step)
   memset(&s, 0, sizeof s);
   bool caller = h->run->flags & WIRE_RUN_WATCH_CALLER;
   (void)step;
+  sys_prctl(PR_SET_NAME, (uintptr_t) "styrolite-helper", 0); /* an image by descriptor is called by its number */
   h->what = WIRE_WHAT_DUMPABLE;
   int result = sys_prctl(PR_SET_DUMPABLE, 0, 0);
   if (result < 0) {

@@ -153,12 +153,12 @@ def test_outcome_in_a_directory_that_takes_no_new_file(tmp_path):
 def test_outcome_that_may_not_grow(tmp_path):
     """The disk is full, as it were, and only at the end: all or nothing, and it is told."""
     def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # enough for a sealed copy of the helper
 
     (tmp_path / "o").write_text("old")
     os.link(tmp_path / "o", tmp_path / "p")
     for name in ("o", "new"):
-        done = call("run", "--output", "1M", "--outcome", tmp_path / name, "--", "seq", "20000", preexec_fn=limit)
+        done = call("run", "--output", "4M", "--outcome", tmp_path / name, "--", "seq", "400000", preexec_fn=limit)
         assert done.returncode == 125 and "File too large" in done.stderr and "--outcome" in done.stderr
         assert (tmp_path / name).read_text() == ""
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "o", "p"]

@@ -29,7 +29,7 @@ FAULTS = {
     "loopback": ({}, "socket", "AF_INET", "ENFILE", "network", "/network", None),
     "identity": ({}, "setresuid", "1000", "EAGAIN", "identity", "/user/uid", "uid 1000, gid 1000"),
     "root": ({}, "fsopen", '^mkdirat.*"usr"', "ENOMEM", "root", "/root", None),
-    "dir": ({"root": {"directory": "{root}"}}, "fchmod", "0700", "EPERM", "mount", "/root", "/home/sandbox"),
+    "dir": ({"root": {"directory": "{root}"}}, "mkdirat", '"sandbox"', "EPERM", "mount", "/root", "/home/sandbox"),
     "link": ({}, "symlinkat", '"bin"', "ENOSPC", "mount", "/root", "/bin"),
     "file": ({}, "openat2", '^openat.*"passwd"', "ENOMEM", "mount", "/user", "/etc/passwd"),
     "bind": ({"paths": {"/o": {"from": "/opt"}}}, "move_mount", '"o"', "EPERM", "path", "/paths/~1o", "/o"),
