@@ -1,0 +1,217 @@
+/* The rules about namespaces, ids, capabilities and the filter. */
+#include "validate_rules.h"
+
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "capability.h"
+#include "filter.h"
+#include "id_map.h"
+#include "protections.h"
+
+/* ---- namespaces and user ---- */
+
+/* Everything that hides the host's files is a mount. */
+static bool mount_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.namespaces[STYRO_NS_MOUNT] == STYRO_NS_HOST;
+}
+
+static bool user_host(const struct styro_effective *e)
+{
+  return e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+}
+
+static bool map_of_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  const char *field = styro_effective_is_set(e, "/user/uid_map") ? "/user/uid_map" : "/user/gid_map";
+  if (!user_host(e) || !styro_effective_is_set(e, field)) {
+    return false;
+  }
+  snprintf(found->field, sizeof found->field, "%s", field);
+  return true;
+}
+
+/* An id that is in no range is nobody's inside: setresuid(2) refuses it. */
+static bool not_mapped(const char *map, int64_t id, struct styro_finding *found)
+{
+  uint32_t outside;
+  snprintf(found->object, sizeof found->object, "%lld", (long long)id);
+  return styro_id_map_has_ranges(map) && !styro_id_map_lookup(map, (uint32_t)id, &outside);
+}
+
+static bool uid_not_mapped(const struct styro_effective *e, struct styro_finding *found)
+{
+  return not_mapped(e->fields.uid_map, e->fields.uid, found);
+}
+
+static bool gid_not_mapped(const struct styro_effective *e, struct styro_finding *found)
+{
+  return not_mapped(e->fields.gid_map, e->fields.gid, found);
+}
+
+/* The limit of max_user_namespaces would be the host's there; what is left is the filter. */
+static bool nested_in_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return user_host(e) && e->fields.seccomp_kind != STYRO_SECCOMP_DEFAULT &&
+         (e->fields.best_effort & STYRO_BIT(STYRO_NESTED_USER_NAMESPACES)) == 0;
+}
+
+static bool pid_host_with_init(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.namespaces[STYRO_NS_PID] == STYRO_NS_HOST && e->fields.init;
+}
+
+/* The kernel ends a process tree together with its pid namespace, and only so without a gap. */
+static bool pid_host_tree(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.namespaces[STYRO_NS_PID] == STYRO_NS_HOST &&
+         (e->fields.best_effort & STYRO_BIT(STYRO_TREE_KILL)) == 0;
+}
+
+/* sethostname(2) would rename the machine. */
+static bool hostname_of_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  if (e->fields.hostname == NULL || e->fields.namespaces[STYRO_NS_UTS] != STYRO_NS_HOST) {
+    return false;
+  }
+  styro_name_object(found, e->fields.hostname);
+  return true;
+}
+
+static bool domainname_of_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  if (e->fields.domainname == NULL || e->fields.namespaces[STYRO_NS_UTS] != STYRO_NS_HOST) {
+    return false;
+  }
+  styro_name_object(found, e->fields.domainname);
+  return true;
+}
+
+/* PDEATHSIG is no way out: it fires when the thread that spawned ends, not the process. */
+static bool death_without_init(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return !e->fields.init && e->fields.die_with_parent;
+}
+
+/* user_namespaces(7): an unprivileged gid_map needs `deny` in setgroups. Other maps are decided when it runs. */
+static bool groups_with_self_map(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.groups_empty && (styro_id_map_is_self(e->fields.uid_map) || styro_id_map_is_self(e->fields.gid_map));
+}
+
+/* ---- capabilities and filter ---- */
+
+static void name_capability(struct styro_finding *found, uint64_t bits)
+{
+  char name[64];
+  int number = 0;
+  while ((bits >> number & 1) == 0) {
+    number++;
+  }
+  styro_name_object(found, styro_capability_name(number, name, sizeof name));
+}
+
+static bool any_capability(uint64_t bits, struct styro_finding *found)
+{
+  if (bits != 0) {
+    name_capability(found, bits);
+  }
+  return bits != 0;
+}
+
+/* ptrace(2) checks capabilities in the namespace of the target, which init shares with the payload. */
+static bool opens_init(const struct styro_effective *e, struct styro_finding *found)
+{
+  const struct styro_fields *f = &e->fields;
+  uint64_t all = f->cap_bounding | f->cap_effective | f->cap_permitted | f->cap_inheritable | f->cap_ambient;
+  return f->init && any_capability(all & (STYRO_BIT(CAP_SYS_PTRACE) | STYRO_BIT(CAP_SYS_ADMIN)), found);
+}
+
+/* capabilities(7), "Transformation during execve": without file capabilities all three become the ambient set. */
+static bool exec_recomputes(const struct styro_effective *e, struct styro_finding *found)
+{
+  const struct styro_fields *f = &e->fields;
+  return any_capability((f->cap_effective ^ f->cap_ambient) | (f->cap_permitted ^ f->cap_ambient), found);
+}
+
+static bool ambient_not_inheritable(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_capability(e->fields.cap_ambient & ~e->fields.cap_inheritable, found);
+}
+
+static bool inheritable_not_bounding(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_capability(e->fields.cap_inheritable & ~e->fields.cap_bounding, found);
+}
+
+/* Caught here with the instruction's number: seccomp(2) would only say EINVAL, after everything else was set up. */
+static bool filter_invalid(const struct styro_effective *e, struct styro_finding *found)
+{
+  if (e->fields.seccomp_kind != STYRO_SECCOMP_BPF) {
+    return false;
+  }
+  size_t at = 0;
+  const char *fault = styro_filter_check(e->fields.bpf, e->fields.bpf_n, &at);
+  if (fault == NULL) {
+    return false;
+  }
+  char index[24];
+  snprintf(index, sizeof index, "%zu", at);
+  styro_name_field(found, "/security/seccomp/bpf", index, NULL);
+  snprintf(found->object, sizeof found->object, "instruction %zu: %s", at, fault);
+  return true;
+}
+
+const struct styro_rule styro_rules_user[] = {
+    {STYRO_EREQUEST, "/user/groups", groups_with_self_map,
+     "supplementary groups cannot be given up under the map `self`: the kernel allows no setgroups(2) there",
+     "leave `user.groups` out (the outcome then lists them as not enforced), or leave out the map"},
+    {STYRO_EREQUEST, "/namespaces/mount", mount_host,
+     "the sandbox needs mounts of its own, and `namespaces.mount` is `host`",
+     "leave it out; to show the host's files use `paths`"},
+    {STYRO_EREQUEST, "/user/uid_map", map_of_host,
+     "a map is given, and there is no user namespace that it could be written for: `namespaces.user` is `host`",
+     "leave it out; `user.uid` and `user.gid` are then ids of the host"},
+    {STYRO_EREQUEST, "/user/uid", uid_not_mapped, "the uid {} is in no range of `user.uid_map`",
+     "add a range such as [1000, 100000, 1] for it, or name a uid of the ranges that are there"},
+    {STYRO_EREQUEST, "/user/gid", gid_not_mapped, "the gid {} is in no range of `user.gid_map`",
+     "add a range such as [1000, 100000, 1] for it, or name a gid of the ranges that are there"},
+    {STYRO_EREQUEST, "/namespaces/user", nested_in_host,
+     "`namespaces.user` is `host`, where only the default filter refuses nested user namespaces, and the request brings "
+     "its own",
+     "add \"best_effort\": [\"nested_user_namespaces\"] to leave that to your filter"},
+    {STYRO_EREQUEST, "/namespaces/pid", pid_host_with_init,
+     "`namespaces.pid` is `host`, where no init of the sandbox can watch over its processes", "add \"init\": false"},
+    {STYRO_EREQUEST, "/namespaces/pid", pid_host_tree,
+     "`namespaces.pid` is `host`, where processes can outlive the sandbox",
+     "add \"best_effort\": [\"tree_kill\"] to accept that"},
+    {STYRO_EREQUEST, "/namespaces/uts/hostname", hostname_of_host,
+     "the host name `{}` would be the host's own, because `namespaces.uts` is `host`",
+     "leave out one of the two; a preset may have given the other"},
+    {STYRO_EREQUEST, "/namespaces/uts/domainname", domainname_of_host,
+     "the domain name `{}` would be the host's own, because `namespaces.uts` is `host`",
+     "leave out one of the two; a preset may have given the other"},
+    {STYRO_EREQUEST, "/security/capabilities", opens_init,
+     "a payload with {} could open the memory of the sandbox's init", "leave it out, or add \"init\": false"},
+    {STYRO_EREQUEST, "/security/capabilities", exec_recomputes,
+     "the sets `effective`, `permitted` and `ambient` differ in {}: execve(2) makes all three the ambient set",
+     "give the three the same names"},
+    {STYRO_EREQUEST, "/security/capabilities/ambient", ambient_not_inheritable,
+     "{} is in the ambient set and not in the inheritable one, which the kernel refuses",
+     "add it to `inheritable` as well"},
+    {STYRO_EREQUEST, "/security/capabilities/inheritable", inheritable_not_bounding,
+     "{} is in the inheritable set and not in the bounding one", "add it to `bounding` as well"},
+    {STYRO_EREQUEST, "/security/seccomp/bpf", filter_invalid, "the filter program is not valid, {}",
+     "the kernel would refuse it; seccomp(2) and bpf_check_classic say what it takes"},
+    {STYRO_EREQUEST, "/die_with_parent", death_without_init,
+     "`die_with_parent` needs the sandbox's init, and `init` is false", "leave out one of the two"},
+    {.broken = NULL},
+};
