@@ -24,12 +24,30 @@ static int try_source(const char *path, const char *field, struct failure *failu
   return 0;
 }
 
+/* Of the command's own caller, who hands it on. */
+static int try_descriptor(const json_t *number, const char *field, struct failure *failure)
+{
+  char name[32];
+
+  snprintf(name, sizeof name, "descriptor %d", (int)json_integer_value(number));
+  if (fcntl((int)json_integer_value(number), F_GETFD) >= 0) {
+    return 0;
+  }
+  failure_system(failure, NULL, name, errno, "this descriptor is not open");
+  failure->error.stage = STYRO_STAGE_SOURCE;
+  snprintf(failure->error.field, sizeof failure->error.field, "%s", field ? field : "");
+  return -1;
+}
+
 /* An optional source counts when it is there, and is no fault when it is not. */
 static int try_step(const json_t *step, size_t *opened, struct failure *failure)
 {
   const char *path = json_string_value(json_object_get(step, "source"));
   const char *field = json_string_value(json_object_get(step, "field"));
 
+  if (json_object_get(step, "descriptor")) {
+    return try_descriptor(json_object_get(step, "descriptor"), field, failure);
+  }
   if (!path) {
     return 0;
   }

@@ -51,6 +51,7 @@ int helper_clone(struct helper *h);
 
 /* sources.c */
 int sources_open(struct helper *h);
+int sources_descriptor(const struct helper *h, int number); /* where the caller's descriptor stands here, or -EBADF */
 
 /* status.c */
 _Noreturn void status_die(struct helper *h, uint16_t type, int error);

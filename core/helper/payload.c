@@ -90,7 +90,7 @@ static int place_fds(struct helper *h)
     result = entries[i].at = sys_fcntl(entries[i].at, F_DUPFD_CLOEXEC, base);
   }
   for (uint32_t i = 0; result >= 0 && i < h->run->fds_n; i++) {
-    result = sys_dup3(entries[i].at, entries[i].target, 0);
+    result = entries[i].target < 0 ? 0 : sys_dup3(entries[i].at, entries[i].target, 0);
   }
   return result;
 }

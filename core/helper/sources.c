@@ -6,9 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "../wire/maps.h"
 #include "helper.h"
+
+#define PATH_SIZE 4096
 
 static const char *const device_paths[DEVICE_COUNT] = {
     [DEVICE_NULL] = "/dev/null",     [DEVICE_ZERO] = "/dev/zero",       [DEVICE_FULL] = "/dev/full",
@@ -26,9 +30,67 @@ static uint64_t open_flags(const struct wire_step *step, const struct wire_sourc
   return O_PATH | O_CLOEXEC | (may_be_link(step, source) ? O_NOFOLLOW : 0u);
 }
 
+int sources_descriptor(const struct helper *h, int number)
+{
+  const struct wire_fd_entry *entries = (const void *)((const char *)h->run + h->run->fds_off);
+  for (uint32_t i = 0; i < h->run->fds_n; i++) {
+    if (entries[i].target == number || entries[i].target == ~number) {
+      return entries[i].at;
+    }
+  }
+  return -EBADF;
+}
+
+/* The path that the kernel knows for it; what has none (a pipe) or lies out of sight is called otherwise than "/...". */
+static int path_of(int fd, char path[PATH_SIZE])
+{
+  char link[40] = "/proc/self/fd/";
+  wire_decimal(link + strlen(link), (uint64_t)fd);
+  long n = sys_readlinkat(AT_FDCWD, link, path, PATH_SIZE);
+  if (n < 0) {
+    return (int)n;
+  }
+  if (n == PATH_SIZE) {
+    return -ENAMETOOLONG;
+  }
+  path[n] = 0;
+  return path[0] == '/' ? 0 : -ENOENT;
+}
+
+static bool is_same(int a, int b)
+{
+  struct stat one;
+  struct stat other;
+  return sys_fstat(a, &one) == 0 && sys_fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+/*
+ * The caller's descriptor is on a mount of the caller's mount namespace, and this one has copies of them: of those alone
+ * can be bound (open_tree(2) answers EINVAL for others). So the object is opened once more by its path, and whatever
+ * happens to the path meanwhile, it is the same object or an error.
+ */
+static int open_descriptor(struct helper *h, int number)
+{
+  char path[PATH_SIZE];
+  h->what = WIRE_WHAT_DESCRIPTOR;
+  int at = sources_descriptor(h, number);
+  int result = at < 0 ? at : path_of(at, path);
+  int fd =
+      result < 0 ? result : sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW, WIRE_RESOLVE_NO_MAGICLINKS);
+  if (fd >= 0 && !is_same(fd, at)) {
+    sys_close(fd);
+    return -ESTALE;
+  }
+  return fd;
+}
+
 static int open_object(struct helper *h, const struct wire_step *step, const struct wire_source *source)
 {
   const char *path = wire_str(h->plan, source->path);
+  if (wire_source_fd(source) >= 0) {
+    return open_descriptor(h, wire_source_fd(source));
+  }
   if (source->base == 0) {
     return sys_openat2(AT_FDCWD, path, open_flags(step, source), WIRE_RESOLVE_NO_MAGICLINKS);
   }

@@ -2,9 +2,11 @@
 #include "builder.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../wire/id.h"
+#include "collection.h"
 
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
@@ -35,6 +37,18 @@ uint32_t styro_builder_text(struct styro_builder *builder, const char *text)
   styro_buffer_bytes(&builder->data, &len, sizeof len);
   styro_buffer_bytes(&builder->data, text, (size_t)len + 1);
   return at;
+}
+
+/* Below another source everything is a path, also one that looks like a number. */
+struct wire_source styro_builder_source(struct styro_builder *builder, const char *object, uint32_t base)
+{
+  char name[32];
+  int fd = base == 0 ? styro_source_fd(object) : -1;
+  if (fd < 0) {
+    return (struct wire_source){.path = styro_builder_text(builder, object), .base = base};
+  }
+  snprintf(name, sizeof name, "descriptor %d", fd);
+  return (struct wire_source){.path = styro_builder_text(builder, name), .base = WIRE_SOURCE_FD | (uint32_t)fd};
 }
 
 /* Texts first, then the list of their offsets, gathered by walking over them once more. */

@@ -4,6 +4,7 @@
  */
 #include "collection.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The power of two that n items fit in: even an allocator that copies at each growth copies less than two arrays in all. */
@@ -227,4 +228,10 @@ int styro_text_replace(const styro_allocator *alloc, char **place, const char *t
   styro_strfree(alloc, *place);
   *place = copy;
   return 0;
+}
+
+/* Paths begin with a slash, or with a variable that will. */
+int styro_source_fd(const char *object)
+{
+  return object != NULL && object[0] >= '0' && object[0] <= '9' ? atoi(object) : -1;
 }

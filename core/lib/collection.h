@@ -28,4 +28,7 @@ void styro_ints_free(const styro_allocator *alloc, int **items, size_t *n);
 /* Replaces the text at *place by a copy. */
 int styro_text_replace(const styro_allocator *alloc, char **place, const char *text);
 
+/* The descriptor that a field of type SOURCE holds, -1 where it is a path. */
+int styro_source_fd(const char *object);
+
 #endif

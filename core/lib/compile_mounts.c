@@ -33,7 +33,7 @@ static struct wire_target target(struct styro_compile *c, const char *path)
 
 static struct wire_source source(struct styro_compile *c, const char *path, uint32_t base)
 {
-  return (struct wire_source){.path = styro_builder_text(&c->builder, path), .base = base};
+  return styro_builder_source(&c->builder, path, base);
 }
 
 /* A part of the host that stands where it stands there. */

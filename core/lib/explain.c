@@ -68,7 +68,8 @@ static void bind_details(const styro_plan *plan, const struct wire_step *step, c
 {
   const struct wire_step_bind *body = (const void *)step;
   const char *path = wire_str(plan->block, body->source.path);
-  size_t len = add_text(out, size, 0, body->source.base ? "from `%s` below the enclosing source" : "from `%s`", path);
+  bool below = body->source.base && wire_source_fd(&body->source) < 0;
+  size_t len = add_text(out, size, 0, below ? "from `%s` below the enclosing source" : "from `%s`", path);
   len = add_attributes(out, size, len, body->attr_set);
   add_flags(out, size, len, step);
 }
@@ -245,6 +246,16 @@ static void json_member(struct styro_buffer *out, const char *key, const char *v
   styro_buffer_json_string(out, value, strlen(value));
 }
 
+/* What lies below another source is that one's. */
+static void json_source(struct styro_buffer *out, const styro_plan *plan, const struct wire_source *source)
+{
+  if (source && wire_source_fd(source) >= 0) {
+    styro_buffer_format(out, ",\"descriptor\":%d", wire_source_fd(source));
+  } else if (source && source->base == 0) {
+    json_member(out, "source", wire_str(plan->block, source->path));
+  }
+}
+
 static void json_step(struct styro_buffer *out, const styro_plan *plan, const struct wire_step *step, uint32_t number)
 {
   char field[128];
@@ -258,9 +269,7 @@ static void json_step(struct styro_buffer *out, const styro_plan *plan, const st
   json_member(out, "stage", styro_stage_name(styro_step_stage(step)));
   json_member(out, "field", field);
   json_member(out, "object", object);
-  if (wire_step_source(step) && wire_step_source(step)->base == 0) {
-    json_member(out, "source", wire_str(plan->block, wire_step_source(step)->path));
-  }
+  json_source(out, plan, wire_step_source(step));
   styro_buffer_format(out, ",\"optional\":%s", step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED) ? "true" : "false");
   json_member(out, "details", more);
   json_member(out, "does", row->does);

@@ -62,6 +62,9 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
          "a raw seccomp program must let exec through; else look for who kills processes on this host"},
     [WIRE_WHAT_OVERLAY] = {"cannot lay an overlay over `%s`", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
+    [WIRE_WHAT_DESCRIPTOR] =
+        {"what `%s` is open on cannot be shown inside",
+         "it must be a directory or file that still stands at its path, in the caller's view of the host"},
 };
 
 /* Hints that depend on step, call and errno; the first row that fits speaks. what or errno 0 fit all. */
@@ -148,7 +151,8 @@ static const struct wire_source *find_source(const styro_plan *plan, uint32_t nu
 /* The whole path on the host: what is opened below an earlier source is only the rest of it. */
 static void host_path(const styro_plan *plan, const struct wire_source *from, char *out, size_t size)
 {
-  const struct wire_source *outer = from->base ? find_source(plan, from->base - 1) : NULL;
+  bool below = from->base && wire_source_fd(from) < 0;
+  const struct wire_source *outer = below ? find_source(plan, from->base - 1) : NULL;
   size_t len = 0;
   if (outer) {
     host_path(plan, outer, out, size);
@@ -169,7 +173,7 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
     styro_step_describe(plan, step, field, field_size, object, size);
   }
   bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE ||
-                 what == WIRE_WHAT_OVERLAY;
+                 what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR;
   if (from && on_host) {
     host_path(plan, from, object, size);
   }
@@ -233,7 +237,7 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   find_object(plan, refused ? NULL : step, what, component, field, sizeof field, object, sizeof object);
   say(refused ? NULL : step, what, object, words, sizeof words);
   int stage = refused || !step ? STYRO_STAGE_HELPER : styro_step_stage(step);
-  if (!refused && what == WIRE_WHAT_SOURCE) {
+  if (!refused && (what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_DESCRIPTOR)) {
     stage = STYRO_STAGE_SOURCE;
   }
   if (step && step->code == WIRE_STEP_NAMESPACES && what >= WIRE_WHAT_MAP_UID && what <= WIRE_WHAT_MAP_SETGROUPS) {

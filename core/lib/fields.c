@@ -78,8 +78,9 @@ static const struct styro_field table[] = {
      .doc = "one path inside, absolute"},
     {.pointer = "/paths/*/access", .type = STYRO_TYPE_ENUM, RULE(access), .fallback = "ro",
      .words = WORDS("ro", "rw", "deny", "tmpfs"), .doc = "what the payload may do there"},
-    {.pointer = "/paths/*/from", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, RULE(from), .max = PATH_LIMIT,
-     .doc = "host path shown there; without it the same path of the host"},
+    {.pointer = "/paths/*/from", .type = STYRO_TYPE_SOURCE, .flags = STYRO_FIELD_VARIABLES, RULE(from),
+     .doc = "host path shown there, or the number of a descriptor that the caller has open on it; without it the same "
+            "path of the host"},
     {.pointer = "/paths/*/optional", .type = STYRO_TYPE_BOOL, RULE(optional), .fallback = "false",
      .doc = "leave the entry out where the host has no such path"},
     {.pointer = "/paths/*/noexec", .type = STYRO_TYPE_BOOL, RULE(noexec), .fallback = "false",

@@ -20,6 +20,7 @@ enum styro_type {
   STYRO_TYPE_MODE,        /* int64_t or uint32_t; text is octal */
   STYRO_TYPE_TEXT,        /* char * */
   STYRO_TYPE_PATH,        /* char *, absolute and normalised */
+  STYRO_TYPE_SOURCE,      /* char *, a path as above, or the number of a descriptor of the caller in decimal */
   STYRO_TYPE_ENUM,        /* int, an index into words */
   STYRO_TYPE_LIST,        /* struct styro_list */
   STYRO_TYPE_MAP,         /* struct styro_map */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "capability.h"
+#include "collection.h"
 #include "grammar.h"
 #include "id_map.h"
 #include "protections.h"
@@ -120,6 +121,16 @@ static void write_id_map(struct styro_buffer *buffer, const char *map)
   styro_buffer_text(buffer, "]");
 }
 
+/* A path begins with a slash or a variable. */
+static void write_source(struct styro_buffer *buffer, const char *object)
+{
+  if (styro_source_fd(object) >= 0) {
+    styro_buffer_text(buffer, object);
+  } else {
+    write_string(buffer, object);
+  }
+}
+
 static void write_rules(struct styro_buffer *buffer, const struct styro_fields *fields)
 {
   bool first = true;
@@ -183,6 +194,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_LIMIT: write_limit(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_TEXT:
   case STYRO_TYPE_PATH: write_string(buffer, *(char *const *)place); break;
+  case STYRO_TYPE_SOURCE: write_source(buffer, *(char *const *)place); break;
   case STYRO_TYPE_ENUM: styro_write_word(buffer, field->words[*(const int *)place]); break;
   case STYRO_TYPE_LIST: write_list(buffer, place); break;
   case STYRO_TYPE_MAP: write_map(buffer, place); break;
@@ -295,6 +307,7 @@ void styro_write_plain(struct styro_buffer *buffer, const struct styro_field *fi
   const void *place = styro_field_place_const(field, base);
   switch (field->type) {
   case STYRO_TYPE_TEXT:
+  case STYRO_TYPE_SOURCE:
   case STYRO_TYPE_PATH: styro_buffer_text(buffer, *(char *const *)place); break;
   case STYRO_TYPE_ENUM: styro_buffer_text(buffer, field->words[*(const int *)place]); break;
   case STYRO_TYPE_DURATION: styro_buffer_format(buffer, "%" PRId64, *(const int64_t *)place); break;

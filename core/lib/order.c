@@ -14,6 +14,7 @@
 #include "../wire/plan.h"
 #include "capture.h"
 #include "fd.h"
+#include "named_fds.h"
 
 #define NAME_MAX_BYTES 64
 
@@ -224,6 +225,17 @@ static int check_preserved(const struct styro_order *order, styro_error *err)
   return STYRO_OK;
 }
 
+/* Those that the plan names instead of host paths stand in the same table. */
+static int check_named(const struct styro_order *order, styro_error *err)
+{
+  size_t n = styro_order_preserved(order) + styro_named_fds(order->plan);
+  if (n > PRESERVED_MAX) {
+    return refuse(err, "/paths", "name paths, or a directory that holds what is to be shown",
+                  "%zu descriptors are handed over, %d is the most", n, PRESERVED_MAX);
+  }
+  return styro_named_fds_check(order->plan, err);
+}
+
 /* ---- merging ----------------------------------------------------------------------------------------------------- */
 
 /* The smaller of two limits of which 0 means "none". */
@@ -260,6 +272,7 @@ int styro_order_merge(const styro_plan *plan, const styro_run *run, struct styro
   }
   int rc = check_run(plan, &order.run, err);
   rc = rc ? rc : check_preserved(&order, err);
+  rc = rc ? rc : check_named(&order, err);
   if (rc) {
     return rc;
   }

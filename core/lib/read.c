@@ -8,25 +8,16 @@
 #include <string.h>
 
 static styro_reader *const readers[STYRO_TYPE_COUNT] = {
-    [STYRO_TYPE_BOOL] = styro_read_bool,
-    [STYRO_TYPE_INT] = styro_read_number,
-    [STYRO_TYPE_SIZE] = styro_read_number,
-    [STYRO_TYPE_LIMIT] = styro_read_limit,
-    [STYRO_TYPE_DURATION] = styro_read_number,
-    [STYRO_TYPE_CORES] = styro_read_number,
-    [STYRO_TYPE_MODE] = styro_read_number,
-    [STYRO_TYPE_TEXT] = styro_read_text,
-    [STYRO_TYPE_PATH] = styro_read_path,
-    [STYRO_TYPE_ENUM] = styro_read_enum,
-    [STYRO_TYPE_LIST] = styro_read_list,
-    [STYRO_TYPE_MAP] = styro_read_map,
-    [STYRO_TYPE_PROTECTIONS] = styro_read_protections,
-    [STYRO_TYPE_CAPS] = styro_read_caps,
-    [STYRO_TYPE_EMPTY] = styro_read_empty,
-    [STYRO_TYPE_FDS] = styro_read_fds,
-    [STYRO_TYPE_BPF] = styro_read_bpf,
-    [STYRO_TYPE_ID_MAP] = styro_read_id_map,
-    [STYRO_TYPE_RULES] = styro_read_rules,
+    [STYRO_TYPE_BOOL] = styro_read_bool,       [STYRO_TYPE_INT] = styro_read_number,
+    [STYRO_TYPE_SIZE] = styro_read_number,     [STYRO_TYPE_LIMIT] = styro_read_limit,
+    [STYRO_TYPE_DURATION] = styro_read_number, [STYRO_TYPE_CORES] = styro_read_number,
+    [STYRO_TYPE_MODE] = styro_read_number,     [STYRO_TYPE_TEXT] = styro_read_text,
+    [STYRO_TYPE_PATH] = styro_read_path,       [STYRO_TYPE_SOURCE] = styro_read_source,
+    [STYRO_TYPE_ENUM] = styro_read_enum,       [STYRO_TYPE_LIST] = styro_read_list,
+    [STYRO_TYPE_MAP] = styro_read_map,         [STYRO_TYPE_PROTECTIONS] = styro_read_protections,
+    [STYRO_TYPE_CAPS] = styro_read_caps,       [STYRO_TYPE_EMPTY] = styro_read_empty,
+    [STYRO_TYPE_FDS] = styro_read_fds,         [STYRO_TYPE_BPF] = styro_read_bpf,
+    [STYRO_TYPE_ID_MAP] = styro_read_id_map,   [STYRO_TYPE_RULES] = styro_read_rules,
 };
 
 size_t styro_at_push(struct styro_reading *in, const char *key)

@@ -2,7 +2,10 @@
  * Readers of the types that hold one value: booleans, numbers and their units, texts, paths, words. Knows no object and
  * no list.
  */
+#include <stdio.h>
 #include <string.h>
+
+#include "../wire/plan.h"
 
 #include "collection.h"
 #include "complaints.h"
@@ -178,6 +181,32 @@ int styro_read_path(struct styro_reading *in, const struct styro_field *field, v
     return code;
   }
   int failed = styro_text_replace(&in->layer->alloc, styro_field_place(field, base), path);
+  return failed ? styro_read_memory(in) : 0;
+}
+
+/* A number is a descriptor; a setter's text of digits is one too, for no path looks so. */
+static bool is_descriptor(const struct styro_reading *in, const json_t *value, int64_t *fd)
+{
+  const char *text = in->origin == STYRO_FROM_TEXT ? styro_json_text(value) : NULL;
+  *fd = json_integer_value(value);
+  return json_is_integer(value) || (text != NULL && styro_grammar_int(text, fd) == STYRO_GRAMMAR_OK);
+}
+
+int styro_read_source(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  char text[24];
+  int64_t fd = 0;
+  if (!is_descriptor(in, value, &fd)) {
+    return json_is_string(value) ? styro_read_path(in, field, base, value) : styro_read_wrong(in, field, value);
+  }
+  if (fd < WIRE_SOURCE_FD_MIN || fd > WIRE_SOURCE_FD_MAX) {
+    styro_read_range(in, field, value);
+    styro_error_hint(in->err,
+                     "a descriptor is 3 or above: 0, 1 and 2 are the standard streams, which each run chooses");
+    return STYRO_EREQUEST;
+  }
+  snprintf(text, sizeof text, "%d", (int)fd);
+  int failed = styro_text_replace(&in->layer->alloc, styro_field_place(field, base), text);
   return failed ? styro_read_memory(in) : 0;
 }
 

@@ -318,12 +318,16 @@ int styro_request_set_fd(styro_request *request, const char *pointer, int fd, st
   if (code != 0) {
     return code;
   }
-  if (place.field->type != STYRO_TYPE_FDS) {
+  if (place.field->type != STYRO_TYPE_FDS && place.field->type != STYRO_TYPE_SOURCE) {
     code = styro_fail(err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%s` takes no descriptor", in.at);
     styro_error_field(err, "%s", in.at);
-    styro_error_hint(err, "descriptors are handed to `/preserve_fds`");
+    styro_error_hint(err, "descriptors are handed to `/preserve_fds`, or stand in place of a host path");
     return code;
   }
   json_auto_t *value = json_integer(fd);
-  return value == NULL ? styro_read_memory(&in) : add_item(request, &in, &place, value);
+  if (value == NULL) {
+    return styro_read_memory(&in);
+  }
+  return place.field->type == STYRO_TYPE_SOURCE ? assign(request, &in, &place, value)
+                                                : add_item(request, &in, &place, value);
 }

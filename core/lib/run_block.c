@@ -12,6 +12,7 @@
 #include "../wire/plan.h"
 #include "environment.h"
 #include "fd.h"
+#include "named_fds.h"
 
 /* What goes into the block, before its size is known. */
 struct parts {
@@ -147,7 +148,8 @@ static void write_fds(struct writer *writer, const struct styro_run_block *block
   run->fds_n = (uint32_t)block->extra_n;
   run->fds_off = (uint32_t)writer->vectors;
   for (size_t i = 0; i < block->extra_n; i++) {
-    const struct wire_fd_entry entry = {.at = WIRE_FD_FIRST_FREE + (int32_t)i, .target = block->extra[i]};
+    const struct wire_fd_entry entry = {.at = WIRE_FD_FIRST_FREE + (int32_t)i,
+                                        .target = i < block->payload_n ? block->extra[i] : ~block->extra[i]};
     memcpy(writer->base + writer->vectors, &entry, sizeof entry);
     writer->vectors += sizeof entry;
   }
@@ -189,9 +191,19 @@ static bool has_extra(const struct styro_run_block *block, int fd)
   return false;
 }
 
+/* One number once, also where the payload gets what the helper works with. */
+static void add_fd(struct styro_run_block *block, int fd)
+{
+  if (!has_extra(block, fd)) {
+    block->extra[block->extra_n++] = fd;
+  }
+}
+
 static int gather_fds(const struct styro_order *order, struct styro_run_block *block)
 {
-  block->extra_room = styro_order_preserved(order);
+  size_t preserved = styro_order_preserved(order);
+  size_t named = styro_named_fds(order->plan);
+  block->extra_room = preserved + named;
   if (block->extra_room == 0) {
     return STYRO_OK;
   }
@@ -199,11 +211,12 @@ static int gather_fds(const struct styro_order *order, struct styro_run_block *b
   if (!block->extra) {
     return STYRO_ENOMEM;
   }
-  for (size_t i = 0; i < block->extra_room; i++) {
-    int fd = styro_order_preserved_at(order, i);
-    if (!has_extra(block, fd)) {
-      block->extra[block->extra_n++] = fd;
-    }
+  for (size_t i = 0; i < preserved; i++) {
+    add_fd(block, styro_order_preserved_at(order, i));
+  }
+  block->payload_n = block->extra_n;
+  for (size_t i = 0; i < named; i++) {
+    add_fd(block, styro_named_fd_at(order->plan, i, NULL));
   }
   return STYRO_OK;
 }

@@ -17,7 +17,8 @@ struct styro_run_block {
   styro_allocator alloc;
   struct wire_run *run;
   size_t len;
-  int *extra;
+  int *extra;       /* first those for the payload, then those for the helper alone */
+  size_t payload_n; /* how many are for the payload */
   size_t extra_n;
   size_t extra_room;
 };

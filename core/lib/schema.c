@@ -63,6 +63,8 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_DURATION] = "\"$ref\":\"#/$defs/duration\"",
     [STYRO_TYPE_MODE] = "\"$ref\":\"#/$defs/mode\"",
     [STYRO_TYPE_PATH] = "\"$ref\":\"#/$defs/path\"",
+    [STYRO_TYPE_SOURCE] =
+        "\"anyOf\":[{\"$ref\":\"#/$defs/path\"},{\"type\":\"integer\",\"minimum\":3,\"maximum\":1048575}]",
     [STYRO_TYPE_MAP] = "\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}",
     [STYRO_TYPE_PROTECTIONS] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
     [STYRO_TYPE_CAPS] = "\"$ref\":\"#/$defs/capabilities\"",

@@ -240,7 +240,7 @@ int styro_variables_resolve(struct styro_layer *layer, const struct styro_map *v
       continue;
     }
     void *place = styro_field_place(field, &layer->fields);
-    if (field->type == STYRO_TYPE_PATH) {
+    if (field->type == STYRO_TYPE_PATH || field->type == STYRO_TYPE_SOURCE) {
       code = expand_path(layer, variables, place, field->pointer, err);
     } else if (field->type == STYRO_TYPE_MAP) {
       code = expand_map(layer, variables, place, field, err);

@@ -110,12 +110,23 @@ struct wire_step {
 /*
  * A host object, opened O_PATH in plan order before anything is mounted. base is 0 for the caller's own view, else
  * 1 + the number of an earlier source below which `path` is resolved (openat2(2) RESOLVE_IN_ROOT), so that a link inside
- * a tree that the payload could write never leads out of it.
+ * a tree that the payload could write never leads out of it. Or base is WIRE_SOURCE_FD with the number of a descriptor
+ * that the caller has open on the object, and path is only what people read.
  */
 struct wire_source {
   uint32_t path; /* text */
   uint32_t base;
 };
+
+#define WIRE_SOURCE_FD (1u << 31)
+#define WIRE_SOURCE_FD_MIN 3 /* below are the standard streams, which each run chooses */
+#define WIRE_SOURCE_FD_MAX 1048575
+
+/* The caller's number of the descriptor that a source is, -1: none. */
+static inline int wire_source_fd(const struct wire_source *source)
+{
+  return source->base & WIRE_SOURCE_FD ? (int)(source->base & ~WIRE_SOURCE_FD) : -1;
+}
 
 /* A place inside, absolute and normalised; resolved with RESOLVE_IN_ROOT below the new root. */
 struct wire_target {

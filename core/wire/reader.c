@@ -2,6 +2,7 @@
  * The checked reader of plan and run block, shared by library and helper. Every offset that a later accessor follows is
  * checked here once; it allocates nothing and trusts nothing but its own length.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -276,16 +277,27 @@ static int check_target_path(const char *path)
 }
 
 /* sources counts those seen so far: a base must be an earlier one. */
+static int check_source(const struct wire_plan *plan, const struct wire_source *source, uint32_t sources)
+{
+  int fault = check_text(plan, source->path);
+  if (fault) {
+    return fault;
+  }
+  if (source->base & WIRE_SOURCE_FD) {
+    int fd = wire_source_fd(source);
+    return fd >= WIRE_SOURCE_FD_MIN && fd <= WIRE_SOURCE_FD_MAX ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  }
+  bool relative = wire_str(plan, source->path)[0] != '/';
+  return source->base > sources || (source->base == 0 && relative) ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE;
+}
+
 static int check_places(const struct wire_plan *plan, const struct wire_step *step, uint32_t *sources)
 {
   const struct wire_source *source = wire_step_source(step);
   const struct wire_target *target = wire_step_target(step);
   int fault = WIRE_FAULT_NONE;
   if (source) {
-    fault = check_text(plan, source->path);
-    if (!fault && (source->base > *sources || (source->base == 0 && wire_str(plan, source->path)[0] != '/'))) {
-      fault = WIRE_FAULT_VALUE;
-    }
+    fault = check_source(plan, source, *sources);
     *sources += 1;
     if (!fault && *sources > WIRE_SOURCES_MAX) {
       fault = WIRE_FAULT_VALUE;
@@ -474,7 +486,8 @@ static int check_fd_table(const struct wire_run *run)
   }
   const struct wire_fd_entry *entries = (const void *)((const char *)run + run->fds_off);
   for (uint32_t i = 0; i < run->fds_n; i++) {
-    if (entries[i].at != WIRE_FD_FIRST_FREE + (int32_t)i || entries[i].target < 3) {
+    if (entries[i].at != WIRE_FD_FIRST_FREE + (int32_t)i ||
+        (entries[i].target < WIRE_SOURCE_FD_MIN && entries[i].target > ~WIRE_SOURCE_FD_MIN)) {
       return WIRE_FAULT_VALUE;
     }
   }

@@ -54,7 +54,7 @@ struct wire_verdict {
 
 struct wire_fd_entry {
   int32_t at;     /* number at the helper */
-  int32_t target; /* number at the payload */
+  int32_t target; /* number at the payload, the same as at the caller; below 0: ~number, and not for the payload */
 };
 
 struct wire_run {

@@ -74,6 +74,7 @@ enum wire_what {
   WIRE_WHAT_SUPERVISE,   /* init's own machinery */
   WIRE_WHAT_KILLED,      /* the payload's process was killed while it was set up */
   WIRE_WHAT_OVERLAY,     /* the overlay over a root directory */
+  WIRE_WHAT_DESCRIPTOR,  /* finding what a descriptor of the caller is open on */
   WIRE_WHAT_COUNT
 };
 

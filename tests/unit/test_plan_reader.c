@@ -406,6 +406,10 @@ START_TEST(sources_are_absolute_or_below_an_earlier_one)
   expect_word(WIRE_STEP_BIND, bind_base, 3, WIRE_FAULT_VALUE); /* itself */
   expect_word(WIRE_STEP_BIND, bind_base, UINT32_MAX, WIRE_FAULT_VALUE);
   expect_word(WIRE_STEP_BIND, bind_base, 0, WIRE_FAULT_VALUE); /* its path is relative */
+  expect_word(WIRE_STEP_BIND, bind_base, WIRE_SOURCE_FD | WIRE_SOURCE_FD_MIN, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_BIND, bind_base, WIRE_SOURCE_FD | WIRE_SOURCE_FD_MAX, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_BIND, bind_base, WIRE_SOURCE_FD | (WIRE_SOURCE_FD_MIN - 1), WIRE_FAULT_VALUE);
+  expect_word(WIRE_STEP_BIND, bind_base, WIRE_SOURCE_FD | (WIRE_SOURCE_FD_MAX + 1), WIRE_FAULT_VALUE);
 }
 END_TEST
 

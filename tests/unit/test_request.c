@@ -241,11 +241,30 @@ START_TEST(descriptors)
   ck_assert_str_eq(err.message, "descriptor 9 stands there twice");
   ck_assert_int_eq(styro_request_set_fd(request, "/preserve_fds", 1, &err), STYRO_EREQUEST);
   ck_assert_int_eq(styro_request_set_fd(request, "/cwd", 9, &err), STYRO_EREQUEST);
-  ck_assert_str_eq(err.hint, "descriptors are handed to `/preserve_fds`");
+  ck_assert_str_eq(err.hint, "descriptors are handed to `/preserve_fds`, or stand in place of a host path");
   set("/preserve_fds", "by_caller");
   expect_json("{\"version\":1,\"preserve_fds\":\"by_caller\"}");
   ck_assert_int_eq(styro_request_set_fd(request, "/preserve_fds", 9, &err), STYRO_EREQUEST);
   ck_assert_str_eq(err.hint, "hand the descriptor over with the run");
+}
+END_TEST
+
+START_TEST(a_descriptor_in_place_of_a_path)
+{
+  ck_assert_int_eq(styro_request_set_fd(request, "/paths/~1x/from", 9, &err), 0);
+  expect_json("{\"version\":1,\"paths\":{\"/x\":{\"access\":\"ro\",\"from\":9}}}");
+  ck_assert_int_eq(styro_request_set_fd(request, "/paths/~1x/from", 2, &err), STYRO_EREQUEST);
+  ck_assert_str_eq(err.message, "2 is out of range");
+  ck_assert_str_eq(err.hint, "a descriptor is 3 or above: 0, 1 and 2 are the standard streams, which each run chooses");
+  ck_assert_int_eq(styro_request_set_fd(request, "/paths/~1x/from", 1048576, &err), STYRO_EREQUEST);
+  set("/paths/~1x/from", "17");
+  expect_json("{\"version\":1,\"paths\":{\"/x\":{\"access\":\"ro\",\"from\":17}}}");
+  set("/paths/~1x/from", "/17");
+  expect_json("{\"version\":1,\"paths\":{\"/x\":{\"access\":\"ro\",\"from\":\"/17\"}}}");
+  ck_assert_int_eq(styro_request_set_json(request, "/paths/~1x/from", "true", &err), STYRO_EREQUEST);
+  ck_assert_str_eq(err.message, "expected an absolute path or a descriptor, not true or false");
+  ck_assert_int_eq(styro_request_set_json(request, "/paths/~1x/from", "\"17\"", &err), STYRO_EREQUEST);
+  ck_assert_str_eq(err.message, "`17` is not an absolute path");
 }
 END_TEST
 
@@ -534,6 +553,7 @@ int main(void)
   tcase_add_test(cases, adding_where_nothing_can_be_added);
   tcase_add_test(cases, a_key_has_the_length_of_a_path);
   tcase_add_test(cases, descriptors);
+  tcase_add_test(cases, a_descriptor_in_place_of_a_path);
   tcase_add_test(cases, pointers_that_lead_nowhere);
   tcase_add_test(cases, a_failed_setter_changes_nothing);
   tcase_add_test(cases, getting_after_presets_and_defaults);

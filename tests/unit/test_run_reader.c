@@ -157,11 +157,13 @@ END_TEST
 
 START_TEST(descriptors)
 {
-  const struct wire_fd_entry wrong[] = {{6, 3}, {8, 3}, {-1, 3}, {7, 2}, {7, 0}, {7, -1}};
+  const struct wire_fd_entry wrong[] = {{6, 3}, {8, 3}, {-1, 3}, {7, 2}, {7, 0}, {7, -1}, {7, ~2}};
   for (size_t i = 0; i < COUNT(wrong); i++) {
     block.fds[0] = wrong[i];
     expect(WIRE_FAULT_VALUE);
   }
+  block.fds[0] = (struct wire_fd_entry){7, ~3}; /* the caller's 3, for the helper alone */
+  expect(WIRE_FAULT_NONE);
   block.fds[0] = (struct wire_fd_entry){7, 3};
   block.fds[1].at = 7;
   expect(WIRE_FAULT_VALUE);

@@ -26,6 +26,8 @@ static const struct {
     [STYRO_TYPE_MODE] = {"permission bits", "write them as octal text such as \"022\""},
     [STYRO_TYPE_TEXT] = {"a text", ""},
     [STYRO_TYPE_PATH] = {"an absolute path", "write the whole path from `/` on, without `..`"},
+    [STYRO_TYPE_SOURCE] = {"an absolute path or a descriptor",
+                           "write the whole path from `/` on, or the number of a descriptor of the caller, 3 or above"},
     [STYRO_TYPE_ENUM] = {"a word", ""},
     [STYRO_TYPE_ID_MAP] = {"`self` or a list of ranges", "a range is a list of three numbers [inside, outside, count]"},
     [STYRO_TYPE_LIST] = {"a list of texts", "a list is written as [\"first\", \"second\"]"},
