@@ -1,6 +1,7 @@
 /* The five capability sets, securebits and no_new_privs: set exactly, then all read back. */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -54,18 +55,42 @@ static int set_ambient(struct helper *h, uint64_t ambient)
   return result;
 }
 
-static bool three_hold(const struct wire_step_capabilities *body)
+static int get_three(struct wire_step_capabilities *out)
 {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[CAPABILITY_WORDS];
   memset(data, 0, sizeof data);
-  if (sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0) < 0) {
-    return false;
-  }
-  uint64_t effective = data[0].effective | (uint64_t)data[1].effective << 32;
-  uint64_t permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
-  uint64_t inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
-  return effective == body->effective && permitted == body->permitted && inheritable == body->inheritable;
+  int result = (int)sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
+  out->effective = data[0].effective | (uint64_t)data[1].effective << 32;
+  out->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+  out->inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+  return result;
+}
+
+static bool three_hold(const struct wire_step_capabilities *body)
+{
+  struct wire_step_capabilities now;
+  return get_three(&now) >= 0 && now.effective == body->effective && now.permitted == body->permitted &&
+         now.inheritable == body->inheritable;
+}
+
+/*
+ * After this securebit nothing can be raised, and it takes a capability to set: so the ambient set is filled while the
+ * other sets are still whole. It stays, because the sets that follow hold it too.
+ */
+static bool ambient_comes_first(const struct wire_step_capabilities *body)
+{
+  return body->ambient && body->securebits & SECBIT_NO_CAP_AMBIENT_RAISE;
+}
+
+static int fill_ambient(struct helper *h, const struct wire_step_capabilities *body)
+{
+  struct wire_step_capabilities whole;
+  h->what = WIRE_WHAT_CAP_SET;
+  int result = get_three(&whole);
+  whole.inheritable = body->inheritable;
+  result = result < 0 ? result : set_three(&whole);
+  return result < 0 ? result : set_ambient(h, body->ambient);
 }
 
 static bool two_hold(const struct wire_step_capabilities *body)
@@ -96,7 +121,11 @@ static int read_back(struct helper *h, const struct wire_step_capabilities *body
 int step_capabilities(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_capabilities *body = (const void *)step;
+  bool filled = ambient_comes_first(body);
   int result = drop_bounding(h, body->bounding);
+  if (result >= 0 && filled) {
+    result = fill_ambient(h, body);
+  }
   if (result >= 0) {
     h->what = WIRE_WHAT_SECUREBITS;
     result = sys_prctl(PR_SET_SECUREBITS, body->securebits, 0);
@@ -105,7 +134,7 @@ int step_capabilities(struct helper *h, const struct wire_step *step)
     h->what = WIRE_WHAT_CAP_SET;
     result = set_three(body);
   }
-  if (result >= 0) {
+  if (result >= 0 && !filled) {
     result = set_ambient(h, body->ambient);
   }
   if (result >= 0 && body->no_new_privs) {

@@ -33,9 +33,11 @@ void styro_compile_process(struct styro_compile *c)
   /* without one, a process group of its own all the same: signals to the caller's group would leave the sandbox */
   styro_builder_step(builder, fields->new_session ? WIRE_STEP_SESSION : WIRE_STEP_GROUP, 0, "/new_session", STYRO_FATAL,
                      &plain, sizeof plain);
-  memset(&plain, 0, sizeof plain);
-  styro_builder_step(builder, WIRE_STEP_KEYRING, 0, "/security", styro_compile_best_effort(c, STYRO_SESSION_KEYRING),
-                     &plain, sizeof plain);
+  if (fields->keyring == STYRO_KEYRING_NEW) {
+    memset(&plain, 0, sizeof plain);
+    styro_builder_step(builder, WIRE_STEP_KEYRING, 0, "/security/keyring",
+                       styro_compile_best_effort(c, STYRO_SESSION_KEYRING), &plain, sizeof plain);
+  }
   if (styro_effective_is_set(c->effective, "/nice")) {
     struct wire_step_number body = {.value = fields->nice};
     styro_builder_step(builder, WIRE_STEP_NICE, 0, "/nice", STYRO_FATAL, &body, sizeof body);

@@ -155,8 +155,8 @@ static uint64_t promised(const struct styro_fields *fields)
   const struct switched rows[] = {
       {BIT(STYRO_PATH_VIEW) | BIT(STYRO_READ_ONLY_PATHS) | BIT(STYRO_DENIED_PATHS) | BIT(STYRO_MASKED_PATHS) |
            BIT(STYRO_PRIVATE_TMP) | BIT(STYRO_DEVICE_ALLOWLIST) | BIT(STYRO_USER_IDS) | BIT(STYRO_CAPABILITIES) |
-           BIT(STYRO_SECCOMP) | BIT(STYRO_SESSION_KEYRING) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) |
-           BIT(STYRO_DISK_SIZE) | BIT(STYRO_SUPPLEMENTARY_GROUPS),
+           BIT(STYRO_SECCOMP) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) | BIT(STYRO_DISK_SIZE) |
+           BIT(STYRO_SUPPLEMENTARY_GROUPS),
        true},
       {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL),
        spaces[STYRO_NS_PID] == STYRO_NS_NEW},
@@ -167,6 +167,7 @@ static uint64_t promised(const struct styro_fields *fields)
       {BIT(STYRO_CGROUP_VIEW), spaces[STYRO_NS_CGROUP] == STYRO_NS_NEW},
       {BIT(STYRO_NETWORK_ISOLATION) | BIT(STYRO_ABSTRACT_SOCKETS), fields->network == STYRO_NETWORK_NONE},
       {BIT(STYRO_NO_NEW_PRIVS), fields->no_new_privs},
+      {BIT(STYRO_SESSION_KEYRING), fields->keyring == STYRO_KEYRING_NEW},
       {BIT(STYRO_NEW_SESSION), fields->new_session},
       {BIT(STYRO_CALLER_DEATH), fields->init && fields->die_with_parent},
       {BIT(STYRO_RLIMITS), rlimits},

@@ -1,14 +1,10 @@
-/* Capabilities, no_new_privs and the filter. */
-#include <linux/securebits.h>
+/* Capabilities, securebits, no_new_privs and the filter. */
 #include <string.h>
 
 #include "compile.h"
 #include "filter.h"
+#include "securebits.h"
 
-/*
- * Where the caller named sets, uid 0 inside gets no capabilities by being root (capabilities(7), SECBIT_NOROOT): the sets
- * that were named are then what exec leaves. With no sets named everything is empty, and so is what root could gain.
- */
 void styro_compile_security(struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
@@ -20,8 +16,8 @@ void styro_compile_security(struct styro_compile *c)
     body.permitted = fields->cap_permitted;
     body.inheritable = fields->cap_inheritable;
     body.ambient = fields->cap_ambient;
-    body.securebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
   }
+  body.securebits = styro_securebits_wanted(c->effective);
   body.no_new_privs = fields->no_new_privs;
   styro_builder_step(&c->builder, WIRE_STEP_CAPABILITIES, 0, "/security/capabilities", STYRO_FATAL, &body, sizeof body);
 }

@@ -10,6 +10,7 @@
 #include "id_map.h"
 #include "plan.h"
 #include "plan_steps.h"
+#include "securebits.h"
 
 #define TEXT_SIZE 1024
 
@@ -86,11 +87,21 @@ static size_t add_capabilities(char *out, size_t size, size_t len, const char *s
   return bits ? len : add_text(out, size, len, "%s", " none");
 }
 
+static size_t add_securebits(char *out, size_t size, size_t len, uint32_t bits)
+{
+  len = add_text(out, size, len, "%s", bits ? "securebits" : "");
+  for (unsigned i = 0; styro_securebit_name(i); i++) {
+    len = bits >> i & 1 ? add_text(out, size, len, " %s", styro_securebit_name(i)) : len;
+  }
+  return add_text(out, size, len, "%s", bits ? "; " : "");
+}
+
 /* The sets that hold the same as the permitted one need no word of their own. */
 static void capability_details(const struct wire_step *step, char *out, size_t size)
 {
   const struct wire_step_capabilities *body = (const void *)step;
   size_t len = add_text(out, size, 0, "%s", body->no_new_privs ? "no_new_privs; " : "");
+  len = add_securebits(out, size, len, body->securebits);
   if (!(body->bounding | body->permitted | body->inheritable)) {
     add_text(out, size, len, "%s", "all empty");
     return;

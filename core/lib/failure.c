@@ -104,6 +104,11 @@ static const struct {
     {WIRE_STEP_RLIMIT, 0, EPERM, "a hard limit cannot be raised above the caller's own"},
     {WIRE_STEP_NICE, 0, EACCES, "a nice value cannot go below the caller's own"},
     {WIRE_STEP_OOM_SCORE, 0, EACCES, "oom_score_adj cannot go below the caller's own"},
+    {WIRE_STEP_CAPABILITIES, WIRE_WHAT_CAP_BOUNDING, EPERM,
+     "the caller's own bounding set does not have what the sandbox's is to keep: leave out \"namespaces\": {\"user\": "
+     "\"host\"}"},
+    {WIRE_STEP_CAPABILITIES, WIRE_WHAT_SECUREBITS, EPERM,
+     "the caller's own are locked: leave out \"namespaces\": {\"user\": \"host\"}, and the sandbox starts without"},
     {WIRE_STEP_KEYRING, 0, EPERM, "an outer container forbids keyctl: list \"session_keyring\" in best_effort"},
     {WIRE_STEP_SECCOMP, 0, EINVAL, "the kernel does not accept the program"},
     {WIRE_STEP_SECCOMP, 0, EACCES, "without no_new_privs loading a filter needs CAP_SYS_ADMIN inside"},
@@ -174,6 +179,9 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   }
   bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE ||
                  what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR;
+  if (what == WIRE_WHAT_SECUREBITS) {
+    snprintf(field, field_size, "/security/securebits"); /* the step has the field of the sets */
+  }
   if (from && on_host) {
     host_path(plan, from, object, size);
   }

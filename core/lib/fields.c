@@ -222,10 +222,18 @@ static const struct styro_field table[] = {
     CAPS("/security/capabilities/ambient", cap_ambient),
     {.pointer = "/security/no_new_privs", .type = STYRO_TYPE_BOOL, AT(no_new_privs), .fallback = "true",
      .doc = "set-user-id programs give nothing"},
+    {.pointer = "/security/securebits", .type = STYRO_TYPE_LIST, AT(securebits), .max = 8,
+     .words = WORDS("noroot", "noroot_locked", "no_setuid_fixup", "no_setuid_fixup_locked", "keep_caps",
+                    "keep_caps_locked", "no_cap_ambient_raise", "no_cap_ambient_raise_locked"),
+     .doc = "securebits of capabilities(7), exactly these. When not given: none, and `noroot` with its lock where "
+            "`capabilities` names sets"},
     LATER("/security/landlock", "Landlock ports and scopes"),
     LATER("/security/apparmor", "AppArmor profile"),
     LATER("/security/selinux", "SELinux label"),
-    LATER("/security/keyring", "session keyring"),
+    {.pointer = "/security/keyring", .type = STYRO_TYPE_ENUM, AT(keyring), .fallback = "new",
+     .words = WORDS("new", "inherit"),
+     .doc = "session keyring: one of the sandbox's own, or with `inherit` the caller's (`session_keyring` is then not "
+            "promised; the default filter refuses keyctl(2) either way)"},
     LATER("/security/masked", "more masked paths"),
 
     {.pointer = "/init", .type = STYRO_TYPE_BOOL, AT(init), .fallback = "true",

@@ -58,6 +58,7 @@ enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST };
 enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST };
 enum styro_keep { STYRO_KEEP_HEAD, STYRO_KEEP_TAIL, STYRO_KEEP_BOTH };
 enum styro_on_limit { STYRO_ON_LIMIT_TRUNCATE, STYRO_ON_LIMIT_KILL };
+enum styro_keyring { STYRO_KEYRING_NEW, STYRO_KEYRING_INHERIT };
 enum styro_seccomp_kind { STYRO_SECCOMP_DEFAULT, STYRO_SECCOMP_BPF };
 
 #define STYRO_RLIMIT_COUNT 16
@@ -125,6 +126,8 @@ struct styro_fields {
 
   bool capabilities_named;
   uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
+  struct styro_list securebits; /* names */
+  int keyring;                  /* enum styro_keyring */
   bool no_new_privs;
   int seccomp_kind;
   struct styro_bpf *bpf;

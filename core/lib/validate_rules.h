@@ -23,7 +23,8 @@ struct styro_rule {
 
 extern const struct styro_rule styro_rules_tree[]; /* the root, and what is shown below it */
 extern const struct styro_rule styro_rules_user[]; /* namespaces, ids, capabilities, filter */
-extern const struct styro_rule styro_rules_run[];  /* the command, its run and its limits */
+extern const struct styro_rule styro_rules_securebits[];
+extern const struct styro_rule styro_rules_run[]; /* the command, its run and its limits */
 
 void styro_name_object(struct styro_finding *found, const char *text);
 /* The pointer of an entry, its key escaped; part NULL: the entry as a whole. */

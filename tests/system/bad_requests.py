@@ -151,6 +151,14 @@ REFUSED = [
      ["/security/capabilities/ambient", "inheritable"]),
     ("inheritable without bounding", run(security={"capabilities": {"inheritable": ["kill"]}}), 125, ["/security/capabilities/inheritable", "bounding"]),
     ("effective alone", run(security={"capabilities": {"effective": ["kill"]}}), 125, ["/security/capabilities", "execve"]),
+    ("an unknown securebit", run(security={"securebits": ["no_root"]}), 125, ["/security/securebits/0", "`no_root`", "did you mean `noroot`"]),
+    ("securebits as text", run(security={"securebits": "noroot"}), 125, ["/security/securebits", "list of texts"]),
+    ("nine securebits", run(security={"securebits": ["noroot"] * 9}), 125, ["/security/securebits", "9 items are too many"]),
+    ("what exec takes back", run(security={"securebits": ["keep_caps"]}), 125, ["/security/securebits", "keep_caps", "execve", "no_setuid_fixup"]),
+    ("uid 0 that would gain", run(user={"uid": 0}, security={"no_new_privs": False, "securebits": [], "capabilities": {"bounding": ["kill"]}}), 125,
+     ["/security/securebits", "CAP_KILL", "noroot"]),
+    ("an unknown keyring", run(security={"keyring": "none"}), 125, ["/security/keyring", "`none`", "`new` or `inherit`"]),
+    ("a keyring of one's own by name", run(security={"keyring": {"join": "x"}}), 125, ["/security/keyring", "a word|object"]),
     ("fixed and free at once", run(fixed=True, preserve_fds="by_caller"), 125, ["/preserve_fds", "fixed"]),
 ]
 

@@ -45,7 +45,7 @@ FAULTS = {
     "init": ({}, "prctl", "PR_SET_DUMPABLE", "EINVAL", "supervise", "/init", None),
     "session": ({}, "setsid", "", "EPERM", "process", "/new_session", None),
     "process group": ({"new_session": False}, "setpgid", "", "EPERM", "process", "/new_session", None),
-    "keyring": ({}, "keyctl", "", "EDQUOT", "process", "/security", None),
+    "keyring": ({}, "keyctl", "", "EDQUOT", "process", "/security/keyring", None),
     "reset": ({}, "personality", "", "EINVAL", "process", "/umask", None),
     "nice": ({"nice": 19}, "setpriority", "", "EACCES", "process", "/nice", "19"),
     "rlimit": ({"rlimits": {"nofile": 64}}, "prlimit64", r"RLIMIT_NOFILE, [^N]", "EPERM", "rlimit", "/rlimits/nofile", "nofile"),

@@ -205,6 +205,8 @@ START_TEST(words_that_switch_promises)
       {"\"new_session\": false", STYRO_NEW_SESSION, false},
       {"\"die_with_parent\": false", STYRO_CALLER_DEATH, false},
       {"\"security\": {\"no_new_privs\": false}", STYRO_NO_NEW_PRIVS, false},
+      {"\"security\": {\"keyring\": \"inherit\"}", STYRO_SESSION_KEYRING, false},
+      {"\"security\": {\"keyring\": \"new\"}", STYRO_SESSION_KEYRING, true},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     make(rows[i].members);

@@ -16,7 +16,7 @@ static const char *process_of(const char *members)
 
 START_TEST(the_default)
 {
-  ck_assert_str_eq(process_of(""), "reset /umask\nsession /new_session\nkeyring /security\n");
+  ck_assert_str_eq(process_of(""), "reset /umask\nsession /new_session\nkeyring /security/keyring\n");
   const struct wire_step_reset *reset = part_step(0, WIRE_STEP_RESET);
   ck_assert_uint_eq(reset->umask, 022);
   ck_assert_uint_eq(reset->reserved, 0);
@@ -27,13 +27,21 @@ START_TEST(everything)
 {
   ck_assert_str_eq(process_of("\"new_session\": false, \"nice\": 0, \"umask\": \"777\", \"rlimits\": {\"stack\": 4, "
                               "\"cpu\": 1, \"nofile\": 3}, \"best_effort\": [\"rlimits\", \"session_keyring\"]"),
-                   "reset /umask\nprocess group /new_session\nkeyring /security best effort: session_keyring\n"
+                   "reset /umask\nprocess group /new_session\nkeyring /security/keyring best effort: session_keyring\n"
                    "nice /nice\nrlimit /rlimits best effort: rlimits\nrlimit /rlimits best effort: rlimits\n"
                    "rlimit /rlimits best effort: rlimits\n");
   const struct wire_step_reset *reset = part_step(0, WIRE_STEP_RESET);
   const struct wire_step_number *nice = part_step(3, WIRE_STEP_NICE);
   ck_assert_uint_eq(reset->umask, 0777);
   ck_assert_int_eq(nice->value, 0); /* by name: the caller's own may be another one */
+}
+END_TEST
+
+START_TEST(the_callers_keyring)
+{
+  ck_assert_str_eq(process_of("\"security\": {\"keyring\": \"inherit\"}"), "reset /umask\nsession /new_session\n");
+  ck_assert_str_eq(process_of("\"security\": {\"keyring\": \"new\"}"),
+                   "reset /umask\nsession /new_session\nkeyring /security/keyring\n");
 }
 END_TEST
 
@@ -82,6 +90,7 @@ int main(void)
   const TTest *const tests[] = {
       the_default,
       everything,
+      the_callers_keyring,
       limits_in_the_order_of_their_numbers,
       a_nice_value_below_zero,
       memory_may_run_out_anywhere,

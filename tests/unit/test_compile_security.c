@@ -66,6 +66,17 @@ START_TEST(each_set_by_itself)
 }
 END_TEST
 
+START_TEST(securebits_as_they_are_named)
+{
+  ck_assert_uint_eq(security_of("")->securebits, 0);
+  ck_assert_uint_eq(security_of("\"security\": {\"securebits\": [\"no_setuid_fixup\"]}")->securebits,
+                    SECBIT_NO_SETUID_FIXUP);
+  ck_assert_uint_eq(
+      security_of("\"security\": {\"capabilities\": [\"chown\"], \"securebits\": [\"keep_caps_locked\"]}")->securebits,
+      SECBIT_KEEP_CAPS_LOCKED);
+}
+END_TEST
+
 /* Uid 0 inside gains nothing by being root only where the bounding set is empty or SECBIT_NOROOT is set. */
 START_TEST(root_inside_gains_nothing)
 {
@@ -119,7 +130,7 @@ int main(void)
 {
   const struct test_program program = {.name = "compile_security", .teardown = part_end};
   const TTest *const tests[] = {
-      nothing_by_default,  each_set_by_itself,   root_inside_gains_nothing,
+      nothing_by_default,  each_set_by_itself,   root_inside_gains_nothing,   securebits_as_they_are_named,
       the_default_program, a_program_of_its_own, memory_may_run_out_anywhere,
   };
   return test_program_run(&program, tests, TESTS_N(tests));

@@ -172,14 +172,14 @@ START_TEST(what_two_requests_may_differ_in)
       "(outside: 2 of them from 0 on are 7 and following, 1 of them from 1000 on are 500 and following; groups outside: the "
       "caller's own id)\n");
   says("(umask 0077)\n");
-  says("(no_new_privs; permitted none; bounding CAP_CHOWN)\n");
+  says("(no_new_privs; securebits noroot noroot_locked; permitted none; bounding CAP_CHOWN)\n");
   styro_text_free(NULL, text);
   styro_plan_free(plan);
   plan = compiled(
       "\"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}, \"security\": {\"capabilities\": [\"net_raw\"]}");
   explain(STYRO_FORMAT_TEXT);
   says("(outside: the caller's own id)\n");
-  says("(no_new_privs; permitted CAP_NET_RAW)\n");
+  says("(no_new_privs; securebits noroot noroot_locked; permitted CAP_NET_RAW)\n");
 }
 END_TEST
 

@@ -160,7 +160,8 @@ static const struct {
     {"\"security\": {\"landlock\": {}}", U, "/security/landlock", "`landlock` is not supported yet", ""},
     {"\"security\": {\"apparmor\": \"x\"}", U, "/security/apparmor", "`apparmor` is not supported yet", ""},
     {"\"security\": {\"selinux\": \"x\"}", U, "/security/selinux", "`selinux` is not supported yet", ""},
-    {"\"security\": {\"keyring\": \"x\"}", U, "/security/keyring", "`keyring` is not supported yet", ""},
+    {"\"security\": {\"apparmor\": \"x\"}", U, "/security/apparmor", "`apparmor` is not supported yet", ""},
+    {"\"security\": {\"keyring\": \"x\"}", R, "/security/keyring", "`x` is not `new` or `inherit`", ""},
     {"\"security\": {\"masked\": []}", U, "/security/masked", "`masked` is not supported yet", ""},
     /* limits */
     {"\"limits\": {\"memory\": \"1G\"}", U, "/limits/memory", "`limits.memory` is not supported yet",
