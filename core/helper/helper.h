@@ -15,6 +15,20 @@
 
 enum device { DEVICE_NULL, DEVICE_ZERO, DEVICE_FULL, DEVICE_RANDOM, DEVICE_URANDOM, DEVICE_TTY, DEVICE_COUNT };
 
+/* A layer of an overlay: a directory's own O_PATH descriptor, and what the plan calls it. path NULL: none. */
+struct layer {
+  int fd;
+  const char *path;
+};
+
+/* What the next overlay is made of; the first lower one is the topmost. */
+struct layers {
+  unsigned n;
+  struct layer lowers[WIRE_LAYERS_MAX];
+  struct layer upper; /* none: the overlay is read-only */
+  struct layer work;
+};
+
 struct helper {
   const struct wire_plan *plan;
   struct wire_run *run;
@@ -39,6 +53,7 @@ struct helper {
   int devices[DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
   int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */
+  struct layers layers;          /* gathered by the LAYER steps before the one that lays them */
 };
 
 /* main.c */
@@ -74,11 +89,20 @@ int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes, bool writable)
 /* mounts.c: sets these flags on a detached tree with all below it, makes it private, and reads the flags back. */
 int mount_harden(struct helper *h, int mount, uint64_t attributes);
 
+/*
+ * overlay.c: one detached mount of these layers, or -errno; the layer at fault is then h->component. The layers stay the
+ * caller's: overlay_forget() closes them. overlay_scratch() gives them a tmpfs of so many bytes for upper and work.
+ */
+int overlay_make(struct helper *h, const struct layers *layers, uint64_t attributes);
+int overlay_scratch(struct helper *h, struct layers *layers, uint64_t size);
+void overlay_forget(struct layers *layers);
+
 /* the steps, one verb each */
 int step_hostname(struct helper *h, const struct wire_step *step);
 int step_loopback(struct helper *h, const struct wire_step *step);
 int step_oom_score(struct helper *h, const struct wire_step *step);
 int step_identity(struct helper *h, const struct wire_step *step);
+int step_layer(struct helper *h, const struct wire_step *step);
 int step_root(struct helper *h, const struct wire_step *step);
 int step_seal_root(struct helper *h, const struct wire_step *step);
 int step_pivot(struct helper *h, const struct wire_step *step);

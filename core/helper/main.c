@@ -74,6 +74,7 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_EXEC] = step_exec,
     [WIRE_STEP_SEAL] = step_seal,
     [WIRE_STEP_GROUP] = step_group,
+    [WIRE_STEP_LAYER] = step_layer,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */

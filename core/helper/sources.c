@@ -100,12 +100,13 @@ static int open_object(struct helper *h, const struct wire_step *step, const str
              : sys_openat2(base, path, open_flags(step, source), WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
 }
 
-/* The descriptor that the step will work with: a link's own, else a copy of the mounts at the object. */
+/* The descriptor that the step will work with: a link's or layer's own, else a copy of the mounts at the object. */
 static int take_object(struct helper *h, const struct wire_step *step, const struct wire_source *source, int fd)
 {
   struct stat st;
-  bool root = step->code == WIRE_STEP_ROOT;
-  if (root || may_be_link(step, source)) {
+  bool layer = step->code == WIRE_STEP_LAYER;
+  bool directory = layer || step->code == WIRE_STEP_ROOT;
+  if (directory || may_be_link(step, source)) {
     h->what = WIRE_WHAT_SOURCE_TYPE;
     if (sys_fstat(fd, &st) < 0) {
       return -EBADF;
@@ -113,9 +114,12 @@ static int take_object(struct helper *h, const struct wire_step *step, const str
     if (S_ISLNK(st.st_mode)) {
       return step->code == WIRE_STEP_LINK ? fd : -ELOOP;
     }
-    if (root && !S_ISDIR(st.st_mode)) {
+    if (directory && !S_ISDIR(st.st_mode)) {
       return -ENOTDIR;
     }
+  }
+  if (layer) {
+    return fd;
   }
   h->what = WIRE_WHAT_CLONE_TREE;
   return sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
@@ -180,13 +184,16 @@ static int part_from_host(struct helper *h)
 int sources_open(struct helper *h)
 {
   const struct wire_step *step = wire_step_first(h->plan);
-  bool own_proc = false;
+  bool own_proc = false, parted = false;
   int result = 0;
   for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
     const struct wire_source *source = wire_step_source(step);
     h->step = step;
-    if (step->code == WIRE_STEP_ROOT && (result = part_from_host(h)) < 0) {
-      return result;
+    if (!parted && (step->code == WIRE_STEP_ROOT || step->code == WIRE_STEP_LAYER)) {
+      parted = true;
+      if ((result = part_from_host(h)) < 0) {
+        return result;
+      }
     }
     if (source) {
       result = open_source(h, step, source);

@@ -60,14 +60,14 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_KILLED] =
         {"the process was killed while it was set up",
          "a raw seccomp program must let exec through; else look for who kills processes on this host"},
-    [WIRE_WHAT_OVERLAY] = {"cannot lay an overlay over `%s`", NULL},
+    [WIRE_WHAT_OVERLAY] = {"cannot make an overlay with `%s`", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
          "it must be a directory or file that still stands at its path, in the caller's view of the host"},
 };
 
-/* Hints that depend on step, call and errno; the first row that fits speaks. what or errno 0 fit all. */
+/* Hints that depend on step, call and errno; the first row that fits speaks. Code, what or errno 0 fit all. */
 static const struct {
   int code;
   uint32_t what;
@@ -76,9 +76,20 @@ static const struct {
 } hints[] = {
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "make the directory, or name one that exists"},
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE_TYPE, 0, "root.directory must be a directory"},
-    {WIRE_STEP_ROOT, WIRE_WHAT_OVERLAY, EINVAL,
-     "an overlay shows no mounts below the directory, and cannot stand on every file system: name a directory without them"},
-    {WIRE_STEP_ROOT, WIRE_WHAT_OVERLAY, ENODEV, "this kernel has no overlay file system: load the module `overlay`"},
+    {0, WIRE_WHAT_OVERLAY, EINVAL,
+     "an overlay shows no mounts below a directory, and cannot stand on every file system: name a directory without them"},
+    {0, WIRE_WHAT_OVERLAY, ENODEV, "this kernel has no overlay file system: load the module `overlay`"},
+    {0, WIRE_WHAT_OVERLAY, EXDEV, "upper and work must lie on one mount of one file system: make work beside upper"},
+    {0, WIRE_WHAT_OVERLAY, EROFS, "upper and work must be writable: name directories on a writable mount"},
+    {0, WIRE_WHAT_OVERLAY, EACCES,
+     "upper and work must be writable for who the payload is outside (of a root caller 65534, where no map says otherwise: "
+     "chown 65534:65534 UPPER WORK), on a file system with d_type and xattrs"},
+    {0, WIRE_WHAT_OVERLAY, ELOOP, "a layer lies within another: each must be a tree of its own"},
+    {0, WIRE_WHAT_OVERLAY, EBUSY, "upper or work are in use by another overlay: give each its own"},
+    {0, WIRE_WHAT_OVERLAY, ESTALE, "upper and work belong to other lower directories: empty both, or name new ones"},
+    {0, WIRE_WHAT_OVERLAY, E2BIG, "the kernel takes 500 lower directories, before Linux 6.5 in one page of text"},
+    {WIRE_STEP_LAYER, WIRE_WHAT_SOURCE, ENOENT, "make the directory, or name one that exists"},
+    {WIRE_STEP_LAYER, WIRE_WHAT_SOURCE_TYPE, 0, "each layer of an overlay must be a directory"},
     {WIRE_STEP_DEV, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `dev` in the root directory"},
     {WIRE_STEP_PROC, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `proc` in the root directory"},
     {WIRE_STEP_DEV, WIRE_WHAT_TARGET_LINK, 0, "the root directory's `dev` must be a directory, not a link"},
@@ -136,7 +147,7 @@ static const char *find_hint(int code, uint32_t what, int number)
     return "raise RLIMIT_NOFILE: each object of the host that the request names takes a descriptor while it is set up";
   }
   for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
-    if (hints[i].code == code && (!hints[i].what || hints[i].what == what) &&
+    if ((!hints[i].code || hints[i].code == code) && (!hints[i].what || hints[i].what == what) &&
         (!hints[i].number || hints[i].number == number)) {
       return hints[i].hint;
     }

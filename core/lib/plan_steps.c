@@ -26,6 +26,9 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                              "before the ids change, while /proc/self still belongs to the set-up"},
     [WIRE_STEP_IDENTITY] = {"identity", STYRO_STAGE_IDENTITY, "become the sandbox's user",
                             "all host objects are open by now; everything that follows is made by the final ids"},
+    [WIRE_STEP_LAYER] = {"layer", STYRO_STAGE_ROOT, "take a layer",
+                         "the directory itself, opened before anything is mounted; the step that lays the overlay "
+                         "comes next"},
     [WIRE_STEP_ROOT] = {"root", STYRO_STAGE_ROOT, "start the new root", "all other mounts attach to it"},
     [WIRE_STEP_DIR] = {"dir", STYRO_STAGE_MOUNT, "make a directory", "on the sandbox's own tmpfs, never on the host"},
     [WIRE_STEP_LINK] = {"link", STYRO_STAGE_MOUNT, "repeat the host's link",

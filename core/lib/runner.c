@@ -70,7 +70,8 @@ static int find_kernel(struct styro_runner *runner, styro_error *err)
     styro_error_hint(err, "run a later kernel");
     return STYRO_EUNSUPPORTED;
   }
-  runner->kernel = (version >= 615 ? WIRE_KERNEL_DETACHED : 0u) | (version >= 602 ? WIRE_KERNEL_TIME_VM : 0u);
+  runner->kernel = (version >= 615 ? WIRE_KERNEL_DETACHED : 0u) | (version >= 602 ? WIRE_KERNEL_TIME_VM : 0u) |
+                   (version >= 605 ? WIRE_KERNEL_LAYERS : 0u);
   return STYRO_OK;
 }
 

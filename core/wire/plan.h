@@ -13,6 +13,7 @@
 #define WIRE_PLAN_MAX (4u << 20) /* bytes of one plan */
 #define WIRE_STEPS_MAX 8192u     /* steps of one plan */
 #define WIRE_SOURCES_MAX 4096u   /* host objects of one plan */
+#define WIRE_LAYERS_MAX 500      /* what the kernel takes as lower layers of one overlay */
 
 enum wire_plan_flags {
   WIRE_PLAN_INIT = 1u << 0,        /* an init stays as PID 1 and supervises */
@@ -86,7 +87,8 @@ enum wire_step_code {
   WIRE_STEP_EXEC = 33,
   WIRE_STEP_SEAL = 34,  /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
   WIRE_STEP_GROUP = 35, /* without a new session: a process group of the payload's own */
-  WIRE_STEP_COUNT = 36
+  WIRE_STEP_LAYER = 36, /* a directory for the overlay that the next ROOT or mount lays */
+  WIRE_STEP_COUNT = 37
 };
 
 enum wire_step_flags {
@@ -213,16 +215,27 @@ struct wire_step_identity {
 enum wire_root {
   WIRE_ROOT_TMPFS = 0,
   WIRE_ROOT_DIRECTORY = 1,
-  WIRE_ROOT_DISCARD = 2 /* the directory below an overlay whose changes lie on a tmpfs */
+  WIRE_ROOT_DISCARD = 2, /* the directory below an overlay whose changes lie on a tmpfs */
+  WIRE_ROOT_OVERLAY = 3  /* of the LAYER steps before it */
 };
 
 struct wire_step_root {
   struct wire_step head;
-  struct wire_source source; /* path 0 for a tmpfs */
+  struct wire_source source; /* path 0 for a tmpfs and an overlay */
   uint32_t kind;             /* enum wire_root */
   uint32_t mode;             /* TMPFS: permission bits */
   uint64_t attr_set;         /* MOUNT_ATTR_*, from the start; SEAL_ROOT makes a tmpfs read-only at the end */
-  uint64_t size;             /* DISCARD: bytes */
+  uint64_t size;             /* DISCARD, OVERLAY: bytes of the tmpfs that changes go to; 0: none */
+};
+
+enum wire_layer { WIRE_LAYER_LOWER = 0, WIRE_LAYER_UPPER = 1, WIRE_LAYER_WORK = 2 };
+
+/* Lower ones in order, the topmost first; upper and work come together or not at all. */
+struct wire_step_layer {
+  struct wire_step head;
+  struct wire_source source;
+  uint32_t kind; /* enum wire_layer */
+  uint32_t reserved;
 };
 
 struct wire_step_dir {

@@ -78,8 +78,13 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                         .once = 1,
                         .needed = 1,
                         .source_at = AT(wire_step_root, source),
-                        .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_DISCARD + 1}},
+                        .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_OVERLAY + 1}},
                         .members_n = 1},
+    [WIRE_STEP_LAYER] = {.size = sizeof(struct wire_step_layer),
+                         .flags = WIRE_HAS_SOURCE,
+                         .source_at = AT(wire_step_layer, source),
+                         .members = {{AT(wire_step_layer, kind), MEMBER_LIMIT, WIRE_LAYER_WORK + 1}},
+                         .members_n = 1},
     [WIRE_STEP_DIR] = {.size = sizeof(struct wire_step_dir),
                        .flags = WIRE_HAS_TARGET,
                        .target_at = AT(wire_step_dir, target)},
@@ -331,8 +336,9 @@ static int check_step_flags(const struct wire_step *step, const struct shape *sh
 {
   uint16_t implied = step->flags & (WIRE_HAS_SOURCE | WIRE_HAS_TARGET);
   uint16_t wanted = shape->flags;
-  if (step->code == WIRE_STEP_ROOT && ((const struct wire_step_root *)step)->kind != WIRE_ROOT_TMPFS) {
-    wanted = WIRE_HAS_SOURCE;
+  if (step->code == WIRE_STEP_ROOT) {
+    uint32_t kind = ((const struct wire_step_root *)step)->kind;
+    wanted = kind == WIRE_ROOT_DIRECTORY || kind == WIRE_ROOT_DISCARD ? WIRE_HAS_SOURCE : 0;
   }
   return implied == wanted && step->best_effort <= 64 && step->flags < 1u << 7 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
 }

@@ -19,7 +19,8 @@ enum wire_fd { WIRE_FD_PLAN = 3, WIRE_FD_RUN = 4, WIRE_FD_STATUS = 5, WIRE_FD_CA
 /* What the running kernel can do, as the runner found it. */
 enum wire_kernel {
   WIRE_KERNEL_DETACHED = 1u << 0, /* >= 6.15: mounts attach to a detached tree */
-  WIRE_KERNEL_TIME_VM = 1u << 1   /* >= 6.2: CLONE_NEWTIME together with CLONE_VM */
+  WIRE_KERNEL_TIME_VM = 1u << 1,  /* >= 6.2: CLONE_NEWTIME together with CLONE_VM */
+  WIRE_KERNEL_LAYERS = 1u << 2    /* >= 6.5: an overlay takes its lower layers one by one */
 };
 
 enum wire_run_flags {

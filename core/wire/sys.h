@@ -141,6 +141,14 @@ static inline int sys_fstatfs(int fd, struct statfs *out)
   return (int)sys_call(SYS_fstatfs, fd, sys_arg(out), 0, 0, 0, 0);
 }
 
+/* Which mount a descriptor lies on (statx(2), STATX_MNT_ID, Linux 5.8); 0: not known. */
+static inline uint64_t sys_mount_id(int fd)
+{
+  uint64_t statx[32] = {0}; /* the kernel's 256 bytes; stx_mnt_id is at 0x90 */
+  long result = sys_call(SYS_statx, fd, sys_arg(""), WIRE_AT_EMPTY_PATH, WIRE_STATX_MNT_ID, sys_arg(statx), 0);
+  return result < 0 ? 0 : statx[0x90 / sizeof statx[0]];
+}
+
 /* -4095 to -1: a negative errno. */
 static inline long sys_mmap(unsigned long len, int protection, int flags, int fd)
 {

@@ -94,6 +94,9 @@ struct wire_pidfd_info {
 #define WIRE_MFD_NOEXEC_SEAL 0x0008u
 #define WIRE_MFD_EXEC 0x0010u
 
+/* statx(2) */
+#define WIRE_STATX_MNT_ID 0x1000u
+
 /* statfs(2), f_flags */
 #define WIRE_ST_RDONLY 0x0001
 #define WIRE_ST_NOSUID 0x0002

@@ -15,7 +15,7 @@ needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installe
 
 ROWS = pathlib.Path(__file__).parent.parent.parent / "core" / "lib" / "plan_steps.c"
 NOTHING_TO_DO = {"run", "promises", "note"}  # read by the library
-REAL_CAUSES = {"namespaces", "map ids", "oom score"}  # each has a test of its own below
+REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer"}  # each has a test of its own below
 
 HOSTNAME = {"namespaces": {"uts": {"hostname": "box"}}}
 WRITABLE = {"from": "{work}", "access": "rw"}

@@ -92,8 +92,8 @@ struct expected {
 /* Every step of the sample carries the field /paths. */
 static const struct expected table[] = {
     {WIRE_STEP_ROOT, WIRE_WHAT_OVERLAY, EINVAL, "", STYRO_STAGE_ROOT, "/paths", "/srv/root",
-     "cannot lay an overlay over `/srv/root`: Invalid argument",
-     "an overlay shows no mounts below the directory, and cannot stand on every file system: name a directory without "
+     "cannot make an overlay with `/srv/root`: Invalid argument",
+     "an overlay shows no mounts below a directory, and cannot stand on every file system: name a directory without "
      "them"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOENT, "", STYRO_STAGE_SOURCE, "/paths/~1data", "/srv/root/srv/data",
      "cannot open `/srv/root/srv/data` on the host: No such file or directory",

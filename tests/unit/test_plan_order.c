@@ -102,8 +102,9 @@ END_TEST
 START_TEST(what_may_come_twice)
 {
   static const uint8_t many[] = {
-      WIRE_STEP_NOTE, WIRE_STEP_DIR,       WIRE_STEP_LINK, WIRE_STEP_FILE,   WIRE_STEP_BIND,   WIRE_STEP_TMPFS,
-      WIRE_STEP_SEAL, WIRE_STEP_READ_ONLY, WIRE_STEP_MASK, WIRE_STEP_RLIMIT, WIRE_STEP_ACCESS, WIRE_STEP_SECCOMP,
+      WIRE_STEP_NOTE,   WIRE_STEP_DIR,    WIRE_STEP_LINK,    WIRE_STEP_FILE,      WIRE_STEP_BIND,
+      WIRE_STEP_TMPFS,  WIRE_STEP_SEAL,   WIRE_STEP_LAYER,   WIRE_STEP_READ_ONLY, WIRE_STEP_MASK,
+      WIRE_STEP_RLIMIT, WIRE_STEP_ACCESS, WIRE_STEP_SECCOMP,
   };
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
     setup();
@@ -151,7 +152,7 @@ START_TEST(init_stands_where_the_flag_says)
 }
 END_TEST
 
-/* The sample with so many binds in place of its one; root and link have the first two sources. */
+/* The sample with so many binds in place of its one; root, layer and link have the first three sources. */
 static int check_with_binds(size_t binds, uint32_t *step)
 {
   static uint8_t many[WIRE_SOURCES_MAX + sizeof codes];
@@ -169,9 +170,9 @@ static int check_with_binds(size_t binds, uint32_t *step)
 START_TEST(too_many_sources)
 {
   uint32_t step;
-  ck_assert_int_eq(check_with_binds(WIRE_SOURCES_MAX - 2, &step), WIRE_FAULT_NONE);
-  ck_assert_int_eq(check_with_binds(WIRE_SOURCES_MAX - 1, &step), WIRE_FAULT_VALUE);
-  ck_assert_uint_eq(step, place_of(WIRE_STEP_BIND) + WIRE_SOURCES_MAX - 2);
+  ck_assert_int_eq(check_with_binds(WIRE_SOURCES_MAX - 3, &step), WIRE_FAULT_NONE);
+  ck_assert_int_eq(check_with_binds(WIRE_SOURCES_MAX - 2, &step), WIRE_FAULT_VALUE);
+  ck_assert_uint_eq(step, place_of(WIRE_STEP_BIND) + WIRE_SOURCES_MAX - 3);
 }
 END_TEST
 

@@ -402,8 +402,8 @@ START_TEST(sources_are_absolute_or_below_an_earlier_one)
   const uint32_t root_base = OFFSET(wire_step_root, source.base);
   const uint32_t bind_base = OFFSET(wire_step_bind, source.base);
   expect_word(WIRE_STEP_ROOT, root_base, 1, WIRE_FAULT_VALUE); /* itself */
-  expect_word(WIRE_STEP_BIND, bind_base, 2, WIRE_FAULT_NONE);  /* root and link come before it */
-  expect_word(WIRE_STEP_BIND, bind_base, 3, WIRE_FAULT_VALUE); /* itself */
+  expect_word(WIRE_STEP_BIND, bind_base, 3, WIRE_FAULT_NONE);  /* root, layer and link come before it */
+  expect_word(WIRE_STEP_BIND, bind_base, 4, WIRE_FAULT_VALUE); /* itself */
   expect_word(WIRE_STEP_BIND, bind_base, UINT32_MAX, WIRE_FAULT_VALUE);
   expect_word(WIRE_STEP_BIND, bind_base, 0, WIRE_FAULT_VALUE); /* its path is relative */
   expect_word(WIRE_STEP_BIND, bind_base, WIRE_SOURCE_FD | WIRE_SOURCE_FD_MIN, WIRE_FAULT_NONE);

@@ -327,7 +327,8 @@ START_TEST(the_kernel_is_only_ever_lowered)
   ck_assert_uint_eq(kernel_as("99.9"), running);
   ck_assert_uint_eq(kernel_as("6.1"), 0);
   ck_assert_uint_eq(kernel_as("5.14.0-anything"), 0);
-  ck_assert_uint_eq(kernel_as("6.14"), running & WIRE_KERNEL_TIME_VM);
+  ck_assert_uint_eq(kernel_as("6.14"), running & (WIRE_KERNEL_TIME_VM | WIRE_KERNEL_LAYERS));
+  ck_assert_uint_eq(kernel_as("6.4"), running & WIRE_KERNEL_TIME_VM);
   setenv("STYRO_KERNEL", "5.13", 1);
   refused(path, STYRO_EUNSUPPORTED, "5.13 is too old", "later kernel");
   const char *const wrong[] = {"six", "6", "6.", "6.x", "-1.2", "6.1000"};

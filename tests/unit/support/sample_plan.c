@@ -10,13 +10,14 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,          WIRE_STEP_NOTE,     WIRE_STEP_PROMISES,     WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS,
-    WIRE_STEP_HOSTNAME,     WIRE_STEP_LOOPBACK, WIRE_STEP_OOM_SCORE,    WIRE_STEP_IDENTITY,   WIRE_STEP_ROOT,
-    WIRE_STEP_DIR,          WIRE_STEP_LINK,     WIRE_STEP_FILE,         WIRE_STEP_BIND,       WIRE_STEP_TMPFS,
-    WIRE_STEP_DEV,          WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY,    WIRE_STEP_MASK,       WIRE_STEP_SEAL_ROOT,
-    WIRE_STEP_PIVOT,        WIRE_STEP_SEAL,     WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,       WIRE_STEP_RESET,
-    WIRE_STEP_SESSION,      WIRE_STEP_GROUP,    WIRE_STEP_KEYRING,      WIRE_STEP_NICE,       WIRE_STEP_RLIMIT,
-    WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,   WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,    WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,       WIRE_STEP_NOTE,         WIRE_STEP_PROMISES,  WIRE_STEP_NAMESPACES,   WIRE_STEP_MAP_IDS,
+    WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK,     WIRE_STEP_OOM_SCORE, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,
+    WIRE_STEP_LAYER,     WIRE_STEP_DIR,          WIRE_STEP_LINK,      WIRE_STEP_FILE,         WIRE_STEP_BIND,
+    WIRE_STEP_TMPFS,     WIRE_STEP_DEV,          WIRE_STEP_PROC,      WIRE_STEP_READ_ONLY,    WIRE_STEP_MASK,
+    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,        WIRE_STEP_SEAL,      WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,
+    WIRE_STEP_RESET,     WIRE_STEP_SESSION,      WIRE_STEP_GROUP,     WIRE_STEP_KEYRING,      WIRE_STEP_NICE,
+    WIRE_STEP_RLIMIT,    WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,
+    WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -31,6 +32,7 @@ union body {
   struct wire_step_number number;
   struct wire_step_identity identity;
   struct wire_step_root root;
+  struct wire_step_layer layer;
   struct wire_step_dir dir;
   struct wire_step_link link;
   struct wire_step_file file;
@@ -138,7 +140,7 @@ static size_t fill_place(struct styro_builder *b, uint16_t code, union body *bod
 
 static size_t fill_source(struct styro_builder *b, uint16_t code, union body *body, uint16_t *flags)
 {
-  *flags = code == WIRE_STEP_ROOT ? WIRE_HAS_SOURCE : BOTH;
+  *flags = code == WIRE_STEP_ROOT || code == WIRE_STEP_LAYER ? WIRE_HAS_SOURCE : BOTH;
   if (code == WIRE_STEP_BIND) {
     return fill_bind(b, body);
   }
@@ -146,6 +148,11 @@ static size_t fill_source(struct styro_builder *b, uint16_t code, union body *bo
     body->root.kind = WIRE_ROOT_DIRECTORY;
     body->root.source.path = styro_builder_text(b, "/srv/root");
     return sizeof body->root;
+  }
+  if (code == WIRE_STEP_LAYER) {
+    body->layer.kind = WIRE_LAYER_UPPER;
+    body->layer.source.path = styro_builder_text(b, "/srv/upper");
+    return sizeof body->layer;
   }
   body->link.source.path = styro_builder_text(b, "/bin");
   body->link.target.path = styro_builder_text(b, "/bin");
@@ -163,6 +170,7 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
     body->hostname.domain = styro_builder_text(b, "lab");
     return sizeof body->hostname;
   case WIRE_STEP_ROOT:
+  case WIRE_STEP_LAYER:
   case WIRE_STEP_LINK:
   case WIRE_STEP_BIND: return fill_source(b, code, body, flags);
   case WIRE_STEP_DIR:
