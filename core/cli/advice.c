@@ -200,7 +200,7 @@ void advice_add(const struct input *input, const struct cli_options *options, st
 
   if (lacks_command(input, options, error)) {
     failure_hint(failure, "styrolite run [OPTIONS] -- COMMAND, or `command` in a request file: styrolite run FILE");
-  } else if (error->stage == STYRO_STAGE_ACCESS && error->object[0]) {
+  } else if (error->stage == STYRO_STAGE_ACCESS && error->sys_errno == EACCES && error->object[0]) {
     advise_access(input, options, error->object, failure);
   } else if ((error->stage == STYRO_STAGE_EXEC || error->stage == STYRO_STAGE_COMMAND) && error->sys_errno == ENOENT &&
              error->object[0]) {

@@ -18,8 +18,11 @@
 static int attach_early(struct helper *h)
 {
   int result = mask_prepare(h);
+  if (result < 0) {
+    return result;
+  }
   h->what = WIRE_WHAT_ATTACH;
-  return result < 0 ? result : sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+  return sys_move_mount(h->root, AT_FDCWD, "/", WIRE_MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel.h"
 #include "plan.h"
 #include "plan_steps.h"
 
@@ -131,8 +132,6 @@ static const struct {
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, EPERM,
      "this host refuses user namespaces: sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns "
      "and user.max_user_namespaces decide"},
-    {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, ENOSYS,
-     "a filter of system calls around this process hides clone3: allow it there, or run outside of that sandbox"},
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, ENOSPC,
      "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"},
     {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_UID, EPERM,
@@ -140,6 +139,52 @@ static const struct {
     {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_GID, EPERM,
      "the caller may not map this id: keep its own with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
 };
+
+/*
+ * The calls that a kernel below the floor lacks and that an outer container's filter may refuse, by what the helper was
+ * doing; the first row that fits speaks. code or what 0 fit all.
+ */
+#define NEW_MOUNT "fsopen, fsconfig or fsmount"
+static const struct {
+  int code;
+  uint32_t what;
+  const char *calls;
+} guarded[] = {
+    {WIRE_STEP_ROOT, WIRE_WHAT_STEP, NEW_MOUNT},
+    {WIRE_STEP_TMPFS, WIRE_WHAT_STEP, NEW_MOUNT},
+    {WIRE_STEP_DEV, WIRE_WHAT_STEP, NEW_MOUNT},
+    {WIRE_STEP_PROC, WIRE_WHAT_STEP, NEW_MOUNT},
+    {WIRE_STEP_MASK, WIRE_WHAT_STEP, NEW_MOUNT},
+    {WIRE_STEP_READ_ONLY, WIRE_WHAT_STEP, "open_tree or mount_setattr"},
+    {WIRE_STEP_SEAL, WIRE_WHAT_STEP, "mount_setattr"},
+    {WIRE_STEP_SEAL_ROOT, WIRE_WHAT_STEP, "mount_setattr"},
+    {WIRE_STEP_PIVOT, WIRE_WHAT_STEP, "pivot_root or umount2"},
+    {WIRE_STEP_HOSTNAME, WIRE_WHAT_STEP, "sethostname"},
+    {WIRE_STEP_KEYRING, WIRE_WHAT_STEP, "keyctl"},
+    {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, "faccessat2"},
+    {WIRE_STEP_SECCOMP, WIRE_WHAT_STEP, "seccomp"},
+    {WIRE_STEP_EXEC, WIRE_WHAT_FDS, "close_range"},
+    {0, WIRE_WHAT_SOURCE, "openat2"},
+    {0, WIRE_WHAT_TARGET, "openat2"},
+    {0, WIRE_WHAT_CLONE_TREE, "open_tree"},
+    {0, WIRE_WHAT_FLAGS, "mount_setattr"},
+    {0, WIRE_WHAT_ATTACH, "move_mount"},
+    {0, WIRE_WHAT_OVERLAY, NEW_MOUNT},
+    {0, WIRE_WHAT_FORK, "clone3"},
+    {0, WIRE_WHAT_FDS, "close_range"},
+    {0, WIRE_WHAT_CAP_AMBIENT, "capset or prctl"},
+    {0, WIRE_WHAT_SUPERVISE, "close_range, capset or seccomp"},
+};
+
+static const char *find_calls(int code, uint32_t what)
+{
+  for (size_t i = 0; i < sizeof guarded / sizeof guarded[0]; i++) {
+    if ((!guarded[i].code || guarded[i].code == code) && guarded[i].what == what) {
+      return guarded[i].calls;
+    }
+  }
+  return NULL;
+}
 
 static const char *find_hint(int code, uint32_t what, int number)
 {
@@ -227,10 +272,10 @@ static bool is_done(const struct wire_step *step)
   return step && step->code > WIRE_STEP_NOTE;
 }
 
-static void say(const struct wire_step *step, uint32_t what, const char *object, char *out, size_t size)
+static void say(const struct wire_step *step, uint32_t what, int sys_errno, const char *object, char *out, size_t size)
 {
   const char *words = what < WIRE_WHAT_COUNT ? rows[what].words : NULL;
-  if (step && step->code == WIRE_STEP_ACCESS) {
+  if (step && step->code == WIRE_STEP_ACCESS && sys_errno != ENOSYS) {
     snprintf(out, size, "`%s` is asked for as rw, but the payload's id cannot write it", object);
   } else if (words) {
 #pragma GCC diagnostic push
@@ -254,7 +299,7 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   char cause[64];
   bool refused = what == WIRE_WHAT_PLAN || what == WIRE_WHAT_RUN;
   find_object(plan, refused ? NULL : step, what, component, field, sizeof field, object, sizeof object);
-  say(refused ? NULL : step, what, object, words, sizeof words);
+  say(refused ? NULL : step, what, sys_errno, object, words, sizeof words);
   int stage = refused || !step ? STYRO_STAGE_HELPER : styro_step_stage(step);
   if (!refused && (what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_DESCRIPTOR)) {
     stage = STYRO_STAGE_SOURCE;
@@ -273,5 +318,9 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   const char *hint = find_hint(step && !refused ? step->code : 0, what, sys_errno);
   if (hint) {
     styro_error_hint(err, "%s", hint);
+  }
+  const char *calls = step && !refused ? find_calls(step->code, what) : NULL;
+  if (calls && (sys_errno == ENOSYS || !hint || what == WIRE_WHAT_FORK || what == WIRE_WHAT_FDS)) {
+    styro_kernel_explain(sys_errno, calls, err);
   }
 }

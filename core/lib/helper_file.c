@@ -25,6 +25,7 @@
 #include "../wire/uapi.h"
 #include "elf_note.h"
 #include "fd.h"
+#include "kernel.h"
 #include "styrolite.h"
 
 #ifndef STYRO_LIBEXECDIR
@@ -95,7 +96,9 @@ static int check_file(int fd, const struct stat *st, const char *path, styro_err
       return refuse(err, number, path, "install it on a file system that is not mounted noexec",
                     "the helper `%s` lies on a file system that is mounted noexec", path);
     }
-    return refuse(err, number, path, hint, "the helper `%s` is not executable for the caller", path);
+    rc = refuse(err, number, path, hint, "the helper `%s` is not executable for the caller", path);
+    styro_kernel_explain(number, "faccessat2", err);
+    return rc;
   }
   return STYRO_OK;
 }

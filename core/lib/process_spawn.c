@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "kernel.h"
 #include "order.h"
 #include "process.h"
 #include "run_block.h"
@@ -138,7 +139,13 @@ static int make_caller(struct ends *ends, const struct styro_order *order, styro
     return STYRO_OK;
   }
   ends->caller = styro_fd_lift(styro_pidfd_open(getpid()));
-  return ends->caller < 0 ? styro_fd_fail(err, errno, "a pidfd of the calling process") : STYRO_OK;
+  if (ends->caller < 0) {
+    int number = errno;
+    int code = styro_fd_fail(err, number, "a pidfd of the calling process");
+    styro_kernel_explain(number, "pidfd_open", err);
+    return code;
+  }
+  return STYRO_OK;
 }
 
 /* Init keeps the deadline. Without one a timer in the epoll set does: only then is there a fourth descriptor. */

@@ -1,6 +1,6 @@
 /*
- * The runner: the helper found and checked once, and what this kernel can do. Where helpers lie and which may be
- * trusted is helper_file.c's; what the environment forces is decided here. Knows no plan.
+ * The runner: the helper found and checked once, and what the environment forces. Where helpers lie and which may be
+ * trusted is helper_file.c's, what the kernel can do kernel.c's. Knows no plan.
  */
 #include "runner.h"
 
@@ -9,73 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/utsname.h>
 
-#include "../wire/run.h"
 #include "fd.h"
 #include "helper_file.h"
+#include "kernel.h"
 #include "spawn_mode.h"
 
-#define FLOOR 514 /* major * 100 + minor: mount_setattr, Landlock, cgroup.kill, RLIMIT_NPROC per user namespace */
-
-/* ---- kernel ------------------------------------------------------------------------------------------------------ */
-
-/* "6.1.0-40-amd64" as 601; -1 when it does not begin with two numbers. */
-static int parse_release(const char *text)
-{
-  char *end;
-  long major = strtol(text, &end, 10);
-  if (end == text || *end != '.' || major < 0 || major > 1000) {
-    return -1;
-  }
-  const char *second = end + 1;
-  long minor = strtol(second, &end, 10);
-  return end == second || minor < 0 || minor > 99 ? -1 : (int)(major * 100 + minor);
-}
-
-static int fail_variable(styro_error *err, const char *name, const char *value, const char *allowed)
-{
-  styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_HELPER, 0, "the environment variable %s is `%.100s`; %s", name, value,
-             allowed);
-  styro_error_object(err, "%s", name);
-  styro_error_hint(err, "unset it, or correct it");
-  return STYRO_EUSAGE;
-}
-
-/* STYRO_KERNEL only ever lowers what is used: it lets tests walk the paths of older kernels. */
-static int kernel_version(int *out, styro_error *err)
-{
-  struct utsname names;
-  const char *wanted = secure_getenv("STYRO_KERNEL");
-  int running = uname(&names) == 0 ? parse_release(names.release) : -1;
-  int lowered = wanted && *wanted ? parse_release(wanted) : running;
-  if (lowered < 0 && wanted && *wanted) {
-    return fail_variable(err, "STYRO_KERNEL", wanted, "a version such as 6.1 is allowed");
-  }
-  *out = lowered < running ? lowered : running;
-  return STYRO_OK;
-}
-
-static int find_kernel(struct styro_runner *runner, styro_error *err)
-{
-  int version = 0;
-  int rc = kernel_version(&version, err);
-  if (rc) {
-    return rc;
-  }
-  if (version < FLOOR) {
-    styro_fail(err, STYRO_EUNSUPPORTED, STYRO_STAGE_HELPER, 0,
-               "Linux %d.%d is too old: the container level needs Linux %d.%d or later", version / 100, version % 100,
-               FLOOR / 100, FLOOR % 100);
-    styro_error_hint(err, "run a later kernel");
-    return STYRO_EUNSUPPORTED;
-  }
-  runner->kernel = (version >= 615 ? WIRE_KERNEL_DETACHED : 0u) | (version >= 602 ? WIRE_KERNEL_TIME_VM : 0u) |
-                   (version >= 605 ? WIRE_KERNEL_LAYERS : 0u);
-  return STYRO_OK;
-}
-
 /* ---- spawn mode -------------------------------------------------------------------------------------------------- */
+
+static int fail_mode(const char *forced, styro_error *err)
+{
+  int code = styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_HELPER, 0,
+                        "the environment variable STYRO_SPAWN is `%.100s`; `vfork` and `helper` are allowed", forced);
+  styro_error_object(err, "STYRO_SPAWN");
+  styro_error_hint(err, "unset it, or correct it");
+  return code;
+}
 
 static int find_mode(struct styro_runner *runner, styro_error *err)
 {
@@ -86,7 +35,7 @@ static int find_mode(struct styro_runner *runner, styro_error *err)
   } else if (forced && strcmp(forced, "helper") == 0) {
     runner->forced_mode = STYRO_SPAWN_HELPER;
   } else if (forced && *forced) {
-    return fail_variable(err, "STYRO_SPAWN", forced, "`vfork` and `helper` are allowed");
+    return fail_mode(forced, err);
   }
   /*
    * The files in /proc of a child that shares a non-dumpable caller's memory belong to root: its maps cannot be
@@ -111,7 +60,8 @@ static int copy_paths(struct styro_runner *runner, const struct styro_helper_fil
 static int fill(struct styro_runner *runner, const char *helper, styro_error *err)
 {
   struct styro_helper_file file;
-  int rc = find_kernel(runner, err);
+  /* STYRO_KERNEL only ever lowers what is used: it lets tests walk the paths of older kernels. */
+  int rc = styro_kernel_find(secure_getenv("STYRO_KERNEL"), &runner->kernel, err);
   rc = rc ? rc : find_mode(runner, err);
   rc = rc ? rc : styro_helper_file_find(helper, &file, err);
   if (rc) {

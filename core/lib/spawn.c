@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fd.h"
+#include "kernel.h"
 #include "pidfd.h"
 #include "spawn_child.h"
 #include "spawn_ids.h"
@@ -91,6 +92,7 @@ static int child_failed(const struct styro_launch *launch, const struct styro_ch
     int code = styro_fail(err, STYRO_EHELPER, STYRO_STAGE_HELPER, child->error, "the helper cannot be executed: %s",
                           strerrordesc_np(child->error));
     styro_error_object(err, "%s", launch->runner->path);
+    styro_kernel_explain(child->error, "execveat", err);
     return code;
   }
   if (child->what == WIRE_WHAT_FDS || child->error == EMFILE || child->error == ENFILE) {
@@ -248,6 +250,7 @@ static int run_helper(const struct styro_launch *launch, const struct styro_slot
   int code = styro_fail(err, STYRO_EHELPER, STYRO_STAGE_HELPER, error, "the helper cannot be executed: %s",
                         strerrordesc_np(error));
   styro_error_object(err, "%s", runner->path);
+  styro_kernel_explain(error, "clone3 or execve", err); /* posix_spawn(3) falls back to clone(2) on ENOSYS alone */
   return code;
 }
 
