@@ -45,6 +45,12 @@ static const struct command {
      "print each step of a request, and why it stands there", cmd_explain,
      "  styrolite explain --diff old.json new.json          what became of it\n"
      "  styrolite explain --diff job.json job.json --network host    what an option changes\n"},
+    {"convert", CLI_CONVERT, "-- unshare [ARGUMENTS...]", "print a request for a command line of another tool",
+     cmd_convert,
+     "The request is for `styrolite run FILE`. Where the sandbox is weaker or stronger than the other tool's, or cannot\n"
+     "be told from it, a line on standard error says so; what no request can say is an error.\n"
+     "\n"
+     "  styrolite convert -- unshare --map-root-user --net --pid --fork make > build.json && styrolite run build.json\n"},
     {"schema", CLI_SCHEMA, NULL, "print the JSON Schema of requests", cmd_schema, NULL},
     {"version", CLI_VERSION, NULL, "print the version", cmd_version, NULL},
     {"help", CLI_HELP, "[COMMAND]", "this text, or that of a command", cmd_help, NULL},

@@ -244,7 +244,9 @@ static int parse_word(struct cli_options *options, const char *word, struct fail
     return failure_usage(failure, NULL,
                          options->command == CLI_SHELL ? "a request file is taken by --extends ./FILE, a program by: "
                                                          "styrolite run -- COMMAND"
-                                                       : "it takes no arguments",
+                         : options->command == CLI_CONVERT ? "the command line stands after --: styrolite convert -- "
+                                                             "unshare --pid --fork PROGRAM"
+                                                           : "it takes no arguments",
                          "`%s` has no meaning here", word);
   }
   if (options->file) {
@@ -258,7 +260,7 @@ static int parse_word(struct cli_options *options, const char *word, struct fail
 /* Everything after "--" belongs to the payload, options of the same names included. */
 static int parse_rest(struct cli_options *options, char *const *argv, struct failure *failure)
 {
-  if (!(options->command & CLI_FILE)) {
+  if (!(options->command & CLI_ARGV)) {
     return failure_usage(failure, NULL, "a program of your own is started by: styrolite run -- COMMAND",
                          "no command is taken after --");
   }

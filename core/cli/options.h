@@ -19,11 +19,13 @@ enum cli_command {
   CLI_EXPLAIN = 1u << 3,
   CLI_SCHEMA = 1u << 4,
   CLI_VERSION = 1u << 5,
-  CLI_HELP = 1u << 6
+  CLI_HELP = 1u << 6,
+  CLI_CONVERT = 1u << 7
 };
 #define CLI_STARTS (CLI_RUN | CLI_SHELL)
 #define CLI_REQUEST (CLI_RUN | CLI_SHELL | CLI_CHECK | CLI_EXPLAIN)
 #define CLI_FILE (CLI_RUN | CLI_CHECK | CLI_EXPLAIN)
+#define CLI_ARGV (CLI_FILE | CLI_CONVERT) /* take what stands after "--" */
 
 enum option_kind {
   OPTION_SET,  /* request field at `pointer` becomes the value (or the row's `text`, for an option without one) */
