@@ -110,6 +110,7 @@ int step_dir(struct helper *h, const struct wire_step *step);
 int step_link(struct helper *h, const struct wire_step *step);
 int step_file(struct helper *h, const struct wire_step *step);
 int step_bind(struct helper *h, const struct wire_step *step);
+int step_self_bind(struct helper *h, const struct wire_step *step);
 int step_tmpfs(struct helper *h, const struct wire_step *step);
 int step_dev(struct helper *h, const struct wire_step *step);
 int step_proc(struct helper *h, const struct wire_step *step);

@@ -75,6 +75,7 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_SEAL] = step_seal,
     [WIRE_STEP_GROUP] = step_group,
     [WIRE_STEP_LAYER] = step_layer,
+    [WIRE_STEP_SELF_BIND] = step_self_bind,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */

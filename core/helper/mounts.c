@@ -379,6 +379,48 @@ int step_read_only(struct helper *h, const struct wire_step *step)
   return result;
 }
 
+/* The set-up keeps a writable root closed; what is asked for as writable opens here. */
+static int harden_self(struct helper *h, int mount, uint64_t attributes)
+{
+  static const struct wire_mount_attr opened = {.attr_clr = WIRE_MOUNT_ATTR_RDONLY};
+  h->what = WIRE_WHAT_FLAGS;
+  int result = attributes & WIRE_MOUNT_ATTR_RDONLY
+                   ? 0
+                   : sys_mount_setattr(mount, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &opened);
+  return result < 0 ? result : mount_harden(h, mount, attributes);
+}
+
+int step_self_bind(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_self_bind *body = (const void *)step;
+  const struct spot spot = {h->root, wire_str(h->plan, body->target.path) + 1, false};
+  struct stat st;
+  int place;
+  h->what = WIRE_WHAT_TARGET;
+  int result = look_at(&spot, &st, &place);
+  if (result == -ENOENT) {
+    h->what = WIRE_WHAT_TARGET_MISSING;
+    return step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED) ? 0 : result;
+  }
+  if (result >= 0 && S_ISLNK(st.st_mode)) {
+    h->what = WIRE_WHAT_TARGET_LINK;
+    result = -ELOOP;
+  }
+  if (result < 0) {
+    let_go(place);
+    return result;
+  }
+  h->what = WIRE_WHAT_CLONE_TREE;
+  int mount = sys_open_tree(place, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  result = mount < 0 ? mount : harden_self(h, mount, body->attr_set);
+  if (result >= 0) {
+    result = tree_attach(h, mount, place);
+  }
+  let_go(mount);
+  let_go(place);
+  return result;
+}
+
 int step_seal(struct helper *h, const struct wire_step *step)
 {
   static const struct wire_mount_attr attr = {.attr_set = WIRE_MOUNT_ATTR_RDONLY};

@@ -22,11 +22,17 @@ int styro_compile_run(struct styro_compile *c);         /* compile_run.c: what a
 void styro_compile_promises(struct styro_compile *c);   /* compile_run.c: masks and notes */
 void styro_compile_namespaces(struct styro_compile *c); /* compile_identity.c */
 void styro_compile_identity(struct styro_compile *c);
+void styro_compile_root(struct styro_compile *c);    /* compile_root.c */
 int styro_compile_tree(struct styro_compile *c);     /* compile_mounts.c: root, base, paths */
 void styro_compile_seals(struct styro_compile *c);   /* compile_mounts.c: denied places with something inside */
 void styro_compile_access(struct styro_compile *c);  /* compile_mounts.c: rw places the payload must be able to write */
 void styro_compile_process(struct styro_compile *c); /* compile_process.c */
 void styro_compile_security(struct styro_compile *c); /* compile_security.c */
 void styro_compile_filter(struct styro_compile *c);
+
+/* compile_root.c: is it a tree of the host's; are its changes thrown away, so that places can be made; do they stay? */
+bool styro_root_is_tree(const struct styro_fields *fields);
+bool styro_root_discards(const struct styro_fields *fields);
+bool styro_root_writes_host(const struct styro_fields *fields);
 
 #endif

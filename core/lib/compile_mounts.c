@@ -8,6 +8,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "read.h"
 
 #define SAFE (WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV)
 #define READ_ONLY (SAFE | WIRE_MOUNT_ATTR_RDONLY)
@@ -90,6 +91,17 @@ static bool encloses(const char *outer, const char *inner)
   return strncmp(outer, inner, len) == 0 && (inner[len] == '/' || inner[len] == 0);
 }
 
+/* A part of an overlay that stands where it stands there. */
+static void add_self_bind(struct styro_compile *c, const char *path, uint64_t attributes, unsigned flags)
+{
+  struct wire_step_self_bind body;
+  memset(&body, 0, sizeof body);
+  body.target = target(c, path);
+  body.attr_set = attributes;
+  styro_builder_step(&c->builder, WIRE_STEP_SELF_BIND, (uint16_t)(flags | WIRE_HAS_TARGET), "/paths", STYRO_FATAL,
+                     &body, sizeof body);
+}
+
 /* A rule that says something about the whole of a base entry replaces it. */
 static bool ruled(const struct styro_compile *c, const char *path)
 {
@@ -99,33 +111,6 @@ static bool ruled(const struct styro_compile *c, const char *path)
     }
   }
   return false;
-}
-
-/* Changes that are thrown away: then places can be made below a directory of the host, too. */
-static bool discards(const struct styro_compile *c)
-{
-  return c->fields->root_kind == STYRO_ROOT_DIRECTORY && c->fields->root_writable == STYRO_ROOT_DISCARD;
-}
-
-static bool writes_directory(const struct styro_compile *c)
-{
-  return c->fields->root_kind == STYRO_ROOT_DIRECTORY && c->fields->root_writable == STYRO_ROOT_WRITABLE;
-}
-
-static void add_root(struct styro_compile *c)
-{
-  struct wire_step_root body;
-  bool directory = c->fields->root_kind == STYRO_ROOT_DIRECTORY;
-  memset(&body, 0, sizeof body);
-  body.kind = discards(c) ? WIRE_ROOT_DISCARD : directory ? WIRE_ROOT_DIRECTORY : WIRE_ROOT_TMPFS;
-  body.mode = 0755;
-  body.size = discards(c) && c->fields->root_size == 0 ? STYRO_TMP_SIZE : c->fields->root_size;
-  body.attr_set = directory && c->fields->root_writable == STYRO_ROOT_READ_ONLY ? READ_ONLY : SAFE;
-  if (directory) {
-    body.source = source(c, c->fields->root_directory, 0);
-  }
-  styro_builder_step(&c->builder, WIRE_STEP_ROOT, directory ? WIRE_HAS_SOURCE | WIRE_BASE : 0,
-                     directory ? "/root/directory" : "/root", STYRO_FATAL, &body, sizeof body);
 }
 
 static void add_link(struct styro_compile *c, const char *path)
@@ -195,8 +180,8 @@ static void add_proc(struct styro_compile *c, unsigned flags)
  */
 static void add_private(struct styro_compile *c)
 {
-  bool own = c->fields->root_kind != STYRO_ROOT_DIRECTORY;
-  unsigned flags = own || discards(c) ? WIRE_CREATE : WIRE_DEFAULTED;
+  bool own = !styro_root_is_tree(c->fields);
+  unsigned flags = own || styro_root_discards(c->fields) ? WIRE_CREATE : WIRE_DEFAULTED;
   if (!ruled(c, "/tmp")) {
     add_tmpfs(c, "/tmp", STYRO_TMP_SIZE, 01777, SAFE, flags, "/root");
   }
@@ -265,8 +250,8 @@ static bool on_host_base(const struct styro_compile *c, const char *path)
   if (on_kernels_own(path)) {
     return true;
   }
-  if (c->fields->root_kind == STYRO_ROOT_DIRECTORY) {
-    return !discards(c) && !on_own_tmpfs(c, path);
+  if (styro_root_is_tree(c->fields)) {
+    return !styro_root_discards(c->fields) && !on_own_tmpfs(c, path);
   }
   for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
     if (encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {
@@ -321,6 +306,45 @@ static void add_rule_bind(struct tree *tree, struct place *place)
   place->source = tree->c->builder.sources_n;
 }
 
+/*
+ * An overlay is made when no path of the host is opened any more, so what a rule without `from` shows of it is bound onto
+ * itself, unless an enclosing rule brings a source along.
+ */
+static bool is_of_overlay(const struct tree *tree, const struct place *place)
+{
+  bool overlay = tree->c->fields->root_kind == STYRO_ROOT_OVERLAY && !place->rule->from;
+  for (int i = place->parent; overlay && i >= 0; i = tree->places[i].parent) {
+    if (tree->places[i].rule->access == STYRO_ACCESS_TMPFS) {
+      break;
+    }
+    overlay = tree->places[i].source == 0;
+  }
+  return overlay;
+}
+
+static int add_rule_self(struct tree *tree, const struct place *place)
+{
+  const struct styro_path_rule *rule = place->rule;
+  for (int i = place->parent; i >= 0; i = tree->places[i].parent) {
+    const struct styro_path_rule *outer = tree->places[i].rule;
+    if (outer->access == STYRO_ACCESS_TMPFS || outer->access == STYRO_ACCESS_DENY) {
+      int code =
+          styro_fail(tree->c->err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0,
+                     "`%s` has no `from`, and what the overlay has there is hidden by `%s`", rule->path, outer->path);
+      struct styro_reading at = {.at = "/paths"};
+      styro_at_push(&at, rule->path);
+      styro_error_field(tree->c->err, "%s", at.at);
+      styro_error_object(tree->c->err, "%s", rule->path);
+      styro_error_hint(tree->c->err, "name the host's directory or file with `from`");
+      return code;
+    }
+  }
+  add_self_bind(tree->c, rule->path,
+                (rule->access == STYRO_ACCESS_RO ? READ_ONLY : SAFE) | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0),
+                rule->optional ? WIRE_OPTIONAL : 0u);
+  return 0;
+}
+
 /* Is what stands around the place the host's, and the payload's to write? */
 static bool below_writable(const struct tree *tree, const struct place *place)
 {
@@ -328,7 +352,7 @@ static bool below_writable(const struct tree *tree, const struct place *place)
   if (place->parent >= 0) {
     return tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
   }
-  return writes_directory(tree->c) && !on_kernels_own(path) && !on_own_tmpfs(tree->c, path);
+  return styro_root_writes_host(tree->c->fields) && !on_kernels_own(path) && !on_own_tmpfs(tree->c, path);
 }
 
 /* Absent under what nobody inside can write: nothing to deny. Absent under a writable place: an error, or a stated gap. */
@@ -366,6 +390,7 @@ static int hold_between(struct tree *tree, const struct place *place)
   const struct styro_path_rule *outer = root ? &whole_root : tree->places[place->parent].rule;
   uint32_t outer_source = root ? 1 : tree->places[place->parent].source;
   struct styro_compile *c = tree->c;
+  bool overlay = outer_source == 0 || (root && c->fields->root_kind == STYRO_ROOT_OVERLAY);
   size_t base = (root ? 0 : strlen(outer->path)) + 1;
   char *path = styro_strdup(&c->builder.alloc, place->rule->path);
   if (!path) {
@@ -373,9 +398,11 @@ static int hold_between(struct tree *tree, const struct place *place)
   }
   for (char *end = strchr(path + base, '/'); end; end = strchr(end + 1, '/')) {
     *end = 0;
-    if (!is_held(tree, place, path)) {
-      add_bind(c, source(c, path + base, outer_source), path, SAFE | (outer->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0),
-               WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
+    uint64_t attributes = SAFE | (outer->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
+    if (!is_held(tree, place, path) && overlay) {
+      add_self_bind(c, path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED);
+    } else if (!is_held(tree, place, path)) {
+      add_bind(c, source(c, path + base, outer_source), path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
     }
     *end = '/';
   }
@@ -392,7 +419,11 @@ static int add_rule(struct tree *tree, struct place *place)
     }
   }
   const struct styro_path_rule *rule = place->rule;
-  if (rule->access == STYRO_ACCESS_RO || rule->access == STYRO_ACCESS_RW) {
+  bool shows = rule->access == STYRO_ACCESS_RO || rule->access == STYRO_ACCESS_RW;
+  if (shows && is_of_overlay(tree, place)) {
+    return add_rule_self(tree, place);
+  }
+  if (shows) {
     add_rule_bind(tree, place);
   } else if (rule->access == STYRO_ACCESS_TMPFS) {
     add_tmpfs(tree->c, rule->path, rule->size ? rule->size : STYRO_TMP_SIZE, rule->mode ? rule->mode : 0755,
@@ -446,13 +477,13 @@ static int add_rules(struct styro_compile *c)
 
 int styro_compile_tree(struct styro_compile *c)
 {
-  unsigned flags = c->fields->root_kind == STYRO_ROOT_DIRECTORY && !discards(c) ? 0 : WIRE_CREATE;
+  unsigned flags = styro_root_is_tree(c->fields) && !styro_root_discards(c->fields) ? 0 : WIRE_CREATE;
   struct wire_step_plain seal;
-  add_root(c);
+  styro_compile_root(c);
   if (c->fields->root_kind == STYRO_ROOT_SYSTEM) {
     add_system(c);
   }
-  if (c->fields->root_kind != STYRO_ROOT_DIRECTORY) {
+  if (!styro_root_is_tree(c->fields)) {
     add_names(c);
   }
   add_place(c, WIRE_STEP_DEV, "/dev", STYRO_SHM_SIZE, flags, "/root", STYRO_FATAL);
@@ -497,8 +528,8 @@ static void add_access(struct styro_compile *c, const char *path, unsigned flags
 
 void styro_compile_access(struct styro_compile *c)
 {
-  if (writes_directory(c)) {
-    add_access(c, "/", 0, "/root/writable");
+  if (styro_root_writes_host(c->fields)) {
+    add_access(c, "/", 0, c->fields->root_upper ? "/root/overlay/upper" : "/root/writable");
   }
   for (size_t i = 0; i < c->fields->rules_n; i++) {
     const struct styro_path_rule *rule = &c->fields->rules[i];

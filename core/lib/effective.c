@@ -59,6 +59,9 @@ static void derive(struct styro_layer *layer)
   if (has(layer, "/root/directory")) {
     fields->root_kind = STYRO_ROOT_DIRECTORY;
   }
+  if (has(layer, "/root/overlay")) {
+    fields->root_kind = STYRO_ROOT_OVERLAY;
+  }
   if (has(layer, "/security/seccomp/bpf")) {
     fields->seccomp_kind = STYRO_SECCOMP_BPF;
   }

@@ -192,11 +192,24 @@ static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
 static void root_details(const struct wire_step *step, char *out, size_t size)
 {
   const struct wire_step_root *body = (const void *)step;
-  int n = body->kind == WIRE_ROOT_DISCARD
+  int n = body->size
               ? snprintf(out, size, "changes go to a tmpfs of %" PRIu64 " bytes and end with the sandbox", body->size)
               : 0;
   bool sealed = body->kind == WIRE_ROOT_TMPFS; /* read-only in the end */
   add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
+}
+
+static void layer_details(const struct wire_step *step, char *out, size_t size)
+{
+  static const char *const kinds[] = {"read only, below all before it", "changes go there and stay",
+                                      "for the kernel's own use"};
+  add_text(out, size, 0, "%s", kinds[((const struct wire_step_layer *)(const void *)step)->kind]);
+}
+
+static void self_bind_details(const struct wire_step *step, char *out, size_t size)
+{
+  size_t len = add_attributes(out, size, 0, ((const struct wire_step_self_bind *)(const void *)step)->attr_set);
+  add_flags(out, size, len, step);
 }
 
 static void hostname_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
@@ -216,6 +229,8 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_MAP_IDS: map_details(plan, step, out, size); break;
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
+  case WIRE_STEP_LAYER: layer_details(step, out, size); break;
+  case WIRE_STEP_SELF_BIND: self_bind_details(step, out, size); break;
   case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;
   case WIRE_STEP_RESET: reset_details(step, out, size); break;
   case WIRE_STEP_TMPFS: tmpfs_details(step, out, size); break;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "../wire/plan.h"
 #include "complaints.h"
 #include "id_map.h"
 #include "protections.h"
@@ -67,10 +68,24 @@ static const struct styro_field table[] = {
     {.pointer = "/root/writable", .type = STYRO_TYPE_ENUM, AT(root_writable), .fallback = "false",
      .words = WORDS("false", "true", "discard"),
      .doc = "whether the directory can be written: `true` changes it, `discard` keeps all changes in a tmpfs that ends "
-            "with the sandbox (`/` itself is then the payload's; a directory with mounts below it is refused)"},
+            "with the sandbox (`/` itself is then the payload's; a directory with mounts below it is refused). An "
+            "overlay with an `upper` needs no word"},
     {.pointer = "/root/size", .type = STYRO_TYPE_SIZE, AT(root_size), .min = KIB(4), .max = GIB(1 << 20),
      .doc = "for `writable` as `discard`: bytes that the changes can take; 256M when not given"},
-    LATER("/root/overlay", "an overlay of several directories"),
+    {.pointer = "/root/overlay", .type = STYRO_TYPE_OBJECT,
+     .doc = "directories of the host that become `/` one above the other. Nothing of it is changed but `upper`: without "
+            "one it is read-only, or with `writable` as `discard` changes go to a tmpfs. Mounts below a directory do "
+            "not show, and are refused"},
+    {.pointer = "/root/overlay/lower", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_VARIABLES | STYRO_FIELD_PATHS,
+     AT(root_lowers), .min = 1, .max = WIRE_LAYERS_MAX, .doc = "directories that are only read, the topmost first"},
+    {.pointer = "/root/overlay/upper", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_upper),
+     .max = PATH_LIMIT,
+     .doc = "directory that all changes go to, and stay in; it must be the payload's own (of a root caller 65534's). "
+            "Needs `work`"},
+    {.pointer = "/root/overlay/work", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_work),
+     .max = PATH_LIMIT,
+     .doc = "empty directory beside `upper`, of the same owner and file system, for the kernel's own use: afterwards a "
+            "directory `work` stays in it"},
 
     {.pointer = "/paths", .type = STYRO_TYPE_RULES, AT(rules), .max = 4096,
      .doc = "path inside to access or object; the longest prefix wins, order does not matter"},

@@ -38,7 +38,8 @@ enum styro_field_flags {
   STYRO_FIELD_VARIABLES = 1 << 0, /* ${NAME} is resolved in it */
   STYRO_FIELD_HIDDEN = 1 << 1, /* no key of its own: only the parent's scalar sets it, and it excludes its siblings */
   STYRO_FIELD_WHOLE = 1 << 2,  /* a later layer's object replaces an earlier one's as a whole */
-  STYRO_FIELD_ONE_OR_MORE = 1 << 3 /* a list that may be written as one text */
+  STYRO_FIELD_ONE_OR_MORE = 1 << 3, /* a list that may be written as one text */
+  STYRO_FIELD_PATHS = 1 << 4        /* a list whose items are absolute paths, normalised */
 };
 
 /* `shorthand` of an object whose scalar sets every child alike. */

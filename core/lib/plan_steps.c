@@ -37,6 +37,8 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                         "synthetic, so that no name of the host's users shows"},
     [WIRE_STEP_BIND] = {"bind", STYRO_STAGE_MOUNT, "bind",
                         "outer before inner; flags are set before it is attached, so there is no moment without them"},
+    [WIRE_STEP_SELF_BIND] = {"self bind", STYRO_STAGE_MOUNT, "bind onto itself",
+                             "only the overlay has it, once it is made; and what is a mount cannot be moved away"},
     [WIRE_STEP_TMPFS] = {"tmpfs", STYRO_STAGE_MOUNT, "mount a tmpfs", "private, bounded, gone with the sandbox"},
     [WIRE_STEP_DEV] = {"dev", STYRO_STAGE_DEVICE, "make a minimal device directory",
                        "before `paths`, so that single devices can be denied"},

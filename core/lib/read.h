@@ -35,6 +35,8 @@ int styro_read_fallback(struct styro_reading *in, const struct styro_field *fiel
 int styro_read_document(struct styro_layer *layer, const char *text, size_t len, styro_error *err);
 
 /* A rule under the key as it was written: its path normalised where no variable stands in it. */
+/* The path as it is kept, in out (STYRO_PATH_MAX bytes) or text itself, where a variable stands in it. */
+int styro_read_path_text(struct styro_reading *in, const char *text, bool variables, char *out, const char **path);
 int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro_path_rule *rule);
 
 /* ---- for the readers of single types (read_scalar.c, read_list.c) ---- */

@@ -6,6 +6,7 @@
 
 #include "capability.h"
 #include "collection.h"
+#include "complaints.h"
 #include "grammar.h"
 #include "nearest.h"
 #include "protections.h"
@@ -30,6 +31,12 @@ static int read_item(struct styro_reading *in, const struct styro_field *field, 
   if (complaint != NULL) {
     code = styro_read_complaint(in, text, complaint);
     styro_read_hint(in, field);
+    return code;
+  }
+  char normal[STYRO_PATH_MAX];
+  bool variables = (field->flags & STYRO_FIELD_VARIABLES) != 0;
+  if ((field->flags & STYRO_FIELD_PATHS) != 0 &&
+      (code = styro_read_path_text(in, text, variables, normal, &text)) != 0) {
     return code;
   }
   return styro_list_append(&in->layer->alloc, list, text) == 0 ? 0 : styro_read_memory(in);

@@ -155,7 +155,7 @@ int styro_read_text(struct styro_reading *in, const struct styro_field *field, v
 }
 
 /* Where a variable stands in it, the path is checked when the variable is resolved. */
-static int checked_path(struct styro_reading *in, const char *text, bool variables, char *out, const char **path)
+int styro_read_path_text(struct styro_reading *in, const char *text, bool variables, char *out, const char **path)
 {
   if (variables && strstr(text, "${") != NULL) {
     *path = text;
@@ -177,7 +177,8 @@ int styro_read_path(struct styro_reading *in, const struct styro_field *field, v
   const char *path = NULL;
   int code = 0;
   const char *text = styro_text_of(in, field, value, &code);
-  if (text == NULL || (code = checked_path(in, text, field->flags & STYRO_FIELD_VARIABLES, normal, &path)) != 0) {
+  if (text == NULL ||
+      (code = styro_read_path_text(in, text, field->flags & STYRO_FIELD_VARIABLES, normal, &path)) != 0) {
     return code;
   }
   int failed = styro_text_replace(&in->layer->alloc, styro_field_place(field, base), path);
@@ -214,7 +215,7 @@ int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro
 {
   char normal[STYRO_PATH_MAX];
   const char *path = NULL;
-  int code = checked_path(in, key, true, normal, &path);
+  int code = styro_read_path_text(in, key, true, normal, &path);
   if (code != 0) {
     return code;
   }

@@ -42,6 +42,8 @@ static void write_takes(struct styro_buffer *buffer, const struct styro_field *f
     styro_buffer_format(buffer, "%s%s", field->type == STYRO_TYPE_LIST ? "a list of " : "", words);
   } else if ((field->flags & STYRO_FIELD_ONE_OR_MORE) != 0) {
     styro_buffer_text(buffer, "a text or a list of texts");
+  } else if ((field->flags & STYRO_FIELD_PATHS) != 0) {
+    styro_buffer_text(buffer, "a list of absolute paths");
   } else {
     styro_buffer_text(buffer, styro_type_noun(field->type));
     write_bounds(buffer, field);

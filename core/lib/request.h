@@ -43,7 +43,7 @@ struct styro_path_rule {
 };
 
 enum styro_root_writable { STYRO_ROOT_READ_ONLY, STYRO_ROOT_WRITABLE, STYRO_ROOT_DISCARD };
-enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY };
+enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY, STYRO_ROOT_OVERLAY };
 enum styro_namespace_kind {
   STYRO_NS_MOUNT,
   STYRO_NS_PID,
@@ -96,6 +96,8 @@ struct styro_fields {
 
   int root_kind; /* enum styro_root_kind */
   char *root_directory;
+  struct styro_list root_lowers; /* the topmost first */
+  char *root_upper, *root_work;
   int root_writable; /* enum styro_root_writable */
   uint64_t root_size;
   struct styro_path_rule *rules;

@@ -47,6 +47,8 @@ static void write_list(struct styro_buffer *buffer, const struct styro_field *fi
   styro_buffer_text(buffer, "\"type\":\"array\",\"items\":{");
   if (field->words != NULL) {
     write_words(buffer, field);
+  } else if ((field->flags & STYRO_FIELD_PATHS) != 0) {
+    styro_buffer_text(buffer, "\"$ref\":\"#/$defs/path\"");
   } else {
     styro_buffer_text(buffer, "\"type\":\"string\"");
   }

@@ -2,21 +2,96 @@
 #include "validate_rules.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- root and paths ---- */
+
+static bool overlay(const struct styro_effective *e)
+{
+  return e->fields.root_kind == STYRO_ROOT_OVERLAY;
+}
 
 /* The system base is read-only anyway; the word would suggest a choice. */
 static bool writable_without_directory(const struct styro_effective *e, struct styro_finding *found)
 {
   (void)found;
-  return styro_effective_is_set(e, "/root/writable") && e->fields.root_kind != STYRO_ROOT_DIRECTORY;
+  return styro_effective_is_set(e, "/root/writable") && e->fields.root_kind != STYRO_ROOT_DIRECTORY && !overlay(e);
+}
+
+static bool overlay_and_directory(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return overlay(e) && e->fields.root_directory != NULL;
+}
+
+static bool overlay_without_lower(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return overlay(e) && e->fields.root_lowers.n == 0;
+}
+
+static bool half_an_upper(const struct styro_effective *e, struct styro_finding *found)
+{
+  bool upper = e->fields.root_upper != NULL, work = e->fields.root_work != NULL;
+  styro_name_object(found, upper ? "upper" : "work");
+  snprintf(found->field, sizeof found->field, "/root/overlay/%s", upper ? "upper" : "work");
+  return overlay(e) && upper != work;
+}
+
+/* The kernel makes no overlay of one layer. */
+static bool one_layer(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return overlay(e) && e->fields.root_lowers.n == 1 && e->fields.root_upper == NULL &&
+         e->fields.root_writable != STYRO_ROOT_DISCARD;
+}
+
+static bool upper_not_writable(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return overlay(e) && e->fields.root_upper != NULL && styro_effective_is_set(e, "/root/writable") &&
+         e->fields.root_writable != STYRO_ROOT_WRITABLE;
+}
+
+static bool writable_without_upper(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return overlay(e) && e->fields.root_upper == NULL && e->fields.root_writable == STYRO_ROOT_WRITABLE;
+}
+
+static bool is_within(const char *outer, const char *inner)
+{
+  size_t len = strlen(outer);
+  return strncmp(outer, inner, len) == 0 && (inner[len] == '/' || inner[len] == '\0' || strcmp(outer, "/") == 0);
+}
+
+static const char *layer_at(const struct styro_fields *fields, size_t i)
+{
+  size_t n = fields->root_lowers.n;
+  return i < n ? fields->root_lowers.items[i] : i == n ? fields->root_upper : fields->root_work;
+}
+
+/* The kernel answers ELOOP or EINVAL, and not to which two; it still sees what links make of the paths. */
+static bool layers_overlap(const struct styro_effective *e, struct styro_finding *found)
+{
+  size_t n = overlay(e) ? e->fields.root_lowers.n + (e->fields.root_upper != NULL ? 2 : 0) : 0;
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < n; k++) {
+      if (i != k && is_within(layer_at(&e->fields, i), layer_at(&e->fields, k))) {
+        styro_name_object(found, layer_at(&e->fields, k));
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 /* An overlay shows no mounts below its layers, and only in a new user namespace does the kernel refuse what that would uncover. */
 static bool discard_in_host(const struct styro_effective *e, struct styro_finding *found)
 {
   (void)found;
-  return e->fields.root_writable == STYRO_ROOT_DISCARD && e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+  return (e->fields.root_writable == STYRO_ROOT_DISCARD || overlay(e)) &&
+         e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
 }
 
 static bool size_without_discard(const struct styro_effective *e, struct styro_finding *found)
@@ -112,9 +187,28 @@ static bool path_mode(const struct styro_effective *e, struct styro_finding *fou
 const struct styro_rule styro_rules_tree[] = {
     {STYRO_EREQUEST, "/root/writable", writable_without_directory,
      "`root.writable` is given, and no `root.directory` that it could be about", "name the directory, or leave it out"},
+    {STYRO_EREQUEST, "/root/overlay", overlay_and_directory, "`root` is either a `directory` or an `overlay`",
+     "a directory can be one of the overlay's `lower`"},
+    {STYRO_EREQUEST, "/root/overlay/lower", overlay_without_lower, "the overlay has no `lower` directory",
+     "name at least one: {\"lower\": [\"/srv/base\"], \"upper\": \"/srv/upper\", \"work\": \"/srv/work\"}"},
+    {STYRO_EREQUEST, "/root/overlay", half_an_upper,
+     "the overlay has `{}`, and of `upper` and `work` each needs the other",
+     "name two directories on one file system, or leave both out"},
+    {STYRO_EREQUEST, "/root/writable", upper_not_writable,
+     "the overlay has an `upper`, which is there to be written, and `root.writable` says otherwise",
+     "leave out `writable`, or name that directory as the first of `lower`"},
+    {STYRO_EREQUEST, "/root/writable", writable_without_upper,
+     "`root.writable` is `true`, and the overlay has no `upper` that changes could go to",
+     "name `upper` and `work`, or write \"discard\""},
+    {STYRO_EREQUEST, "/root/overlay/lower", one_layer,
+     "an overlay of one directory that is only read is that directory",
+     "write it as {\"directory\": ...}, or add a second one, or `upper` and `work`"},
+    {STYRO_EREQUEST, "/root/overlay", layers_overlap,
+     "`{}` is or lies in another layer of the overlay, and each must be a tree of its own",
+     "name directories of which none holds another"},
     {STYRO_EUNSUPPORTED, "/root/writable", discard_in_host,
-     "`discard` together with `namespaces.user` as `host` is not supported yet: mounts below the directory would be left out, "
-     "and what they cover would show",
+     "an overlay (and so `discard`) together with `namespaces.user` as `host` is not supported yet: mounts below its "
+     "directories would be left out, and what they cover would show",
      "leave `namespaces.user` out, or copy the directory and write to the copy"},
     {STYRO_EREQUEST, "/root/size", size_without_discard,
      "`root.size` is given, and no changes are kept in a tmpfs that could have it",

@@ -174,6 +174,21 @@ static int expand_map(struct styro_layer *layer, const struct styro_map *variabl
   return 0;
 }
 
+static int expand_paths(struct styro_layer *layer, const struct styro_map *variables, const struct styro_list *list,
+                        const struct styro_field *field, styro_error *err)
+{
+  for (size_t i = 0; i < list->n; i++) {
+    struct styro_reading in = {.err = err};
+    memcpy(in.at, field->pointer, strlen(field->pointer) + 1);
+    styro_at_push_index(&in, i);
+    int code = expand_path(layer, variables, &list->items[i], in.at, err);
+    if (code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
 /* Two keys may turn out to be one place only now. */
 static int check_place(const struct styro_fields *fields, size_t at, const char *written, const char *field,
                        styro_error *err)
@@ -244,6 +259,8 @@ int styro_variables_resolve(struct styro_layer *layer, const struct styro_map *v
       code = expand_path(layer, variables, place, field->pointer, err);
     } else if (field->type == STYRO_TYPE_MAP) {
       code = expand_map(layer, variables, place, field, err);
+    } else if ((field->flags & STYRO_FIELD_PATHS) != 0) {
+      code = expand_paths(layer, variables, place, field, err);
     }
   }
   return code;

@@ -85,10 +85,11 @@ enum wire_step_code {
   WIRE_STEP_WORKDIR = 31,
   WIRE_STEP_SECCOMP = 32,
   WIRE_STEP_EXEC = 33,
-  WIRE_STEP_SEAL = 34,  /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
-  WIRE_STEP_GROUP = 35, /* without a new session: a process group of the payload's own */
-  WIRE_STEP_LAYER = 36, /* a directory for the overlay that the next ROOT or mount lays */
-  WIRE_STEP_COUNT = 37
+  WIRE_STEP_SEAL = 34,      /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
+  WIRE_STEP_GROUP = 35,     /* without a new session: a process group of the payload's own */
+  WIRE_STEP_LAYER = 36,     /* a directory for the overlay that the next ROOT or mount lays */
+  WIRE_STEP_SELF_BIND = 37, /* a place of the root's own with other flags */
+  WIRE_STEP_COUNT = 38
 };
 
 enum wire_step_flags {
@@ -265,6 +266,13 @@ struct wire_step_bind {
   struct wire_target target;
   uint64_t attr_set; /* MOUNT_ATTR_* */
   uint64_t attr_clear;
+};
+
+/* What stands at the target already, bound onto itself. */
+struct wire_step_self_bind {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t attr_set; /* MOUNT_ATTR_*; without RDONLY it turns writable */
 };
 
 struct wire_step_tmpfs {

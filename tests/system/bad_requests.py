@@ -17,6 +17,10 @@ def path(place="/x", **rule):
     return run(paths={place: rule})
 
 
+def over(*lower, **more):
+    return run(root={"overlay": {"lower": list(lower), **more}})
+
+
 # fmt: off
 REFUSED = [
     # ---- text that is no request
@@ -53,7 +57,17 @@ REFUSED = [
     ("an id beyond the last", run(user={"uid_map": [[4294967295, 1, 1]]}), 125, ["/user/uid_map", "beyond the last id"]),
     ("an id that no range has", run(user={"uid_map": [[0, 100000, 10]]}), 125, ["/user/uid", "1000", "user.uid_map"]),
     ("a later map", run(user={"uid_map": "subuid"}), 125, ["/user/uid_map", "not supported yet"]),
-    ("a later root", run(root={"overlay": {}}), 125, ["/root/overlay", "not supported yet"]),
+    ("an overlay of nothing", run(root={"overlay": {}}), 125, ["/root/overlay/lower", "no `lower`", "at least one"]),
+    ("an overlay of one directory", over("/a"), 125, ["/root/overlay/lower", "is that directory", "`upper` and `work`"]),
+    ("an overlay and a directory", run(root={"directory": "/c", "overlay": {"lower": ["/a", "/b"]}}), 125, ["/root/overlay", "either"]),
+    ("a relative layer", over("/a", "b"), 125, ["/root/overlay/lower/1", "absolute"]),
+    ("501 layers", over(*(f"/{i}" for i in range(501))), 125, ["/root/overlay/lower", "501", "500"]),
+    ("an upper without work", over("/a", upper="/u"), 125, ["/root/overlay/upper", "each needs the other"]),
+    ("an upper that is not to be written", {**over("/a", upper="/u", work="/w"), "root": {**over("/a", upper="/u", work="/w")["root"], "writable": False}},
+     125, ["/root/writable", "leave out `writable`"]),
+    ("layers inside each other", over("/a/b", "/a"), 125, ["/root/overlay", "/a/b", "tree of its own"]),
+    ("work inside upper", over("/a", upper="/u", work="/u/w"), 125, ["/root/overlay", "/u/w", "none holds another"]),
+    ("shown again under what hides it", {**over("/a", "/b"), "paths": {"/x": "deny", "/x/y": "ro"}}, 125, ["/paths/~1x~1y", "hidden by `/x`", "`from`"]),
     ("a quoted boolean among words", run(root={"directory": "/", "writable": "true"}), 125,
      ["/root/writable", "written without quotes"]),
     ("changes kept without a user namespace", run(root={"directory": "/", "writable": "discard"}, namespaces={"user": "host"}), 125,

@@ -201,3 +201,43 @@ def own_helper(tmp_path_factory):
     shutil.copy(harness.HELPER, directory / "styrolite-helper")
     directory.chmod(0o755)
     return {"STYROLITE_HELPER": str(directory / "styrolite-helper")}
+
+
+# ---- roots of the test's own ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rootfs(tmp_path):
+    """The smallest root in which something runs: busybox and the places for dev, proc and tmp."""
+    path = tmp_path / "rootfs"
+    for name in ("bin", "dev", "proc", "tmp", "home", "etc", "data"):
+        (path / name).mkdir(parents=True)
+    if not os.path.exists("/bin/busybox"):
+        pytest.skip("busybox is not installed")
+    (path / "bin" / "busybox").write_bytes(open("/bin/busybox", "rb").read())
+    (path / "bin" / "busybox").chmod(0o755)
+    for name in ("sh", "ls", "cat", "touch", "mkdir", "stat", "id", "rm", "chmod", "echo"):
+        (path / "bin" / name).symlink_to("busybox")
+    (path / "data" / "file").write_text("of the tree\n")
+    (path / "etc" / "passwd").write_text("tree:x:1000:1000::/:/bin/sh\n")
+    return path
+
+
+@pytest.fixture
+def own_tree(rootfs, given):
+    """A root whose every part the payload owns, with a directory to be replaced."""
+    (rootfs / "gone").mkdir()
+    (rootfs / "gone" / "old").write_text("")
+    for root, dirs, files in os.walk(rootfs):
+        for path in (root, *(os.path.join(root, name) for name in dirs + files)):
+            given(path)
+    return rootfs
+
+
+@pytest.fixture
+def below_mounts(own_helper):
+    """A wrap that mounts first. Below an ordinary caller's user namespace root's files belong to nobody: the helper too."""
+    def wrap(script):
+        return {"wrap": [*harness.UNSHARE, "/bin/sh", "-e", "-c", script + '\nexec "$@"', "sh"], "env": own_helper}
+
+    return wrap

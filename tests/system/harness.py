@@ -11,6 +11,7 @@ import os
 import pathlib
 import select
 import signal
+import stat
 import subprocess
 import time
 
@@ -272,6 +273,31 @@ class Terminal:
         while self.read():
             pass
         return self.text
+
+
+# A mount namespace of the test's own: unshare makes its mounts private, so that the host sees none of this.
+UNSHARE = ["unshare", "--mount"] if AS_ROOT else ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+def in_user_namespace(request):
+    """There the caller is root of a map of one id: only its own id can be mapped."""
+    return request if AS_ROOT else {**request, "user": dict(Caller.own_ids)}
+
+
+def everything(path):
+    return sorted((root, sorted(dirs), sorted(files)) for root, dirs, files in os.walk(path))
+
+
+def contents(path):
+    """Names, types, owners, modes and data of a whole tree."""
+    found = {}
+    for root, dirs, files in os.walk(path):
+        for name in (".", *dirs, *files):
+            one = pathlib.Path(root, name)
+            st = one.lstat()
+            data = one.read_bytes() if stat.S_ISREG(st.st_mode) else b""
+            found[str(one)] = (st.st_mode, st.st_uid, st.st_gid, data)
+    return found
 
 
 def status_of(pid):

@@ -1,12 +1,11 @@
 """`root`: the system base, nothing at all, or a directory's tree; what can be seen there and that none of it can be written."""
 
 import os
-import pathlib
 import stat
 
 import pytest
 
-from harness import AS_ROOT, Caller
+from harness import AS_ROOT, Caller, contents, everything, in_user_namespace
 
 # In order of the base's table; what the host does not have is not there inside.
 BASE_LINKS = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
@@ -168,27 +167,6 @@ def test_empty_has_no_programs(tree):
 # ---- a directory -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def rootfs(tmp_path):
-    """The smallest root in which something runs: busybox and the places for dev, proc and tmp."""
-    path = tmp_path / "rootfs"
-    for name in ("bin", "dev", "proc", "tmp", "home", "etc", "data"):
-        (path / name).mkdir(parents=True)
-    if not os.path.exists("/bin/busybox"):
-        pytest.skip("busybox is not installed")
-    (path / "bin" / "busybox").write_bytes(open("/bin/busybox", "rb").read())
-    (path / "bin" / "busybox").chmod(0o755)
-    for name in ("sh", "ls", "cat", "touch", "mkdir", "stat", "id", "rm", "chmod", "echo"):
-        (path / "bin" / name).symlink_to("busybox")
-    (path / "data" / "file").write_text("of the tree\n")
-    (path / "etc" / "passwd").write_text("tree:x:1000:1000::/:/bin/sh\n")
-    return path
-
-
-def everything(path):
-    return sorted((root, sorted(dirs), sorted(files)) for root, dirs, files in os.walk(path))
-
-
 def rooted(rootfs, **more):
     return {"root": {"directory": str(rootfs)}, **more}
 
@@ -307,29 +285,6 @@ def test_rules_without_from_show_the_directorys_own(tree, rootfs, given):
 CHANGES = """echo more >> /data/file; touch /new /etc/new; mkdir -p /made/deep; rm /etc/passwd; chmod 700 /data
     rm -r /gone; mkdir /gone; ls -A /gone /etc; cat /data/file; ls /"""
 CHANGED = "/etc:\nnew\n\n/gone:\nof the tree\nmore\n"
-
-
-@pytest.fixture
-def own_tree(rootfs, given):
-    """A root whose every part the payload owns, with a directory to be replaced."""
-    (rootfs / "gone").mkdir()
-    (rootfs / "gone" / "old").write_text("")
-    for root, dirs, files in os.walk(rootfs):
-        for path in (root, *(os.path.join(root, name) for name in dirs + files)):
-            given(path)
-    return rootfs
-
-
-def contents(path):
-    """Names, types, owners, modes and data of a whole tree."""
-    found = {}
-    for root, dirs, files in os.walk(path):
-        for name in (".", *dirs, *files):
-            one = pathlib.Path(root, name)
-            st = one.lstat()
-            data = one.read_bytes() if stat.S_ISREG(st.st_mode) else b""
-            found[str(one)] = (st.st_mode, st.st_uid, st.st_gid, data)
-    return found
 
 
 def writable(rootfs, how, **more):
@@ -467,24 +422,6 @@ def test_an_overlay_over_sub_mounts_is_refused(tree, own_tree, below_mounts):
 
 
 # ---- sub-mounts --------------------------------------------------------------------------------------------------------
-
-# A mount namespace of the test's own: unshare makes its mounts private, so that the host sees none of this.
-UNSHARE = ["unshare", "--mount"] if AS_ROOT else ["unshare", "--user", "--map-root-user", "--mount"]
-
-
-@pytest.fixture
-def below_mounts(own_helper):
-    """A wrap that mounts first. Below an ordinary caller's user namespace root's files belong to nobody: the helper too."""
-    def wrap(script):
-        return {"wrap": [*UNSHARE, "/bin/sh", "-e", "-c", script + '\nexec "$@"', "sh"], "env": own_helper}
-
-    return wrap
-
-
-def in_user_namespace(request):
-    """There the caller is root of a map of one id: only its own id can be mapped."""
-    return request if AS_ROOT else {**request, "user": dict(Caller.own_ids)}
-
 
 @pytest.mark.parametrize("kind", ["root", "ro"])
 @pytest.mark.invariant("S2")

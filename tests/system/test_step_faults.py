@@ -15,7 +15,7 @@ needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installe
 
 ROWS = pathlib.Path(__file__).parent.parent.parent / "core" / "lib" / "plan_steps.c"
 NOTHING_TO_DO = {"run", "promises", "note"}  # read by the library
-REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer"}  # each has a test of its own below
+REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer"}  # each has a test of its own: below, or in test_overlay.py
 
 HOSTNAME = {"namespaces": {"uts": {"hostname": "box"}}}
 WRITABLE = {"from": "{work}", "access": "rw"}
@@ -33,6 +33,8 @@ FAULTS = {
     "link": ({}, "symlinkat", '"bin"', "ENOSPC", "mount", "/root", "/bin"),
     "file": ({}, "openat2", '^openat.*"passwd"', "ENOMEM", "mount", "/user", "/etc/passwd"),
     "bind": ({"paths": {"/o": {"from": "/opt"}}}, "move_mount", '"o"', "EPERM", "path", "/paths/~1o", "/o"),
+    "self bind": ({"root": {"overlay": {"lower": ["{root}", "{work}"]}}, "paths": {"/usr": "ro"}}, "open_tree", "^pivot_root", "ENOMEM",
+                  "path", "/paths/~1usr", "/usr"),
     "tmpfs": ({"paths": {"/s": "tmpfs"}}, "fsopen", '^move_mount.*"s"', "ENOMEM", "path", "/paths/~1s", "/s"),
     "dev": ({}, "mknodat", '"full"', "ENOSPC", "device", "/root", "/dev/full"),
     "proc": ({}, "fsopen", '"proc"', "ENOMEM", "proc", "/namespaces/pid", "/proc"),
@@ -76,6 +78,8 @@ def filled(tmp_path, work):
     def fill(value):
         if isinstance(value, dict):
             return {k: fill(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [fill(v) for v in value]
         return places.get(value, value) if isinstance(value, str) else value
 
     return fill

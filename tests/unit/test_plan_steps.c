@@ -81,6 +81,7 @@ START_TEST(every_kind_of_step_has_its_stage)
       {WIRE_STEP_SEAL, STYRO_STAGE_PATH},
       {WIRE_STEP_GROUP, STYRO_STAGE_PROCESS},
       {WIRE_STEP_LAYER, STYRO_STAGE_ROOT},
+      {WIRE_STEP_SELF_BIND, STYRO_STAGE_MOUNT},
   };
   ck_assert_uint_eq(sizeof rows / sizeof *rows, WIRE_STEP_COUNT - 1);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -88,7 +88,6 @@ END_TEST
 static const char *const later[] = {
     "- `extends`: `agent`, `desktop`",
     "- `isolation`: `process`, `zone`",
-    "- `root.overlay`: an overlay of several directories",
     "- `paths.*.idmap`: an id-mapped view",
     "- `user.uid_map`: `subuid`",
     "- `user.gid_map`: `subuid`, `subgid`",

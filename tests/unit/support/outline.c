@@ -91,6 +91,8 @@ static void say_step(const styro_plan *plan, const struct wire_step *step)
   say_flags(step->flags);
   if (step->code == WIRE_STEP_BIND) {
     say_attributes(((const struct wire_step_bind *)(const void *)step)->attr_set);
+  } else if (step->code == WIRE_STEP_SELF_BIND) {
+    say_attributes(((const struct wire_step_self_bind *)(const void *)step)->attr_set);
   } else if (step->code == WIRE_STEP_TMPFS) {
     const struct wire_step_tmpfs *body = (const void *)step;
     say(" %llu %04o", (unsigned long long)body->size, body->mode);

@@ -10,14 +10,14 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,       WIRE_STEP_NOTE,         WIRE_STEP_PROMISES,  WIRE_STEP_NAMESPACES,   WIRE_STEP_MAP_IDS,
-    WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK,     WIRE_STEP_OOM_SCORE, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,
-    WIRE_STEP_LAYER,     WIRE_STEP_DIR,          WIRE_STEP_LINK,      WIRE_STEP_FILE,         WIRE_STEP_BIND,
-    WIRE_STEP_TMPFS,     WIRE_STEP_DEV,          WIRE_STEP_PROC,      WIRE_STEP_READ_ONLY,    WIRE_STEP_MASK,
-    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,        WIRE_STEP_SEAL,      WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,
-    WIRE_STEP_RESET,     WIRE_STEP_SESSION,      WIRE_STEP_GROUP,     WIRE_STEP_KEYRING,      WIRE_STEP_NICE,
-    WIRE_STEP_RLIMIT,    WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,
-    WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,       WIRE_STEP_NOTE,      WIRE_STEP_PROMISES,     WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS,
+    WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK,  WIRE_STEP_OOM_SCORE,    WIRE_STEP_IDENTITY,   WIRE_STEP_ROOT,
+    WIRE_STEP_LAYER,     WIRE_STEP_DIR,       WIRE_STEP_LINK,         WIRE_STEP_FILE,       WIRE_STEP_BIND,
+    WIRE_STEP_TMPFS,     WIRE_STEP_DEV,       WIRE_STEP_PROC,         WIRE_STEP_READ_ONLY,  WIRE_STEP_MASK,
+    WIRE_STEP_SELF_BIND, WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,        WIRE_STEP_SEAL,       WIRE_STEP_USERNS_LIMIT,
+    WIRE_STEP_INIT,      WIRE_STEP_RESET,     WIRE_STEP_SESSION,      WIRE_STEP_GROUP,      WIRE_STEP_KEYRING,
+    WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,    WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,     WIRE_STEP_WORKDIR,
+    WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -33,6 +33,7 @@ union body {
   struct wire_step_identity identity;
   struct wire_step_root root;
   struct wire_step_layer layer;
+  struct wire_step_self_bind self_bind;
   struct wire_step_dir dir;
   struct wire_step_link link;
   struct wire_step_file file;
@@ -131,6 +132,7 @@ static size_t fill_place(struct styro_builder *b, uint16_t code, union body *bod
     body->tmpfs.size = 65536;
     body->tmpfs.mode = 01777;
     return sizeof body->tmpfs;
+  case WIRE_STEP_SELF_BIND: body->self_bind.target.path = styro_builder_text(b, "/data"); return sizeof body->self_bind;
   case WIRE_STEP_ACCESS: body->access.target.path = styro_builder_text(b, "/data"); return sizeof body->access;
   default:
     body->place.target.path = styro_builder_text(b, code == WIRE_STEP_PROC ? "/proc" : "/dev");
@@ -181,6 +183,7 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_READ_ONLY:
   case WIRE_STEP_MASK:
   case WIRE_STEP_SEAL:
+  case WIRE_STEP_SELF_BIND:
   case WIRE_STEP_ACCESS: return fill_place(b, code, body, flags);
   default: return fill_identity(b, code, body);
   }
