@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "../wire/maps.h"
 #include "helper.h"
 
 /* The step that is at fault from here on. */
@@ -23,16 +22,18 @@ static const struct wire_step *find_step(struct helper *h, int code)
   return h->step = step;
 }
 
+/* Named as a fault of the maps: what comes next is the maps' business. */
 static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int pid)
 {
-  char uid_map[WIRE_MAP_TEXT];
-  char gid_map[WIRE_MAP_TEXT];
   find_step(h, WIRE_STEP_MAP_IDS);
-  wire_map_text(uid_map, ids->uid, h->run->map_uid);
-  wire_map_text(gid_map, ids->gid, h->run->map_gid);
-  const char *uids = ids->uid_map == WIRE_MAP_RANGES ? wire_str(h->plan, ids->uid_ranges) : uid_map;
-  const char *gids = ids->gid_map == WIRE_MAP_RANGES ? wire_str(h->plan, ids->gid_ranges) : gid_map;
-  return wire_write_maps(pid, uids, gids, !(h->run->flags & WIRE_RUN_TWO_STEP), &h->what);
+  return maps_write(h, ids, pid);
+}
+
+/* Inside setgroups(2) is denied: what is to be gone goes now, by the caller's right. */
+static int drop_groups(struct helper *h)
+{
+  h->what = WIRE_WHAT_SETGROUPS;
+  return h->run->flags & WIRE_RUN_DROP_FIRST ? (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0) : 0;
 }
 
 /*
@@ -89,8 +90,11 @@ int helper_clone(struct helper *h)
     args.flags &= ~WIRE_CLONE_NEWTIME;
   }
   args.pidfd = (uint64_t)(uintptr_t)&pidfd;
-  h->what = WIRE_WHAT_FORK;
-  int result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
+  int result = drop_groups(h);
+  if (result >= 0) {
+    h->what = WIRE_WHAT_FORK;
+    result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
+  }
   if (result >= 0) {
     result = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
   }

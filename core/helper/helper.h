@@ -64,6 +64,9 @@ void helper_drop_plan(void);
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);
 
+/* maps.c: writes both maps of a process, pid 0: its own; by a program of the host where the run says so. */
+int maps_write(struct helper *h, const struct wire_step_map_ids *ids, int pid);
+
 /* sources.c */
 int sources_open(struct helper *h);
 int sources_descriptor(const struct helper *h, int number); /* where the caller's descriptor stands here, or -EBADF */

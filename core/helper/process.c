@@ -1,7 +1,6 @@
-/* Steps that set what a process is: names, network, ids, session, keyring, resets, limits. */
+/* Steps that set what a process is: names, network, session, keyring, resets, limits. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stddef.h>
@@ -74,55 +73,6 @@ int step_oom_score(struct helper *h, const struct wire_step *step)
   long n = sys_write(fd, text, strlen(text));
   sys_close(fd);
   return n < 0 ? (int)n : 0;
-}
-
-/* Who is root of its user namespace and changes to another id loses the effective set, and keeps the permitted one when it
- * asked to (capabilities(7), "Effect of user ID changes on capabilities"). */
-static int raise_effective(void)
-{
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
-  memset(data, 0, sizeof data);
-  int result = (int)sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
-  data[0].effective = data[0].permitted;
-  data[1].effective = data[1].permitted;
-  return result < 0 ? result : (int)sys_call(SYS_capset, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
-}
-
-/*
- * Under a self map the kernel allows no setgroups(2) (the outcome lists supplementary groups then); under a map that
- * names another id the groups go first, while the right to drop them is there.
- */
-int step_identity(struct helper *h, const struct wire_step *step)
-{
-  const struct wire_step_identity *ids = (const void *)step;
-  bool keep = h->run->flags & WIRE_RUN_KEEP_CAPS;
-  int result = keep ? sys_prctl(PR_SET_KEEPCAPS, 1, 0) : 0;
-  if (result >= 0 && h->run->flags & WIRE_RUN_OTHER_IDS) {
-    h->what = WIRE_WHAT_SETGROUPS;
-    result = (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0);
-  }
-  if (result >= 0) {
-    h->what = WIRE_WHAT_SETGID;
-    result = (int)sys_call(SYS_setresgid, ids->gid, ids->gid, ids->gid, 0, 0, 0);
-  }
-  if (result >= 0) {
-    h->what = WIRE_WHAT_SETUID;
-    result = (int)sys_call(SYS_setresuid, ids->uid, ids->uid, ids->uid, 0, 0, 0);
-  }
-  if (result >= 0 && keep) {
-    h->what = WIRE_WHAT_CAP_SET;
-    result = raise_effective();
-  }
-  if (result >= 0) {
-    h->what = WIRE_WHAT_READ_BACK;
-    bool same = sys_call(SYS_getuid, 0, 0, 0, 0, 0, 0) == (long)ids->uid &&
-                sys_call(SYS_geteuid, 0, 0, 0, 0, 0, 0) == (long)ids->uid &&
-                sys_call(SYS_getgid, 0, 0, 0, 0, 0, 0) == (long)ids->gid &&
-                sys_call(SYS_getegid, 0, 0, 0, 0, 0, 0) == (long)ids->gid;
-    result = same ? 0 : -EPERM;
-  }
-  return result;
 }
 
 /*

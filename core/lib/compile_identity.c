@@ -3,6 +3,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "groups.h"
 #include "id_map.h"
 
 static const struct {
@@ -25,7 +26,12 @@ static uint64_t clone_flags(const struct styro_fields *fields)
 
 static uint32_t map_kind(const char *map)
 {
-  return map == NULL ? WIRE_MAP_DEFAULT : styro_id_map_is_self(map) ? WIRE_MAP_SELF : WIRE_MAP_RANGES;
+  if (map == NULL) {
+    return WIRE_MAP_DEFAULT;
+  }
+  return styro_id_map_is_self(map)      ? WIRE_MAP_SELF
+         : styro_id_map_has_ranges(map) ? WIRE_MAP_RANGES
+                                        : WIRE_MAP_SUBORDINATE;
 }
 
 void styro_compile_namespaces(struct styro_compile *c)
@@ -45,7 +51,10 @@ void styro_compile_namespaces(struct styro_compile *c)
   ids.gid_map = host ? WIRE_MAP_HOST : map_kind(fields->gid_map);
   ids.uid_ranges = styro_builder_text(&c->builder, styro_id_map_has_ranges(fields->uid_map) ? fields->uid_map : "");
   ids.gid_ranges = styro_builder_text(&c->builder, styro_id_map_has_ranges(fields->gid_map) ? fields->gid_map : "");
-  ids.groups_needed = fields->groups_empty;
+  ids.groups = fields->groups == NULL              ? WIRE_GROUPS_DROP
+               : styro_groups_kept(fields->groups) ? WIRE_GROUPS_KEEP
+                                                   : WIRE_GROUPS_EXACT;
+  ids.setgroups = (uint32_t)fields->setgroups;
   styro_builder_step(&c->builder, WIRE_STEP_MAP_IDS, 0, "/user/uid_map", STYRO_FATAL, &ids, sizeof ids);
 }
 
@@ -74,5 +83,7 @@ void styro_compile_identity(struct styro_compile *c)
   memset(&ids, 0, sizeof ids);
   ids.uid = (uint32_t)fields->uid;
   ids.gid = (uint32_t)fields->gid;
+  bool listed = fields->groups != NULL && !styro_groups_kept(fields->groups);
+  ids.groups = styro_builder_text(builder, listed ? fields->groups : "");
   styro_builder_step(builder, WIRE_STEP_IDENTITY, 0, "/user/uid", STYRO_FATAL, &ids, sizeof ids);
 }

@@ -4,6 +4,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "groups.h"
 
 #define BIT(protection) (1ull << (protection))
 
@@ -155,9 +156,9 @@ static uint64_t promised(const struct styro_fields *fields)
   const struct switched rows[] = {
       {BIT(STYRO_PATH_VIEW) | BIT(STYRO_READ_ONLY_PATHS) | BIT(STYRO_DENIED_PATHS) | BIT(STYRO_MASKED_PATHS) |
            BIT(STYRO_PRIVATE_TMP) | BIT(STYRO_DEVICE_ALLOWLIST) | BIT(STYRO_USER_IDS) | BIT(STYRO_CAPABILITIES) |
-           BIT(STYRO_SECCOMP) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) | BIT(STYRO_DISK_SIZE) |
-           BIT(STYRO_SUPPLEMENTARY_GROUPS),
+           BIT(STYRO_SECCOMP) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) | BIT(STYRO_DISK_SIZE),
        true},
+      {BIT(STYRO_SUPPLEMENTARY_GROUPS), !styro_groups_kept(fields->groups)},
       {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL),
        spaces[STYRO_NS_PID] == STYRO_NS_NEW},
       {BIT(STYRO_NESTED_USER_NAMESPACES), /* by the user namespace's own limit, or by the filter */

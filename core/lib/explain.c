@@ -7,6 +7,7 @@
 #include "builder.h"
 #include "capability.h"
 #include "encoding.h"
+#include "groups.h"
 #include "id_map.h"
 #include "plan.h"
 #include "plan_steps.h"
@@ -146,8 +147,9 @@ static size_t add_ranges(char *out, size_t size, size_t len, const char *map)
   struct styro_id_range range;
   len = add_text(out, size, len, "%s", "outside: ");
   for (bool first = true; len < size && styro_id_map_next(&map, &range); first = false) {
-    int n = snprintf(out + len, size - len, "%s%" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " and following",
-                     first ? "" : ", ", range.count, range.inside, range.outside);
+    int n = snprintf(out + len, size - len, "%s%" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " and following%s",
+                     first ? "" : ", ", range.count, range.inside, range.outside,
+                     range.outside == 0 ? " (beware: 0 is root of the host)" : "");
     len += n > 0 ? (size_t)n : 0;
   }
   return len;
@@ -159,6 +161,10 @@ static size_t add_map(char *out, size_t size, size_t len, uint32_t kind, const c
       [WIRE_MAP_DEFAULT] = "outside: the caller's own id, for a root caller exactly 65534",
       [WIRE_MAP_SELF] = "outside: the caller's own id",
       [WIRE_MAP_HOST] = "no map: the same ids outside",
+      [WIRE_MAP_RANGES] = "",
+      [WIRE_MAP_SUBORDINATE] =
+          "outside: the caller's own id, every other its subordinate ids from 0 on; for a root caller "
+          "subordinate ids only",
   };
   return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges) : add_text(out, size, len, "%s", outside[kind]);
 }
@@ -173,7 +179,26 @@ static void map_details(const styro_plan *plan, const struct wire_step *step, ch
     len = add_text(out, size, len, "%s", "; groups ");
     len = add_map(out, size, len, body->gid_map, gids);
   }
-  add_text(out, size, len, "%s", body->groups_needed ? "; no supplementary groups" : "");
+  static const char *const groups[] = {"", "", "; supplementary groups of the caller are kept"};
+  static const char *const setgroups[] = {"", "; setgroups(2) allowed", "; setgroups(2) denied"};
+  len = add_text(out, size, len, "%s", groups[body->groups]);
+  add_text(out, size, len, "%s", setgroups[body->setgroups]);
+}
+
+/* The list itself where the request has one; the map's step says what else becomes of them. */
+static void identity_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const char *groups = wire_str(plan->block, ((const struct wire_step_identity *)(const void *)step)->groups);
+  uint32_t id;
+  size_t len = 0;
+  if (plan->map_ids->groups != WIRE_GROUPS_EXACT) {
+    return;
+  }
+  len = add_text(out, size, len, "%s", groups[0] ? "supplementary groups" : "no supplementary groups");
+  while (len < size && styro_groups_next(&groups, &id)) {
+    int n = snprintf(out + len, size - len, " %" PRIu32, id);
+    len += n > 0 ? (size_t)n : 0;
+  }
 }
 
 static void reset_details(const struct wire_step *step, char *out, size_t size)
@@ -227,6 +252,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   switch (step->code) {
   case WIRE_STEP_RUN: run_details(plan, out, size); break;
   case WIRE_STEP_MAP_IDS: map_details(plan, step, out, size); break;
+  case WIRE_STEP_IDENTITY: identity_details(plan, step, out, size); break;
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_LAYER: layer_details(step, out, size); break;

@@ -33,7 +33,7 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_ATTACH] = {"cannot attach the mount at `%s`", NULL},
     [WIRE_WHAT_READ_ONLY] = {"`%s` is asked for as rw, but is mounted read-only on the host",
                              "ask for \"ro\", or name a directory on a writable mount"},
-    [WIRE_WHAT_SETGROUPS] = {"cannot drop the supplementary groups", NULL},
+    [WIRE_WHAT_SETGROUPS] = {"cannot set the supplementary groups", "only ids of the gid map exist inside"},
     [WIRE_WHAT_SETGID] = {"cannot take the group id", "only ids of the gid map exist inside"},
     [WIRE_WHAT_SETUID] = {"cannot take the user id", "only ids of the uid map exist inside"},
     [WIRE_WHAT_CAP_BOUNDING] = {"cannot set the bounding set", "only capabilities that this kernel knows can be kept"},
@@ -62,6 +62,10 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
         {"the process was killed while it was set up",
          "a raw seccomp program must let exec through; else look for who kills processes on this host"},
     [WIRE_WHAT_OVERLAY] = {"cannot make an overlay with `%s`", NULL},
+    [WIRE_WHAT_MAP_TOOL] =
+        {"the map of subordinate ids was not written: %s",
+         "newuidmap and newgidmap must be installed set-user-id, on a mount without nosuid, and their "
+         "user needs its own line in /etc/passwd and in /etc/subuid or /etc/subgid"},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",

@@ -9,6 +9,7 @@
 
 #include "../wire/plan.h"
 #include "complaints.h"
+#include "groups.h"
 #include "id_map.h"
 #include "protections.h"
 
@@ -126,16 +127,21 @@ static const struct styro_field table[] = {
      .doc = "user id inside"},
     {.pointer = "/user/gid", .type = STYRO_TYPE_INT, AT(gid), .max = ID_MAX, .fallback = "1000",
      .doc = "group id inside"},
-    {.pointer = "/user/groups", .type = STYRO_TYPE_EMPTY, AT(groups_empty), .later = WORDS("[...]"),
-     .doc = "supplementary groups; `[]` asks that there are none"},
+    {.pointer = "/user/groups", .type = STYRO_TYPE_GROUPS, AT(groups), .max = STYRO_GROUPS_MOST,
+     .doc = "supplementary groups: exactly these ids inside (`[]`: none), or `keep` for the caller's own, which then "
+            "reach what they reach outside. Without it they are dropped where the kernel allows that, and else listed as not "
+            "enforced"},
     {.pointer = "/user/uid_map", .type = STYRO_TYPE_ID_MAP, AT(uid_map), .min = 1, .max = STYRO_ID_MAP_LINES,
-     .later = WORDS("subuid"),
-     .doc = "who that is outside: `self` is the caller, ranges [inside, outside, count] are who they say (other ids "
-            "than the caller's own need CAP_SETUID and CAP_SETGID). "
-            "Default: the caller, and 65534 when the caller is root"},
+     .doc = "who that is outside: `self` is the caller; ranges [inside, outside, count] are who they say (other ids "
+            "than the caller's own need CAP_SETUID); `subuid` are the caller's subordinate ids, from the lines of "
+            "/etc/subuid with its uid, or the name that /etc/passwd gives it, and `user.uid` stays the caller itself "
+            "(not so for root, all of whose ids are subordinate ones). Others than root need newuidmap for it. Default: the "
+            "caller, and 65534 when the caller is root"},
     {.pointer = "/user/gid_map", .type = STYRO_TYPE_ID_MAP, AT(gid_map), .min = 1, .max = STYRO_ID_MAP_LINES,
-     .later = WORDS("subuid", "subgid"), .doc = "the same for the group id"},
-    LATER("/user/setgroups", "whether setgroups(2) is allowed inside"),
+     .doc = "the same for the group id: `subuid` stands for the lines of /etc/subgid, and newgidmap"},
+    {.pointer = "/user/setgroups", .type = STYRO_TYPE_ENUM, AT(setgroups), .words = WORDS("", "allow", "deny"),
+     .doc = "whether setgroups(2) is allowed inside, for who holds CAP_SETGID there. Default: it is where the kernel can "
+            "allow it, which is not under a gid map of the caller's own id"},
 
     {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: `new` or `host`"},
     NAMESPACE("/namespaces/mount", STYRO_NS_MOUNT, "mounts; always the sandbox's own"),

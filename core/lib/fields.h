@@ -26,7 +26,7 @@ enum styro_type {
   STYRO_TYPE_MAP,         /* struct styro_map */
   STYRO_TYPE_PROTECTIONS, /* uint64_t of protection bits */
   STYRO_TYPE_CAPS,        /* uint64_t of capability bits */
-  STYRO_TYPE_EMPTY,       /* bool: an empty list was given */
+  STYRO_TYPE_GROUPS,      /* char *, as groups.h has it */
   STYRO_TYPE_FDS,         /* preserve_fds, preserve_by_caller */
   STYRO_TYPE_BPF,         /* bpf */
   STYRO_TYPE_ID_MAP,      /* char *, as id_map.h has it */

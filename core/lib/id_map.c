@@ -8,9 +8,14 @@ bool styro_id_map_is_self(const char *map)
   return map != NULL && strcmp(map, "self") == 0;
 }
 
+bool styro_id_map_is_subordinate(const char *map)
+{
+  return map != NULL && strcmp(map, "subuid") == 0;
+}
+
 bool styro_id_map_has_ranges(const char *map)
 {
-  return map != NULL && !styro_id_map_is_self(map);
+  return map != NULL && !styro_id_map_is_self(map) && !styro_id_map_is_subordinate(map);
 }
 
 /* NULL: no number of 32 bits. */

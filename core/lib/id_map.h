@@ -1,5 +1,5 @@
 /*
- * The map of ids as the request keeps it: NULL for the default, "self", or lines "INSIDE OUTSIDE COUNT" as the kernel takes
+ * The map of ids as the request keeps it: NULL for the default, "self", "subuid", or lines "INSIDE OUTSIDE COUNT" as the kernel takes
  * them (user_namespaces(7)). Pure functions of text; knows no caller.
  */
 #ifndef STYRO_LIB_ID_MAP_H
@@ -17,6 +17,7 @@ struct styro_id_range {
 };
 
 bool styro_id_map_is_self(const char *map);
+bool styro_id_map_is_subordinate(const char *map);
 bool styro_id_map_has_ranges(const char *map);
 
 /* The range at *at, which moves on; false at the end, or where there is no range. */

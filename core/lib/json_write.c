@@ -10,6 +10,7 @@
 #include "capability.h"
 #include "collection.h"
 #include "grammar.h"
+#include "groups.h"
 #include "id_map.h"
 #include "protections.h"
 
@@ -105,11 +106,27 @@ static void write_bpf(struct styro_buffer *buffer, const struct styro_fields *fi
   styro_buffer_text(buffer, "]");
 }
 
+static void write_groups(struct styro_buffer *buffer, const char *groups)
+{
+  uint32_t id = 0;
+  bool first = true;
+  if (styro_groups_kept(groups)) {
+    write_string(buffer, groups);
+    return;
+  }
+  styro_buffer_text(buffer, "[");
+  while (styro_groups_next(&groups, &id)) {
+    write_separator(buffer, &first);
+    styro_buffer_format(buffer, "%" PRIu32, id);
+  }
+  styro_buffer_text(buffer, "]");
+}
+
 static void write_id_map(struct styro_buffer *buffer, const char *map)
 {
   struct styro_id_range range;
   bool first = true;
-  if (styro_id_map_is_self(map)) {
+  if (!styro_id_map_has_ranges(map)) {
     write_string(buffer, map);
     return;
   }
@@ -200,7 +217,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_MAP: write_map(buffer, place); break;
   case STYRO_TYPE_PROTECTIONS: write_protections(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_CAPS: write_caps(buffer, *(const uint64_t *)place); break;
-  case STYRO_TYPE_EMPTY: styro_buffer_text(buffer, "[]"); break;
+  case STYRO_TYPE_GROUPS: write_groups(buffer, *(char *const *)place); break;
   case STYRO_TYPE_FDS: write_fds(buffer, base); break;
   case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
   case STYRO_TYPE_ID_MAP: write_id_map(buffer, *(char *const *)place); break;

@@ -162,7 +162,7 @@ struct styro_weakness styro_outcome_weakness(const struct styro_facts *facts, in
 {
   static const struct styro_weakness here[STYRO_PROTECTION_COUNT] = {
       [STYRO_SUPPLEMENTARY_GROUPS] = {"/user/groups", "the caller's supplementary groups stay: the kernel allows no "
-                                                      "setgroups(2) under a self-map"},
+                                                      "setgroups(2) under a self-map, nor where it is denied"},
       [STYRO_TIME_OFFSETS] = {"/namespaces/time", "no time namespace is made by default on kernels before 6.2"},
   };
   if (facts->left_out >> protection & 1) {

@@ -47,6 +47,7 @@ int styro_plan_adopt(const styro_allocator *alloc, void *block, size_t len, styr
   plan->promises = (const void *)find_step(block, WIRE_STEP_PROMISES);
   plan->namespaces = (const void *)find_step(block, WIRE_STEP_NAMESPACES);
   plan->map_ids = (const void *)find_step(block, WIRE_STEP_MAP_IDS);
+  plan->identity = (const void *)find_step(block, WIRE_STEP_IDENTITY);
   atomic_init(&plan->memfd, -1);
   *out = plan;
   return 0;

@@ -15,6 +15,7 @@ struct styro_plan {
   const struct wire_step_promises *promises;
   const struct wire_step_namespaces *namespaces;
   const struct wire_step_map_ids *map_ids;
+  const struct wire_step_identity *identity;
   _Atomic int memfd; /* sealed copy, made at the first spawn; -1 until then */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -178,7 +179,7 @@ static bool has_groups(void)
 static uint64_t left_out(const struct wire_run *run)
 {
   uint64_t mask = 0;
-  if (!(run->flags & WIRE_RUN_OTHER_IDS) && has_groups()) {
+  if (!(run->flags & (WIRE_RUN_SET_GROUPS | WIRE_RUN_DROP_FIRST)) && has_groups()) {
     mask |= UINT64_C(1) << STYRO_SUPPLEMENTARY_GROUPS;
   }
   if (run->flags & WIRE_RUN_NO_TIME_NS) {
@@ -187,11 +188,21 @@ static uint64_t left_out(const struct wire_run *run)
   return mask;
 }
 
+/*
+ * A root without CAP_CHOWN, as in a container, lets everybody open it: that is, whoever may look at the descriptors of a
+ * process that has it, since a pipe has no other name (proc(5), PTRACE_MODE_READ_FSCREDS).
+ */
+static int give_pipe(int fd, const struct wire_run *run)
+{
+  int result = fchown(fd, run->map_uid, run->map_gid);
+  return result < 0 && errno == EPERM ? fchmod(fd, 0666) : result;
+}
+
 /* A root caller's payload is another user outside: it opens /dev/stdout by name only where the pipe is its own. */
 static int give_pipes(const struct ends *ends, const struct wire_run *run)
 {
   for (int i = 0; i < 3; i++) {
-    if (ends->owned[i] >= 0 && fchown(ends->owned[i], run->map_uid, run->map_gid) < 0) {
+    if (ends->owned[i] >= 0 && give_pipe(ends->owned[i], run) < 0) {
       return -1;
     }
   }

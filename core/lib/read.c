@@ -15,7 +15,7 @@ static styro_reader *const readers[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_PATH] = styro_read_path,       [STYRO_TYPE_SOURCE] = styro_read_source,
     [STYRO_TYPE_ENUM] = styro_read_enum,       [STYRO_TYPE_LIST] = styro_read_list,
     [STYRO_TYPE_MAP] = styro_read_map,         [STYRO_TYPE_PROTECTIONS] = styro_read_protections,
-    [STYRO_TYPE_CAPS] = styro_read_caps,       [STYRO_TYPE_EMPTY] = styro_read_empty,
+    [STYRO_TYPE_CAPS] = styro_read_caps,       [STYRO_TYPE_GROUPS] = styro_read_groups,
     [STYRO_TYPE_FDS] = styro_read_fds,         [STYRO_TYPE_BPF] = styro_read_bpf,
     [STYRO_TYPE_ID_MAP] = styro_read_id_map,   [STYRO_TYPE_RULES] = styro_read_rules,
 };

@@ -1,4 +1,4 @@
-/* The reader of id maps: `self`, or a list of ranges that becomes the text that the kernel takes. */
+/* The reader of id maps: `self`, `subuid`, or a list of ranges that becomes the text that the kernel takes. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,10 +71,10 @@ int styro_read_id_map(struct styro_reading *in, const struct styro_field *field,
   styro_buffer_init(&map, &in->layer->alloc);
   if (json_is_array(value)) {
     code = add_list(in, field, &map, value);
-  } else if (text != NULL && styro_id_map_is_self(text)) {
+  } else if (text != NULL && (styro_id_map_is_self(text) || styro_id_map_is_subordinate(text))) {
     styro_buffer_text(&map, text);
   } else if (text != NULL) {
-    code = styro_read_complaint(in, text, "is neither `self` nor a list of ranges");
+    code = styro_read_complaint(in, text, "is neither `self`, `subuid` nor a list of ranges");
     styro_error_hint(in->err, "%s", styro_type_hint(field->type));
   } else {
     code = styro_read_wrong(in, field, value);

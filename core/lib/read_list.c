@@ -188,16 +188,6 @@ int styro_read_caps(struct styro_reading *in, const struct styro_field *field, v
   return read_items(in, field, base, value, read_capability);
 }
 
-/* Lists with items are among the row's later words, so that they never come here. */
-int styro_read_empty(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
-{
-  if (!json_is_array(value)) {
-    return styro_read_wrong(in, field, value);
-  }
-  *(bool *)styro_field_place(field, base) = true;
-  return 0;
-}
-
 /* One descriptor twice would mean that the second close(2) hits a stranger's. */
 static int read_descriptor(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item)
 {

@@ -157,7 +157,7 @@ static bool takes_json(const struct styro_field *field)
   case STYRO_TYPE_MAP:
   case STYRO_TYPE_PROTECTIONS:
   case STYRO_TYPE_CAPS:
-  case STYRO_TYPE_EMPTY:
+  case STYRO_TYPE_GROUPS:
   case STYRO_TYPE_FDS:
   case STYRO_TYPE_BPF:
   case STYRO_TYPE_ID_MAP:

@@ -55,6 +55,7 @@ enum styro_namespace_kind {
   STYRO_NS_COUNT
 };
 enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST };
+enum styro_setgroups { STYRO_SETGROUPS_DEFAULT, STYRO_SETGROUPS_ALLOW, STYRO_SETGROUPS_DENY };
 enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST };
 enum styro_keep { STYRO_KEEP_HEAD, STYRO_KEEP_TAIL, STYRO_KEEP_BOTH };
 enum styro_on_limit { STYRO_ON_LIMIT_TRUNCATE, STYRO_ON_LIMIT_KILL };
@@ -110,7 +111,8 @@ struct styro_fields {
 
   int64_t uid, gid;
   char *uid_map, *gid_map; /* id_map.h */
-  bool groups_empty;       /* user.groups was given as [] */
+  char *groups;            /* groups.h */
+  int setgroups;           /* enum styro_setgroups */
   int namespaces[STYRO_NS_COUNT];
   bool time_explicit; /* namespaces.time was written by the caller */
   char *hostname, *domainname;

@@ -13,6 +13,7 @@
 #include "environment.h"
 #include "fd.h"
 #include "named_fds.h"
+#include "subid_host.h"
 
 /* What goes into the block, before its size is known. */
 struct parts {
@@ -21,6 +22,7 @@ struct parts {
   size_t argc;
   struct styro_environment environment;
   const char *cwd;
+  struct styro_subid_maps maps;
 };
 
 static size_t count_texts(const char *const *texts)
@@ -94,6 +96,7 @@ static size_t align8(size_t value)
 /* Header, the two vectors, the fd table, then all texts. */
 static size_t measure(const struct parts *parts, size_t fds_n)
 {
+  const char *const optional[] = {parts->maps.uid_map, parts->maps.gid_map, parts->maps.uid_tool, parts->maps.gid_tool};
   size_t size = sizeof(struct wire_run) + 8 * (parts->argc + 1) + 8 * (parts->environment.n + 1) +
                 fds_n * sizeof(struct wire_fd_entry) + strlen(parts->cwd) + 1;
   for (size_t i = 0; i < parts->argc; i++) {
@@ -101,6 +104,9 @@ static size_t measure(const struct parts *parts, size_t fds_n)
   }
   for (size_t i = 0; i < parts->environment.n; i++) {
     size += strlen(parts->environment.entries[i].text) + 1;
+  }
+  for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
+    size += optional[i] ? strlen(optional[i]) + 1 : 0;
   }
   return align8(size);
 }
@@ -143,6 +149,19 @@ static void write_vectors(struct writer *writer, const struct parts *parts, stru
   run->cwd_off = (uint32_t)write_text(writer, parts->cwd);
 }
 
+static uint32_t write_optional(struct writer *writer, const char *text)
+{
+  return text ? (uint32_t)write_text(writer, text) : 0;
+}
+
+static void write_maps(struct writer *writer, const struct styro_subid_maps *maps, struct wire_run *run)
+{
+  run->uid_map_off = write_optional(writer, maps->uid_map);
+  run->gid_map_off = write_optional(writer, maps->gid_map);
+  run->uid_tool_off = write_optional(writer, maps->uid_tool);
+  run->gid_tool_off = write_optional(writer, maps->gid_tool);
+}
+
 static void write_fds(struct writer *writer, const struct styro_run_block *block, struct wire_run *run)
 {
   run->fds_n = (uint32_t)block->extra_n;
@@ -177,6 +196,7 @@ static void write_block(const struct parts *parts, struct styro_run_block *block
   run->spawned = now();
   write_vectors(&writer, parts, run);
   write_fds(&writer, block, run);
+  write_maps(&writer, &parts->maps, run);
 }
 
 /* ---- fd table ---------------------------------------------------------------------------------------------------- */
@@ -256,8 +276,10 @@ int styro_run_block_build(const styro_allocator *alloc, const struct styro_order
     styro_run_block_free(&block);
     return styro_fail_memory(err, STYRO_STAGE_SPAWN);
   }
-  int rc = build(&block, &parts, err);
+  int rc = styro_subid_maps(order->plan, alloc, &parts.maps, err);
+  rc = rc ? rc : build(&block, &parts, err);
   styro_environment_free(&parts.environment);
+  styro_subid_maps_free(alloc, &parts.maps);
   if (rc) {
     styro_run_block_free(&block);
     return rc;

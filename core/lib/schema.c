@@ -70,11 +70,13 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_MAP] = "\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}",
     [STYRO_TYPE_PROTECTIONS] = "\"type\":\"array\",\"items\":{\"type\":\"string\"}",
     [STYRO_TYPE_CAPS] = "\"$ref\":\"#/$defs/capabilities\"",
-    [STYRO_TYPE_EMPTY] = "\"type\":\"array\",\"maxItems\":0",
+    [STYRO_TYPE_GROUPS] =
+        ("\"anyOf\":[{\"const\":\"keep\"},{\"type\":\"array\",\"maxItems\":256,\"items\":{\"type\":\"integer\","
+         "\"minimum\":0,\"maximum\":4294967294},\"uniqueItems\":true}]"),
     [STYRO_TYPE_FDS] = ("\"anyOf\":[{\"const\":\"by_caller\"},{\"type\":\"array\",\"items\":{\"type\":\"integer\","
                         "\"minimum\":3},\"uniqueItems\":true}]"),
     [STYRO_TYPE_ID_MAP] =
-        ("\"anyOf\":[{\"const\":\"self\"},{\"type\":\"array\",\"minItems\":1,\"maxItems\":340,\"items\":{"
+        ("\"anyOf\":[{\"enum\":[\"self\",\"subuid\"]},{\"type\":\"array\",\"minItems\":1,\"maxItems\":340,\"items\":{"
          "\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967294},"
          "\"minItems\":3,\"maxItems\":3}}]"),
     [STYRO_TYPE_BPF] = ("\"type\":\"array\",\"minItems\":1,\"maxItems\":4096,\"items\":{\"type\":\"array\",\"items\":{"

@@ -22,8 +22,11 @@
 
 #define FIXED_SLOTS WIRE_FD_FIRST_FREE
 
-static int wanted_mode(const styro_runner *runner, const styro_plan *plan)
+static int wanted_mode(const styro_runner *runner, const styro_plan *plan, const struct wire_run *run)
 {
+  if (styro_spawn_ids_by_helper(run)) {
+    return STYRO_SPAWN_HELPER; /* whatever is forced: the fast mode's child has no way to do it */
+  }
   int mode = runner->forced_mode >= 0 ? runner->forced_mode : atomic_load(&((styro_runner *)(uintptr_t)runner)->mode);
   if (runner->forced_mode >= 0) {
     return mode;
@@ -39,9 +42,10 @@ int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wir
   run->kernel = runner->kernel;
   run->caller_uid = run->map_uid = geteuid();
   run->caller_gid = run->map_gid = getegid();
-  run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_OTHER_IDS | WIRE_RUN_NO_TIME_NS | WIRE_RUN_KEEP_CAPS);
+  run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_OTHER_IDS | WIRE_RUN_NO_TIME_NS | WIRE_RUN_KEEP_CAPS |
+                            WIRE_RUN_SET_GROUPS | WIRE_RUN_DENY_SETGROUPS | WIRE_RUN_DROP_FIRST);
   int result = styro_spawn_ids(plan, run, err);
-  if (wanted_mode(runner, plan) == STYRO_SPAWN_HELPER) {
+  if (wanted_mode(runner, plan, run) == STYRO_SPAWN_HELPER) {
     run->flags |= WIRE_RUN_HELPER_MODE;
   }
   if (plan->namespaces->time_default && !(runner->kernel & WIRE_KERNEL_TIME_VM)) {
@@ -147,9 +151,9 @@ static void fill_child(const struct styro_launch *launch, struct styro_child *ch
   child->pid = child->pidfd = -1;
   wire_map_text(child->uid_map, ids->uid, launch->run->map_uid);
   wire_map_text(child->gid_map, ids->gid, launch->run->map_gid);
-  const void *block = launch->plan->block;
-  child->uid_ranges = ids->uid_map == WIRE_MAP_RANGES ? wire_str(block, ids->uid_ranges) : NULL;
-  child->gid_ranges = ids->gid_map == WIRE_MAP_RANGES ? wire_str(block, ids->gid_ranges) : NULL;
+  child->uid_ranges = styro_spawn_uid_map(launch->plan, launch->run);
+  child->gid_ranges = styro_spawn_gid_map(launch->plan, launch->run);
+  child->deny_setgroups = launch->run->flags & WIRE_RUN_DENY_SETGROUPS;
 }
 
 /* By the pidfd, not by the number: where SIGCHLD is ignored that may be somebody else's by now. */

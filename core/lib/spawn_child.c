@@ -34,7 +34,7 @@ static int fail(struct styro_child *child, uint32_t what, long error)
 static int write_maps(const struct styro_child *child, int pid, uint32_t *what)
 {
   return wire_write_maps(pid, child->uid_ranges ? child->uid_ranges : child->uid_map,
-                         child->gid_ranges ? child->gid_ranges : child->gid_map, !child->two_step, what);
+                         child->gid_ranges ? child->gid_ranges : child->gid_map, child->deny_setgroups, what);
 }
 
 /*

@@ -23,6 +23,7 @@ struct styro_child {
   bool two_step;         /* the maps name another id than the caller's own: the caller's side writes them */
   char uid_map[WIRE_MAP_TEXT];
   char gid_map[WIRE_MAP_TEXT];
+  bool deny_setgroups;    /* before the gid map is written */
   const char *uid_ranges; /* what is written instead of the one id; NULL: nothing */
   const char *gid_ranges;
   int helper_fd;

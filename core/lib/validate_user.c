@@ -1,12 +1,14 @@
 /* The rules about namespaces, ids, capabilities and the filter. */
 #include "validate_rules.h"
 
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "capability.h"
 #include "filter.h"
+#include "groups.h"
 #include "id_map.h"
 #include "protections.h"
 
@@ -103,8 +105,67 @@ static bool death_without_init(const struct styro_effective *e, struct styro_fin
 /* user_namespaces(7): an unprivileged gid_map needs `deny` in setgroups. Other maps are decided when it runs. */
 static bool groups_with_self_map(const struct styro_effective *e, struct styro_finding *found)
 {
+  const struct styro_fields *f = &e->fields;
   (void)found;
-  return e->fields.groups_empty && (styro_id_map_is_self(e->fields.uid_map) || styro_id_map_is_self(e->fields.gid_map));
+  return f->groups != NULL && !styro_groups_kept(f->groups) &&
+         (styro_id_map_is_self(f->gid_map) || (f->gid_map == NULL && styro_id_map_is_self(f->uid_map)));
+}
+
+/* The first listed group that `mapped` says no to. */
+static bool any_group(const struct styro_effective *e, bool (*mapped)(const struct styro_fields *f, uint32_t id),
+                      struct styro_finding *found)
+{
+  const char *at = e->fields.groups;
+  uint32_t id = 0;
+  while (at != NULL && styro_groups_next(&at, &id)) {
+    if (!mapped(&e->fields, id)) {
+      snprintf(found->object, sizeof found->object, "%" PRIu32, id);
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool in_ranges(const struct styro_fields *f, uint32_t id)
+{
+  uint32_t outside;
+  return !styro_id_map_has_ranges(f->gid_map) || styro_id_map_lookup(f->gid_map, id, &outside);
+}
+
+static bool is_own_group(const struct styro_fields *f, uint32_t id)
+{
+  return id == f->gid;
+}
+
+static bool group_not_in_ranges(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_group(e, in_ranges, found);
+}
+
+static bool group_not_in_default_map(const struct styro_effective *e, struct styro_finding *found)
+{
+  return e->fields.gid_map == NULL && !user_host(e) && any_group(e, is_own_group, found);
+}
+
+static bool setgroups_under_self_map(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.setgroups == STYRO_SETGROUPS_ALLOW && styro_id_map_is_self(e->fields.gid_map);
+}
+
+static bool setgroups_of_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.setgroups != STYRO_SETGROUPS_DEFAULT && user_host(e);
+}
+
+static bool groups_where_denied(const struct styro_effective *e, struct styro_finding *found)
+{
+  const char *at = e->fields.groups;
+  uint32_t first = 0;
+  bool listed = at != NULL && styro_groups_next(&at, &first);
+  snprintf(found->object, sizeof found->object, "%" PRIu32, first);
+  return e->fields.setgroups == STYRO_SETGROUPS_DENY && listed;
 }
 
 /* ---- capabilities and filter ---- */
@@ -172,8 +233,21 @@ static bool filter_invalid(const struct styro_effective *e, struct styro_finding
 
 const struct styro_rule styro_rules_user[] = {
     {STYRO_EREQUEST, "/user/groups", groups_with_self_map,
-     "supplementary groups cannot be given up under the map `self`: the kernel allows no setgroups(2) there",
+     "supplementary groups cannot be set or given up under the map `self`: the kernel allows no setgroups(2) there",
      "leave `user.groups` out (the outcome then lists them as not enforced), or leave out the map"},
+    {STYRO_EREQUEST, "/user/groups", group_not_in_ranges, "the group {} is in no range of `user.gid_map`",
+     "add a range such as [10, 100010, 1] for it, or leave it out"},
+    {STYRO_EREQUEST, "/user/groups", group_not_in_default_map,
+     "the group {} exists inside only where `user.gid_map` maps it: the default map has `user.gid` and no other",
+     "map more ids: \"gid_map\": \"subuid\", or ranges"},
+    {STYRO_EREQUEST, "/user/groups", groups_where_denied, "the group {} cannot be set where `user.setgroups` is `deny`",
+     "leave out one of the two"},
+    {STYRO_EREQUEST, "/user/setgroups", setgroups_under_self_map,
+     "`user.setgroups` is `allow`, and the kernel allows no setgroups(2) under a gid map of the caller's own id",
+     "map other ids, \"gid_map\": \"subuid\" or ranges, or leave it out"},
+    {STYRO_EREQUEST, "/user/setgroups", setgroups_of_host,
+     "`user.setgroups` is given, and there is no user namespace to allow or deny it in: `namespaces.user` is `host`",
+     "leave it out: who holds no CAP_SETGID cannot call setgroups(2) anyway"},
     {STYRO_EREQUEST, "/namespaces/mount", mount_host,
      "the sandbox needs mounts of its own, and `namespaces.mount` is `host`",
      "leave it out; to show the host's files use `paths`"},

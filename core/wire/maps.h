@@ -72,10 +72,11 @@ static inline int wire_write_proc(int pid, const char *file, const char *text)
  * Who writes a map of its own id without CAP_SETGID has to deny setgroups(2) first. 0 or -errno, and what failed in *what
  * (enum wire_what).
  */
-static inline int wire_write_maps(int pid, const char *uid_map, const char *gid_map, bool own_id, uint32_t *what)
+static inline int wire_write_maps(int pid, const char *uid_map, const char *gid_map, bool deny_setgroups,
+                                  uint32_t *what)
 {
   *what = WIRE_WHAT_MAP_SETGROUPS;
-  int result = own_id ? wire_write_proc(pid, "/setgroups", "deny") : 0;
+  int result = deny_setgroups ? wire_write_proc(pid, "/setgroups", "deny") : 0;
   if (result >= 0) {
     *what = WIRE_WHAT_MAP_GID;
     result = wire_write_proc(pid, "/gid_map", gid_map);

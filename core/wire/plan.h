@@ -180,9 +180,18 @@ struct wire_step_namespaces {
 enum wire_map {
   WIRE_MAP_DEFAULT = 0,
   WIRE_MAP_SELF = 1,
-  WIRE_MAP_HOST = 2,  /* none: no user namespace is made */
-  WIRE_MAP_RANGES = 3 /* as the request says */
+  WIRE_MAP_HOST = 2,       /* none: no user namespace is made */
+  WIRE_MAP_RANGES = 3,     /* as the request says */
+  WIRE_MAP_SUBORDINATE = 4 /* as the run block says: the caller's subordinate ids */
 };
+
+enum wire_groups {
+  WIRE_GROUPS_DROP = 0,  /* none where the kernel allows setgroups(2), else they stay and are listed */
+  WIRE_GROUPS_EXACT = 1, /* those of the identity step, or no start */
+  WIRE_GROUPS_KEEP = 2   /* the caller's own */
+};
+
+enum wire_setgroups { WIRE_SETGROUPS_DEFAULT = 0, WIRE_SETGROUPS_ALLOW = 1, WIRE_SETGROUPS_DENY = 2 };
 
 struct wire_step_map_ids {
   struct wire_step head;
@@ -192,8 +201,8 @@ struct wire_step_map_ids {
   uint32_t gid_map;
   uint32_t uid_ranges; /* text, as the kernel takes it; "" where there are none */
   uint32_t gid_ranges;
-  uint32_t groups_needed; /* 1: supplementary groups must be gone, not only listed */
-  uint32_t reserved;
+  uint32_t groups;    /* enum wire_groups */
+  uint32_t setgroups; /* enum wire_setgroups */
 };
 
 struct wire_step_hostname {
@@ -211,7 +220,11 @@ struct wire_step_identity {
   struct wire_step head;
   uint32_t uid;
   uint32_t gid;
+  uint32_t groups; /* text: the supplementary groups, decimal, one a line */
+  uint32_t reserved;
 };
+
+#define WIRE_GROUPS_MOST 256
 
 enum wire_root {
   WIRE_ROOT_TMPFS = 0,

@@ -61,11 +61,13 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
                            .once = 1,
                            .needed = 1,
-                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_RANGES + 1},
-                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_RANGES + 1},
+                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_SUBORDINATE + 1},
+                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_SUBORDINATE + 1},
                                        {AT(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
-                                       {AT(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0}},
-                           .members_n = 4},
+                                       {AT(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
+                                       {AT(wire_step_map_ids, groups), MEMBER_LIMIT, WIRE_GROUPS_KEEP + 1},
+                                       {AT(wire_step_map_ids, setgroups), MEMBER_LIMIT, WIRE_SETGROUPS_DENY + 1}},
+                           .members_n = 6},
     [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
                             .once = 1,
                             .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0},
@@ -73,7 +75,11 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                             .members_n = 2},
     [WIRE_STEP_LOOPBACK] = PLAIN(1, 0),
     [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .once = 1},
-    [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity), .once = 1, .needed = 1},
+    [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity),
+                            .once = 1,
+                            .needed = 1,
+                            .members = {{AT(wire_step_identity, groups), MEMBER_TEXT, 0}},
+                            .members_n = 1},
     [WIRE_STEP_ROOT] = {.size = sizeof(struct wire_step_root),
                         .once = 1,
                         .needed = 1,
@@ -524,6 +530,10 @@ int wire_run_check(const void *block, uint64_t len)
   }
   if (!fault) {
     fault = check_bytes(run, run->cwd_off);
+  }
+  const uint32_t optional[] = {run->uid_map_off, run->gid_map_off, run->uid_tool_off, run->gid_tool_off};
+  for (unsigned i = 0; !fault && i < sizeof optional / sizeof optional[0]; i++) {
+    fault = optional[i] ? check_bytes(run, optional[i]) : WIRE_FAULT_NONE;
   }
   return fault ? fault : check_fd_table(run);
 }

@@ -31,7 +31,10 @@ enum wire_run_flags {
   WIRE_RUN_DEFAULT_CWD = 1u << 4,  /* the working directory was not asked for: "/" where it cannot be entered */
   WIRE_RUN_HOST_USER = 1u << 5,    /* no user namespace is made: the payload's ids are the caller's namespace's */
   WIRE_RUN_KEEP_CAPS = 1u << 6,    /* the id before the identity step may be root inside: its rights are kept by hand */
-  WIRE_RUN_OTHER_IDS = WIRE_RUN_TWO_STEP | WIRE_RUN_HOST_USER /* either: groups can be dropped, and are */
+  WIRE_RUN_OTHER_IDS = WIRE_RUN_TWO_STEP | WIRE_RUN_HOST_USER,
+  WIRE_RUN_SET_GROUPS = 1u << 7,     /* the identity step sets the supplementary groups */
+  WIRE_RUN_DENY_SETGROUPS = 1u << 8, /* setgroups(2) is denied inside, before the gid map is written */
+  WIRE_RUN_DROP_FIRST = 1u << 9      /* helper mode: it is denied inside, so the groups are dropped before the clone */
 };
 
 enum wire_stamp {
@@ -76,6 +79,10 @@ struct wire_run {
   uint32_t cwd_off; /* NUL-terminated bytes */
   uint32_t fds_off;
   uint32_t fds_n;
+  uint32_t uid_map_off; /* NUL-terminated bytes: the map of subordinate ids as the kernel takes it; 0: none */
+  uint32_t gid_map_off;
+  uint32_t uid_tool_off; /* the set-user-id program that writes it, in helper mode; 0: whoever holds the right does */
+  uint32_t gid_tool_off;
   int64_t timeout; /* nanoseconds from `spawned`, 0 none */
   int64_t grace;
   int64_t spawned; /* CLOCK_MONOTONIC */

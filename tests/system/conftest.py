@@ -12,6 +12,7 @@ import tempfile
 
 import pytest
 
+import callers
 import harness
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_SHARED = 0x20000, 1 << 14, 1 << 18, 1 << 20
@@ -241,3 +242,19 @@ def below_mounts(own_helper):
         return {"wrap": [*harness.UNSHARE, "/bin/sh", "-e", "-c", script + '\nexec "$@"', "sh"], "env": own_helper}
 
     return wrap
+
+
+@pytest.fixture
+def root_box(mode):
+    """Root, with subordinate ids and without groups of its own; `who` may take rights from it."""
+    yield from callers.make(mode)
+
+
+@pytest.fixture
+def alice(root_box):
+    """An ordinary user with subordinate ids and the groups 4 and 24. Her maps are written in helper mode, whatever is asked."""
+    for tool in ("newuidmap", "newgidmap"):
+        if not shutil.which(tool):
+            pytest.skip(f"there is no {tool}: install the package uidmap")
+    root_box.who = callers.as_user(4, 24)
+    yield root_box

@@ -56,7 +56,7 @@ def test_every_invariant_is_tested_in_both_spawn_modes():
     """Through a fixture that stands for both of them."""
     alone = set()
     for _, _, function in marked():
-        if not {argument.arg for argument in function.args.args} & {"box", "tree", "mode", "mode_"}:
+        if not {argument.arg for argument in function.args.args} & {"box", "tree", "mode", "mode_", "alice", "root_box"}:
             alone.add(function.name)
     assert alone == ONE_MODE
 

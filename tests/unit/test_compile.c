@@ -288,7 +288,8 @@ START_TEST(ids)
   ck_assert_uint_eq(plan->map_ids->uid, 1000);
   ck_assert_uint_eq(plan->map_ids->gid, 1000);
   ck_assert_uint_eq(plan->map_ids->uid_map, WIRE_MAP_DEFAULT);
-  ck_assert_uint_eq(plan->map_ids->groups_needed, 0);
+  ck_assert_uint_eq(plan->map_ids->groups, WIRE_GROUPS_DROP);
+  ck_assert_uint_eq(plan->map_ids->setgroups, WIRE_SETGROUPS_DEFAULT);
   ck_assert_uint_eq(identity->uid, 1000);
   make("\"user\": {\"uid\": 0, \"gid\": 4294967294, \"uid_map\": \"self\", \"gid_map\": \"self\"}");
   identity = outline_step(plan, WIRE_STEP_IDENTITY);
@@ -299,7 +300,7 @@ START_TEST(ids)
   ck_assert_uint_eq(identity->uid, 0);
   ck_assert_uint_eq(identity->gid, 4294967294u);
   make("\"user\": {\"groups\": []}");
-  ck_assert_uint_eq(plan->map_ids->groups_needed, 1);
+  ck_assert_uint_eq(plan->map_ids->groups, WIRE_GROUPS_EXACT);
 }
 END_TEST
 

@@ -79,9 +79,16 @@ START_TEST(the_two_maps_are_two_words)
   ck_assert_uint_eq(ids->gid_map, WIRE_MAP_SELF);
   ck_assert_uint_eq(ids->uid, 1000);
   ck_assert_uint_eq(ids->gid, 7);
-  ck_assert_uint_eq(ids->groups_needed, 0);
+  ck_assert_uint_eq(ids->groups, WIRE_GROUPS_DROP);
   namespaces_of("\"user\": {\"groups\": []}");
-  ck_assert_uint_eq(ids->groups_needed, 1);
+  ck_assert_uint_eq(ids->groups, WIRE_GROUPS_EXACT);
+  namespaces_of("\"user\": {\"groups\": \"keep\", \"setgroups\": \"deny\"}");
+  ck_assert_uint_eq(ids->groups, WIRE_GROUPS_KEEP);
+  ck_assert_uint_eq(ids->setgroups, WIRE_SETGROUPS_DENY);
+  namespaces_of("\"user\": {\"uid_map\": \"subuid\", \"gid_map\": [[0, 5, 2000]], \"setgroups\": \"allow\"}");
+  ck_assert_uint_eq(ids->uid_map, WIRE_MAP_SUBORDINATE);
+  ck_assert_uint_eq(ids->gid_map, WIRE_MAP_RANGES);
+  ck_assert_uint_eq(ids->setgroups, WIRE_SETGROUPS_ALLOW);
 }
 END_TEST
 

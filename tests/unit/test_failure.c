@@ -149,7 +149,7 @@ static const struct expected table[] = {
     {WIRE_STEP_CAPABILITIES, WIRE_WHAT_CAP_BOUNDING, EPERM, "", STYRO_STAGE_CAPABILITY, NULL, NULL,
      "cannot set the bounding set: Operation not permitted", NULL},
     {WIRE_STEP_IDENTITY, WIRE_WHAT_SETGROUPS, EPERM, "", STYRO_STAGE_IDENTITY, "/paths", NULL,
-     "cannot drop the supplementary groups: Operation not permitted", ""},
+     "cannot set the supplementary groups: Operation not permitted", "only ids of the gid map exist inside"},
     {WIRE_STEP_IDENTITY, WIRE_WHAT_SETUID, EINVAL, "", STYRO_STAGE_IDENTITY, "/paths", "uid 1000, gid 1001",
      "cannot take the user id: Invalid argument", "only ids of the uid map exist inside"},
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_MAP_UID, EPERM, "", STYRO_STAGE_IDS, "/paths", NULL,

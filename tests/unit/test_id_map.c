@@ -159,9 +159,9 @@ START_TEST(what_is_not_taken_says_why)
     const char *json;
     struct kit_said said;
   } rows[] = {
-      {"\"me\"", {WRONG("`me` is neither `self` nor a list of ranges"), "/user/gid_map", "me", HINT}},
-      {"\"\"", {WRONG("`` is neither `self` nor a list of ranges"), "/user/gid_map", "", HINT}},
-      {"5", {WRONG("expected `self` or a list of ranges, not a whole number"), "/user/gid_map", "5", HINT}},
+      {"\"me\"", {WRONG("`me` is neither `self`, `subuid` nor a list of ranges"), "/user/gid_map", "me", HINT}},
+      {"\"\"", {WRONG("`` is neither `self`, `subuid` nor a list of ranges"), "/user/gid_map", "", HINT}},
+      {"5", {WRONG("expected `self`, `subuid` or a list of ranges, not a whole number"), "/user/gid_map", "5", HINT}},
       {"[]",
        {WRONG("the list is empty, and needs at least one item"), "/user/gid_map", "",
         "leave the field out where nothing is meant"}},
@@ -178,8 +178,7 @@ START_TEST(what_is_not_taken_says_why)
       {"[[0, 1, 2], [1, 7, 1]]",
        {WRONG("`[1, 7, 1]` maps an id inside that an earlier range maps"), "/user/gid_map", "[1, 7, 1]", ""}},
       {"\"subgid\"",
-       {STYRO_EUNSUPPORTED, STYRO_STAGE_VALIDATE, "`subgid` is not supported yet", "/user/gid_map", "subgid",
-        "leave it out: what this version cannot carry out is refused, never ignored"}},
+       {WRONG("`subgid` is neither `self`, `subuid` nor a list of ranges"), "/user/gid_map", "subgid", HINT}},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
     styro_error err = ERROR_READY;

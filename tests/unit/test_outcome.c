@@ -240,8 +240,9 @@ END_TEST
 START_TEST(what_the_host_left_out)
 {
   facts.left_out = facts.skipped = BIT(STYRO_SUPPLEMENTARY_GROUPS) | BIT(STYRO_TIME_OFFSETS);
-  weakness_is(STYRO_SUPPLEMENTARY_GROUPS, "/user/groups",
-              "the caller's supplementary groups stay: the kernel allows no setgroups(2) under a self-map");
+  weakness_is(
+      STYRO_SUPPLEMENTARY_GROUPS, "/user/groups",
+      "the caller's supplementary groups stay: the kernel allows no setgroups(2) under a self-map, nor where it is denied");
   weakness_is(STYRO_TIME_OFFSETS, "/namespaces/time", "no time namespace is made by default on kernels before 6.2");
 }
 END_TEST

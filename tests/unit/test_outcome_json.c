@@ -311,9 +311,10 @@ START_TEST(what_the_host_left_out_is_not_enforced)
   facts.left_out = BIT(STYRO_SUPPLEMENTARY_GROUPS);
   out.not_enforced = out.approximated = BIT(STYRO_SUPPLEMENTARY_GROUPS);
   write_it();
-  contains("\"not_enforced\": [{\"protection\": \"supplementary_groups\", \"field\": \"/user/groups\", \"why\": \"the "
-           "caller's supplementary groups stay: the kernel allows no setgroups(2) under a self-map\"}], "
-           "\"approximated\": [{\"protection\": \"supplementary_groups\", \"field\": null, \"why\": null}], ");
+  contains(
+      "\"not_enforced\": [{\"protection\": \"supplementary_groups\", \"field\": \"/user/groups\", \"why\": \"the "
+      "caller's supplementary groups stay: the kernel allows no setgroups(2) under a self-map, nor where it is denied\"}], "
+      "\"approximated\": [{\"protection\": \"supplementary_groups\", \"field\": null, \"why\": null}], ");
 }
 END_TEST
 

@@ -267,6 +267,7 @@ static const struct {
     {WIRE_STEP_BIND, OFFSET(wire_step_bind, target.path)},
     {WIRE_STEP_TMPFS, OFFSET(wire_step_tmpfs, target.path)},
     {WIRE_STEP_DEV, OFFSET(wire_step_place, target.path)},
+    {WIRE_STEP_IDENTITY, OFFSET(wire_step_identity, groups)},
     {WIRE_STEP_PROC, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_READ_ONLY, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_MASK, OFFSET(wire_step_place, target.path)},
@@ -353,8 +354,10 @@ START_TEST(numbers_with_a_range)
   } rows[] = {
       {WIRE_STEP_RUN, OFFSET(wire_step_run, output_keep), WIRE_KEEP_BOTH},
       {WIRE_STEP_NOTE, OFFSET(wire_step_note, protection), 63},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_RANGES},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_RANGES},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_SUBORDINATE},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_SUBORDINATE},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, groups), WIRE_GROUPS_KEEP},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, setgroups), WIRE_SETGROUPS_DENY},
       {WIRE_STEP_RLIMIT, OFFSET(wire_step_rlimit, resource), 15},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {

@@ -241,7 +241,7 @@ END_TEST
 START_TEST(an_empty_list_and_a_full_one_are_two_words)
 {
   const struct styro_field field = {
-      .pointer = "/a/key", .type = STYRO_TYPE_EMPTY, .later = (const char *const[]){"[...]", NULL}};
+      .pointer = "/a/key", .type = STYRO_TYPE_GROUPS, .later = (const char *const[]){"[...]", NULL}};
   json_auto_t *empty = kit_value("[]"), *full = kit_value("[1]");
   ck_assert_int_eq(styro_read_refuse_later(&in, &field, empty), 0);
   ck_assert_int_eq(styro_read_refuse_later(&in, &field, full), STYRO_EUNSUPPORTED);

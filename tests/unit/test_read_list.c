@@ -195,12 +195,6 @@ static const struct {
      "[\"chown\", \"64\"]",
      {WRONG("`64` is not the name of a capability"), AMBIENT "/1", "64", CAP_UNKNOWN}},
     {J, AMBIENT, "[\"none\"]", {WRONG("`none` is not the name of a capability"), AMBIENT "/0", "none", CAP_UNKNOWN}},
-    /* empty lists */
-    {J, "/user/groups", "{}", {WRONG("expected an empty list, not an object"), "/user/groups", "", "write []"}},
-    {J,
-     "/user/groups",
-     "[5]",
-     {NOT_YET("`groups` as a list is not supported yet"), "/user/groups", "groups", LATER_HINT}},
     /* descriptors */
     {J,
      "/preserve_fds",

@@ -36,7 +36,8 @@ static const char *const rows[] = {
     "| `paths.*.mode` | permission bits, 0001 to 1777 | - | for `tmpfs`: permission bits; 0755 when not given |",
     "| `user` | an object | - | who the payload is |",
     "| `user.uid` | a whole number, 0 to 4294967294 | `1000` | user id inside |",
-    "| `user.groups` | an empty list | - | supplementary groups; `[]` asks that there are none |",
+    "| `user.gid_map` | `self`, `subuid` or a list of ranges | - | the same for the group id: `subuid` stands for the lines "
+    "of /etc/subgid, and newgidmap |",
     "| `namespaces.pid` | `new` or `host`; or an object | `new` | processes |",
     "| `limits.memory` | a size, at least 64K | - | memory |",
     "| `limits.swap` | a size, at least 0 | - | swap |",
@@ -89,8 +90,6 @@ static const char *const later[] = {
     "- `extends`: `agent`, `desktop`",
     "- `isolation`: `process`, `zone`",
     "- `paths.*.idmap`: an id-mapped view",
-    "- `user.uid_map`: `subuid`",
-    "- `user.gid_map`: `subuid`, `subgid`",
     "- `namespaces.time.join`: a namespace to join, by path",
     "- `timeout.cpu`: processor time of the whole sandbox",
     "- `trace`: a report of what was denied",

@@ -71,7 +71,7 @@ START_TEST(an_empty_request_is_the_default_sandbox)
   }
   ck_assert(f->init && f->new_session && f->die_with_parent && f->no_new_privs);
   ck_assert(!f->fixed && !f->output_asked && !f->limits_asked && !f->capabilities_named && !f->time_explicit);
-  ck_assert(!f->groups_empty && !f->preserve_by_caller);
+  ck_assert(!f->groups && f->setgroups == STYRO_SETGROUPS_DEFAULT && !f->preserve_by_caller);
   ck_assert_int_eq(f->network, STYRO_NETWORK_NONE);
   ck_assert_ptr_null(f->uid_map);
   ck_assert_int_eq(f->seccomp_kind, STYRO_SECCOMP_DEFAULT);

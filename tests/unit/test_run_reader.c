@@ -110,6 +110,14 @@ START_TEST(header_words)
       {OFFSET(env_off), ENV_AT + 4, WIRE_FAULT_ALIGN},
       {OFFSET(env_off), 8, WIRE_FAULT_BOUNDS},
       {OFFSET(env_off), ENV_AT + 8, WIRE_FAULT_BOUNDS}, /* its first entry is the end of the list: offset 0 */
+      {OFFSET(uid_map_off), 0, WIRE_FAULT_NONE},        /* there is none */
+      {OFFSET(uid_map_off), 1, WIRE_FAULT_BOUNDS},
+      {OFFSET(uid_map_off), size, WIRE_FAULT_BOUNDS},
+      {OFFSET(uid_map_off), TEXT_AT, WIRE_FAULT_NONE},
+      {OFFSET(gid_map_off), ARGV_AT - 1, WIRE_FAULT_BOUNDS},
+      {OFFSET(uid_tool_off), UINT32_MAX, WIRE_FAULT_BOUNDS},
+      {OFFSET(gid_tool_off), size + 1, WIRE_FAULT_BOUNDS},
+      {OFFSET(gid_tool_off), size - 1, WIRE_FAULT_NONE},
       {OFFSET(cwd_off), 0, WIRE_FAULT_BOUNDS},
       {OFFSET(cwd_off), ARGV_AT - 1, WIRE_FAULT_BOUNDS},
       {OFFSET(cwd_off), size, WIRE_FAULT_BOUNDS},

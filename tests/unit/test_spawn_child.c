@@ -41,7 +41,7 @@ static void setup(void)
   child.slots = slots;
   child.slots_n = 3;
   child.top = 3;
-  child.maps = true;
+  child.maps = child.deny_setgroups = true;
   child.caller_fd = child.pid = child.pidfd = -1;
   for (int i = 0; i < 3; i++) {
     slots[i] = (struct styro_slot){.from = i, .to = i};

@@ -45,7 +45,7 @@ static const struct {
     {"\"limits\": {\"cpu\": \"1.5\"}", R, "/limits/cpu", "expected a number of cores, not a text", "1.5"},
     {"\"security\": {\"capabilities\": \"all\"}", R, "/security/capabilities", "expected `none` or a list", "\"none\""},
     {"\"preserve_fds\": \"all\"", R, "/preserve_fds", "a list of descriptors or `by_caller`", "by_caller"},
-    {"\"user\": {\"groups\": 5}", R, "/user/groups", "expected an empty list", "write []"},
+    {"\"user\": {\"groups\": 5}", R, "/user/groups", "expected a list of ids or `keep`", "write a list"},
     {"\"best_effort\": \"limits\"", R, "/best_effort", "expected a list of protections, not a text", "[\"limits\"]"},
     /* grammar */
     {"\"timeout\": \"soon\"", P, "/timeout", "`soon` is not a duration", "500ms"},
@@ -78,7 +78,7 @@ static const struct {
      "did you mean `rw`?"},
     {"\"isolation\": \"vm\"", R, "/isolation", "`vm` is not `container`", ""},
     {"\"output\": {\"limit\": 1, \"keep\": \"\"}", R, "/output/keep", "`` is not `head`", ""},
-    {"\"user\": {\"uid_map\": \"\"}", R, "/user/uid_map", "`` is neither `self` nor", "a range is a list"},
+    {"\"user\": {\"uid_map\": \"\"}", R, "/user/uid_map", "`` is neither `self`, `subuid` nor", "a range is a list"},
     {"\"user\": {\"uid_map\": [[0, 100000, 1000]]}", R, "/user/uid", "the uid 1000 is in no range of `user.uid_map`",
      "add a range such as"},
     {"\"user\": {\"gid_map\": [[0, 100000, 1000]], \"gid\": 2000}", R, "/user/gid",
@@ -162,9 +162,18 @@ static const struct {
     {"\"root\": {\"directory\": \"/a\", \"writable\": \"yes\"}", R, "/root/writable", "`yes` is not `false`, `true`",
      ""},
     {"\"paths\": {\"/a\": {\"idmap\": true}}", U, "/paths/~1a/idmap", "`idmap` is not supported yet", ""},
-    {"\"user\": {\"groups\": [5]}", U, "/user/groups", "`groups` as a list is not supported yet", ""},
-    {"\"user\": {\"uid_map\": \"subuid\"}", U, "/user/uid_map", "`subuid` is not supported yet", ""},
-    {"\"user\": {\"setgroups\": true}", U, "/user/setgroups", "`setgroups` is not supported yet", ""},
+    {"\"user\": {\"groups\": [5]}", R, "/user/groups", "the group 5 exists inside only where", "subuid"},
+    {"\"user\": {\"groups\": [7, 10], \"gid\": 7, \"gid_map\": [[0, 100, 10]]}", R, "/user/groups",
+     "the group 10 is in no range of `user.gid_map`", "[10, 100010, 1]"},
+    {"\"user\": {\"groups\": [5], \"gid_map\": \"subuid\", \"setgroups\": \"deny\"}", R, "/user/groups",
+     "the group 5 cannot be set where `user.setgroups` is `deny`", "one of the two"},
+    {"\"user\": {\"setgroups\": true}", R, "/user/setgroups", "expected a word", ""},
+    {"\"user\": {\"setgroups\": \"\"}", R, "/user/setgroups", "", ""},
+    {"\"user\": {\"setgroups\": \"allow\", \"gid_map\": \"self\"}", R, "/user/setgroups",
+     "under a gid map of the caller's own id", "subuid"},
+    {"\"user\": {\"setgroups\": \"deny\"}, \"namespaces\": {\"user\": \"host\"}", R, "/user/setgroups",
+     "no user namespace to allow or deny it in", "leave it out"},
+    {"\"user\": {\"uid_map\": \"subgid\"}", R, "/user/uid_map", "is neither `self`, `subuid` nor a list", ""},
     {"\"network\": {\"join\": \"/run/netns/x\"}", U, "/network/join", "`join` is not supported yet", ""},
     {"\"namespaces\": {\"pid\": {\"join\": \"/x\"}}", U, "/namespaces/pid/join", "`join` is not supported yet", ""},
     {"\"namespaces\": {\"uts\": {\"domainname\": \"x y\"}}", R, "/namespaces/uts/domainname", "`x y` is not", ""},
@@ -301,7 +310,7 @@ START_TEST(a_setter_says_the_same_as_json)
   check_setter("/isolation", "process", "\"process\"");
   check_setter("/root", "/srv", "\"/srv\"");
   check_setter("/mounts", "[]", "[]");
-  check_setter("/user/groups", "[5]", "[5]");
+  check_setter("/user/groups", "[5, 5]", "[5, 5]");
   check_setter("/env/A=B", "1", "\"1\"");
 }
 END_TEST

@@ -103,6 +103,7 @@ static size_t fill_identity(struct styro_builder *b, uint16_t code, union body *
   case WIRE_STEP_IDENTITY:
     body->identity.uid = 1000;
     body->identity.gid = 1001;
+    body->identity.groups = styro_builder_text(b, "10\n20\n");
     return sizeof body->identity;
   case WIRE_STEP_OOM_SCORE:
   case WIRE_STEP_NICE:
