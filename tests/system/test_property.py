@@ -1,84 +1,70 @@
 """Random requests: each that is valid runs, and what is seen inside equals what was asked for, with the longest prefix of
-`paths` as the only oracle for files. $STYRO_PROPERTY says how many requests there are in all (300), $STYRO_SEED where they
-begin; a failure names the seed and the request.
+`paths` as the only oracle for files. $STYRO_PROPERTY says how many requests there are in each spawn mode (300), $STYRO_SEED
+where they begin; a failure names the seed and the request.
 """
 
 import json
 import os
 import random
+import resource
 import socket
+import types
 
 import pytest
 
 from harness import AS_ROOT, PROBE, PYTHON, Caller
+from random_requests import CAPABILITIES, LIMITS, PLACES, SECUREBITS, random_request
 
 REQUESTS = int(os.environ.get("STYRO_PROPERTY", "300"))
 FIRST = int(os.environ.get("STYRO_SEED", "1"))
 BATCH = 10
-
-# Directories of the shown tree, and as they are named inside.
-PLACES = ["", "a", "a/b", "a/b/c", "a/d", "e", "e/f"]
-
-LIMITS = {"core": (0, 1 << 20), "fsize": (1 << 20, 1 << 30), "nofile": (64, 256), "stack": (4 << 20, 8 << 20),
-          "memlock": (4096, 65536), "msgqueue": (4096, 65536), "sigpending": (10, 100), "locks": (5, 50), "rttime": (1000, 10 ** 6)}
-# Those that let nobody read or write what its mode forbids, and that init allows beside it.
-CAPABILITIES = ["CAP_CHOWN", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW"]
-NUMBERS = {"CAP_CHOWN": 0, "CAP_FOWNER": 3, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10,
-           "CAP_NET_RAW": 13}
-SPACES = {"ipc": "ipc", "uts": "uts", "cgroup": "cgroup", "time": "time"}
+INHERITED = {"V0": "of the caller", "V3": "", "I1": "one\ntwo", "I2": "a=b"}  # and no I3
+SETS = {"CapInh": "inheritable", "CapPrm": "permitted", "CapEff": "effective", "CapBnd": "bounding", "CapAmb": "ambient"}
+UNITS = {"K": 10, "M": 20}
 
 
 @pytest.fixture
-def shown(tmp_path, given):
-    """The tree that all rules show: each place with a file that says which it is; all of it the payload's own outside."""
-    base = tmp_path / "shown"
+def ground(tmp_path):
+    """The tree that all rules show, each place with a file that says which it is; a root to start from, with the same places
+    and nothing in them; a layer over that; all of it open to any id, so that only the rules decide.
+    """
+    shown, tree, top = tmp_path / "shown", tmp_path / "tree", tmp_path / "top"
     for place in PLACES:
-        (base / place).mkdir(parents=True)
-        (base / place / "word").write_text(f"this is {place}")
-    for root, dirs, files in os.walk(base):
-        for path in (root, *(os.path.join(root, name) for name in files)):
-            given(path)
-    return base
+        (shown / place).mkdir(parents=True)
+        (shown / place / "word").write_text(f"this is {place}")
+        (tree / "w" / place).mkdir(parents=True)
+    for name in ("usr", "dev", "proc", "tmp", "home", "sys"):
+        (tree / name).mkdir()
+    (top / "w" / "of the layer").mkdir(parents=True)
+    for base in (shown, tree, top):
+        for root, dirs, files in os.walk(base):
+            os.chmod(root, 0o777)
+            for name in files:
+                os.chmod(os.path.join(root, name), 0o666)
+    for name in ("bin", "lib", "lib64"):
+        (tree / name).symlink_to("usr/" + name)
+    fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(3)]
+    yield types.SimpleNamespace(shown=shown, tree=tree, top=top, fds=fds)
+    for fd in fds:
+        os.close(fd)
 
 
-# ---- what is asked -------------------------------------------------------------------------------------------------
+def outside(request, key):
+    """The host's number of who the payload is."""
+    own = getattr(Caller, key)
+    asked = request["user"].get(key + "_map")
+    if isinstance(asked, list):
+        return asked[0][1] + request["user"][key] - asked[0][0]
+    return own if asked == "self" or not AS_ROOT else 65534
 
 
-def some(rng, values):
-    return rng.sample(values, rng.randint(0, len(values)))
-
-
-def random_paths(rng, shown):
-    rules = {}
-    for place in some(rng, PLACES):
-        access = rng.choice(["ro", "rw", "deny", "tmpfs"])
-        inside = "/w" + ("/" + place if place else "")
-        rules[inside] = access if access in ("deny", "tmpfs") else {"access": access, "from": str(shown / place)}
-        if access in ("ro", "rw") and rng.random() < 0.3:
-            rules[inside]["noexec"] = True
-        if access == "tmpfs" and rng.random() < 0.5:
-            rules[inside] = {"access": "tmpfs", "mode": "0700", "size": 1 << 20}
-    items = list(rules.items())
-    rng.shuffle(items)
-    return dict(items)
-
-
-def random_request(rng, shown):
-    request = {"paths": random_paths(rng, shown), "umask": f"{rng.choice([0o22, 0o27, 0o77, 0o2]):04o}", "nice": rng.randint(0, 19),
-               "init": rng.random() < 0.7, "new_session": rng.random() < 0.7, "cwd": rng.choice(["/", "/tmp", "/usr/lib"]),
-               "network": rng.choice(["none", "host"]), "oom_score_adj": rng.randint(500, 1000),
-               "user": {"uid": rng.choice([0, 7, 1000, 65534]), "gid": rng.choice([0, 8, 1000])},
-               "env": {f"V{n}": "".join(rng.choices("ab =/'\"\n\t$é", k=rng.randint(0, 8))) for n in range(rng.randint(0, 4))}}
-    request["namespaces"] = {name: "host" for name in some(rng, list(SPACES))}
-    if "uts" not in request["namespaces"] and rng.random() < 0.5:
-        request["namespaces"]["uts"] = {"hostname": f"h{rng.randint(0, 99)}", "domainname": f"d{rng.randint(0, 99)}"}
-    request["rlimits"] = {}
-    for name in some(rng, list(LIMITS)):
-        soft, hard = sorted(rng.randint(*LIMITS[name]) for _ in range(2))
-        request["rlimits"][name] = {"soft": soft, "hard": hard}
-    if rng.random() < 0.4:
-        request["security"] = {"capabilities": some(rng, CAPABILITIES)}
-    return request
+def hand_over(request, ground):
+    """To change what it shows, an overlay first copies it with its owner, who must exist inside."""
+    ids = outside(request, "uid"), outside(request, "gid")
+    for base in (ground.tree, ground.top):
+        for root, dirs, files in os.walk(base):
+            for name in (".", *dirs, *files):
+                os.chown(os.path.join(root, name), *ids, follow_symlinks=False)
 
 
 # ---- what is seen --------------------------------------------------------------------------------------------------
@@ -92,38 +78,70 @@ def place(path):
     except OSError as e:
         word = errno.errorcode[e.errno]
     return [word, attempt(write, path + "/new"), attempt(os.listdir, path)]
+def shape(path):
+    try:
+        there, room = os.stat(path), os.statvfs(path)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+    return [there.st_mode & 0o7777, room.f_blocks * room.f_frsize]
+def is_open(fd):
+    return attempt(os.fstat, fd) == "ok"
 s = status()
 print(json.dumps({
-    "places": {p: place(p) for p in PLACES}, "uid": os.getresuid(), "gid": os.getresgid(), "umask": s["Umask"], "cwd": os.getcwd(),
+    "fds": [n for n in sorted(map(int, os.listdir("/proc/self/fd"))) if is_open(n)],
+    "places": {p: place(p) for p in PLACES}, "shapes": {p: shape("/w" + (p and "/" + p)) for p in PLACES}, "none": os.path.exists("/none"),
+    "uid": os.getresuid(), "gid": os.getresgid(), "umask": s["Umask"], "cwd": os.getcwd(), "maps": [read("/proc/self/uid_map").split(), read("/proc/self/gid_map").split()],
     "nice": os.nice(0), "caps": {k: int(v, 16) for k, v in s.items() if k.startswith("Cap")}, "nnp": s["NoNewPrivs"],
-    "seccomp": s["Seccomp"], "env": {k: v for k, v in os.environ.items() if k.startswith("V")}, "host": os.uname().nodename,
+    "securebits": libc.prctl(27, 0, 0, 0, 0), "seccomp": s["Seccomp"], "env": {k: v for k, v in os.environ.items() if k[0] in "VI"}, "host": os.uname().nodename,
     "domain": read("/proc/sys/kernel/domainname"), "oom": read("/proc/self/oom_score_adj"), "pid": os.getpid(), "sid": os.getsid(0),
     "spaces": {n: os.readlink("/proc/self/ns/" + n) for n in ("ipc", "uts", "cgroup", "time", "net", "pid", "mnt", "user")},
-    "limits": {n: resource.prlimit(0, getattr(resource, "RLIMIT_" + n.upper(), 10 if n == "locks" else 15)) for n in LIMITS},
-    "mounts": mounts()}))
-""".replace("PLACES", repr(PLACES)).replace("in LIMITS", "in " + repr([name for name in LIMITS if name not in ("locks", "rttime")]))
+    "limits": [resource.prlimit(0, n) for n in range(16)], "mounts": mounts(),
+    "links": sorted(line.split(":")[0].strip() for line in read("/proc/self/net/dev").splitlines()[2:])}))
+""".replace("PLACES", repr(PLACES))
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
 
 
 def rule_of(paths, place):
-    """(path, access) of the longest prefix; None where no rule speaks."""
+    """(path, rule) of the longest prefix; None where no rule speaks."""
     inside = "/w" + (place and "/" + place)
     holds = [path for path in paths if inside == path or inside.startswith(path + "/")]
     if not holds:
         return None
     path = max(holds, key=len)
-    return path, paths[path]["access"] if isinstance(paths[path], dict) else paths[path]
+    return path, paths[path] if isinstance(paths[path], dict) else {"access": paths[path]}
 
 
-def expect_place(paths, place, seen):
+def root_of(request):
+    """(whether the places are there without a rule, whether they can be written)."""
+    root = request.get("root", "system")
+    if not isinstance(root, dict):
+        return False, False
+    return True, root.get("writable", False) is not False
+
+
+def expect_root_place(request, on_the_way, seen):
+    """Nothing is made where no rule speaks."""
+    there, writable = root_of(request)
     word, wrote, listed = seen
+    assert word == "ENOENT"
+    if there:
+        assert (wrote, listed) == ("ok" if writable else "EROFS", "ok")
+    else:
+        assert (wrote, listed) == (("EROFS", "ok") if on_the_way else ("ENOENT", "ENOENT"))
+
+
+def expect_place(request, place, seen):
+    word, wrote, listed = seen
+    paths = request["paths"]
     inside = "/w" + (place and "/" + place)
     rule = rule_of(paths, place)
     on_the_way = any(path.startswith(inside + "/") for path in paths)
     if rule is None:
-        assert word == "ENOENT"
-        assert wrote == ("EROFS" if on_the_way else "ENOENT"), "nothing is made where no rule speaks"
+        expect_root_place(request, on_the_way, seen)
         return
-    path, access = rule
+    path, access = rule[0], rule[1].get("access", "ro")
     if access in ("ro", "rw"):
         assert word == f"this is {place}" and listed == "ok"
         assert wrote == ("ok" if access == "rw" else "EROFS")
@@ -136,65 +154,161 @@ def expect_place(paths, place, seen):
         assert word == "ENOENT" and wrote == ("ok" if there else "ENOENT") and listed == ("ok" if there else "ENOENT")
 
 
+def in_bytes(size):
+    return size if isinstance(size, int) else int(size[:-1]) << UNITS[size[-1]]
+
+
+def expect_shape(request, place, shape):
+    """Mode and size of a tmpfs, as its rule says."""
+    rule = rule_of(request["paths"], place)
+    if rule and rule[0] == "/w" + (place and "/" + place) and rule[1]["access"] == "tmpfs":
+        mode = rule[1].get("mode", 0o755)
+        assert shape == [mode if isinstance(mode, int) else int(mode, 8), in_bytes(rule[1].get("size", "256M"))], place
+
+
 def expect_mounts(request, rows):
-    """Each rule that shows something is the topmost mount at its place, with the flags of its kind."""
+    """Each rule that shows something is the topmost mount at its place, with the flags of its kind; so is the root."""
     for path, rule in request["paths"].items():
-        rule = rule if isinstance(rule, dict) else {"access": rule}
+        rule = {"access": "ro", **rule} if isinstance(rule, dict) else {"access": rule}
         at = [row for row in rows if row["at"] == path]
+        if path == "/none":
+            assert not at
+            continue
         assert at, f"{path} is no mount"
         options = set(at[-1]["options"])
         assert {"nosuid", "nodev"} <= options and at[-1]["optional"] == []
         if rule["access"] in ("ro", "rw"):
             assert rule["access"] in options and ("noexec" in options) == rule.get("noexec", False)
+    top = [row for row in rows if row["at"] == "/"][-1]
+    assert {"nosuid", "nodev", "rw" if root_of(request)[1] else "ro"} <= set(top["options"])
+    assert all(row["optional"] == [] for row in rows), "all mounts are private"
 
 
-def expect_host(request, shown):
-    """New files are where `rw` was the longest prefix, and nowhere else."""
+def expect_host(request, ground):
+    """New files are where `rw` was the longest prefix, in the tree where it is the root and kept, and nowhere else."""
+    root = request.get("root")
+    kept = isinstance(root, dict) and root.get("writable") is True
     for place in PLACES:
         rule = rule_of(request["paths"], place)
-        assert (shown / place / "new").exists() == (rule is not None and rule[1] == "rw"), place
-        (shown / place / "new").unlink(missing_ok=True)
+        shown, tree = ground.shown / place / "new", ground.tree / "w" / place / "new"
+        assert shown.exists() == (rule is not None and rule[1].get("access", "ro") == "rw"), place
+        assert tree.exists() == (rule is None and kept), place
+        shown.unlink(missing_ok=True)
+        tree.unlink(missing_ok=True)
+    assert sorted(os.listdir(ground.top)) == ["w"] and os.listdir(ground.top / "w") == ["of the layer"]
+
+
+# ---- the rest ------------------------------------------------------------------------------------------------------
+
+
+def mode_of(request, name):
+    value = request["namespaces"].get(name, "new")
+    return value if isinstance(value, str) else value.get("mode", "new")
 
 
 def expect_spaces(request, seen):
-    shared = {name for name, mode in request["namespaces"].items() if mode == "host"}
+    shared = {name for name in ("ipc", "uts", "cgroup", "time", "pid", "user") if mode_of(request, name) == "host"}
     shared |= {"net"} if request["network"] == "host" else set()
     links = {name: os.readlink("/proc/self/ns/" + name) for name in seen["spaces"]}
     assert {name for name, link in seen["spaces"].items() if link == links[name]} == shared
+    assert request["network"] == "host" or seen["links"] == ["lo"]
     uts = request["namespaces"].get("uts", {})
     if uts == "host":
         assert seen["host"] == socket.gethostname()
     else:
+        uts = uts if isinstance(uts, dict) else {}
         assert (seen["host"], seen["domain"]) == (uts.get("hostname", "sandbox"), uts.get("domainname", "(none)") + "\n")
 
 
-def expect(request, seen, shown):
-    for place in PLACES:
-        expect_place(request["paths"], place, seen["places"][place])
-    expect_mounts(request, seen["mounts"])
-    expect_host(request, shown)
-    expect_spaces(request, seen)
+def expect_ids(request, seen):
     user = request["user"]
-    assert (seen["uid"], seen["gid"]) == ([user["uid"]] * 3, [user["gid"]] * 3)
-    assert (seen["umask"], seen["nice"], seen["cwd"]) == (request["umask"], max(request["nice"], os.nice(0)), request["cwd"])
-    assert seen["env"] == request["env"] and int(seen["oom"]) == request["oom_score_adj"]
-    bits = sum(1 << NUMBERS[name] for name in request.get("security", {}).get("capabilities", []))
-    assert seen["caps"] == dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), bits)
-    assert (seen["nnp"], seen["seccomp"]) == ("1", "2")
-    assert (seen["pid"] == 1) == (not request["init"])
-    assert (seen["sid"] == seen["pid"]) == (request["new_session"] or not request["init"]) or seen["sid"] == 0
-    for name, pair in request["rlimits"].items():
-        if name in seen["limits"]:
-            assert seen["limits"][name] == [pair["soft"], pair["hard"]], name
+    host = mode_of(request, "user") == "host"
+    for key, map_ in zip(("uid", "gid"), seen["maps"]):
+        inside = user.get(key, 65534 if host else 1000)
+        ranges = user.get(key + "_map")
+        assert seen[key] == [inside] * 3
+        expected = [0, 0, 4294967295] if host else ranges[0] if isinstance(ranges, list) else [inside, outside(request, key), 1]
+        assert map_ == [str(n) for n in expected]
+
+
+def expect_rights(request, seen):
+    security = request["security"]
+    sets = security.get("capabilities", [])
+    for row, name in SETS.items():
+        names = sets[name] if isinstance(sets, dict) else sets
+        assert seen["caps"][row] == sum(1 << CAPABILITIES[one] for one in names), row
+    bits = security.get("securebits", ["noroot", "noroot_locked"] if "capabilities" in security else [])
+    assert seen["securebits"] == sum(1 << SECUREBITS.index(bit) for bit in bits)
+    assert (seen["nnp"], seen["seccomp"]) == ("1" if security.get("no_new_privs", True) else "0", "2")
+
+
+def expect_process(request, seen):
+    own_pids = mode_of(request, "pid") == "new"
+    assert (seen["umask"], seen["nice"], seen["cwd"]) == (request["umask"], request["nice"], request["cwd"])
+    inherited = {name: INHERITED[name] for name in request["inherit_env"] if name in INHERITED}
+    assert seen["env"] == {**inherited, **request["env"]} and int(seen["oom"]) == request["oom_score_adj"]
+    assert (seen["pid"] == 1) == (own_pids and not request["init"])
+    if request["new_session"]:
+        assert seen["sid"] == seen["pid"]
+    else:
+        assert seen["sid"] == (0 if own_pids else os.getsid(0))
+    assert seen["fds"] == sorted([0, 1, 2, *request["preserve_fds"]]) and seen["none"] is False
+
+
+def expect_limits(request, seen):
+    own = [list(resource.getrlimit(number)) for number in range(16)]
+    for name, value in request["rlimits"].items():
+        pair = value if isinstance(value, dict) else {"soft": value, "hard": value}
+        own[LIMITS[name][0]] = [-1 if pair[end] == "unlimited" else pair[end] for end in ("soft", "hard")]
+    assert seen["limits"] == own
+
+
+ALWAYS = {"path_view", "read_only_paths", "denied_paths", "masked_paths", "private_tmp", "device_allowlist", "user_ids", "capabilities",
+          "seccomp", "closed_fds", "helper_image", "disk_size", "nested_user_namespaces"}
+
+
+def expect_promises(request, outcome):
+    """Exactly those that the request asks for; supplementary groups depend on which the caller has."""
+    def new(name):
+        return mode_of(request, name) == "new"
+
+    promises = {
+        "process_view": new("pid"), "process_signals": new("pid"), "tree_kill": new("pid"), "ipc_isolation": new("ipc"),
+        "hostname": new("uts"), "cgroup_view": new("cgroup"), "network_isolation": request["network"] == "none",
+        "abstract_sockets": request["network"] == "none", "no_new_privs": request["security"].get("no_new_privs", True),
+        "session_keyring": request["security"].get("keyring", "new") == "new", "new_session": request["new_session"],
+        "caller_death": request["init"] and request.get("die_with_parent", True), "rlimits": bool(request["rlimits"]),
+        "output_limit": "output" in request, "timeout_wall": "timeout" in request}
+    expected = ALWAYS | {name for name, kept in promises.items() if kept}
+    assert set(outcome["enforced"]) - {"supplementary_groups"} == expected
+    lost = {entry["protection"] for entry in outcome["not_enforced"]} - {"supplementary_groups"}
+    assert lost == ({"tree_kill"} if not new("pid") else set()) | ({"caller_death"} if not request["init"] else set())
+    assert outcome["init"] is request["init"]
+
+
+def expect(request, seen, ground):
+    for place in PLACES:
+        expect_place(request, place, seen["places"][place])
+        expect_shape(request, place, seen["shapes"][place])
+    expect_mounts(request, seen["mounts"])
+    expect_host(request, ground)
+    expect_spaces(request, seen)
+    expect_ids(request, seen)
+    expect_rights(request, seen)
+    expect_process(request, seen)
+    expect_limits(request, seen)
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + REQUESTS, BATCH))
-def test_what_is_seen_is_what_was_asked(box, shown, first):
+def test_what_is_seen_is_what_was_asked(box, ground, first):
     for seed in range(first, min(first + BATCH, FIRST + REQUESTS)):
         rng = random.Random(seed * 2 + (box.mode == "helper"))
-        request = random_request(rng, shown)
+        request = random_request(rng, ground)
         try:
-            seen = json.loads(box.ok([*PYTHON, LOOK], request))
-            expect(request, seen, shown)
+            hand_over(request, ground)
+            done = box.run([*PYTHON, LOOK], request, pass_fds=ground.fds, env=INHERITED)
+            assert done.code == 0 and done.reason == "exited", done
+            expect(request, json.loads(done.text), ground)
+            expect_promises(request, done.outcome)
         except AssertionError as error:
             raise AssertionError(f"seed {seed} in {box.mode} mode, root {AS_ROOT}, {Caller.uid}: {json.dumps(request)}") from error
