@@ -173,12 +173,22 @@ static int set_ranges(struct conversion *c, const struct convert_id_kind *kind, 
   return set_number(c, kind->set, kind->field, id) < 0 ? -1 : convert_set_json(c, kind->range, kind->map, map);
 }
 
-static int set_automatic(struct conversion *c, const struct convert_id_kind *kind, const uint32_t *single,
-                         const uint32_t *wanted)
+/*
+ * `subuid` keeps the caller itself as one id, and takes all its lines. Where unshare leaves the program an id that is not
+ * mapped, there is none that a sandbox could give it.
+ */
+static int set_automatic(struct conversion *c, const struct convert_id_kind *kind, const struct convert_ids *ids,
+                         uint32_t single, uint32_t wanted)
 {
-  uint32_t id = wanted ? *wanted : single ? *single : 0;
-
-  return set_number(c, kind->range, kind->field, id) < 0 ? -1 : convert_set(c, kind->range, kind->map, kind->automatic);
+  if (!ids->single || (ids->set && wanted != single)) {
+    return convert_refuse(c, ids->set ? kind->set : kind->range, "say who the caller is inside: --map-root-user",
+                          "beside subordinate ids the program of a sandbox is always the caller itself");
+  }
+  if (set_number(c, kind->single, kind->field, single) < 0 ||
+      convert_set(c, kind->range, kind->map, kind->automatic) < 0) {
+    return -1;
+  }
+  return convert_note(c, kind->range, "all of the caller's subordinate ids are mapped, and of a root caller no others");
 }
 
 /* Without a map the program's ids look like the overflow id; a sandbox has a map, which shows the same. */
@@ -209,6 +219,8 @@ int convert_ids(struct conversion *c, const struct convert_id_kind *kind, const 
   if (!ids->range) {
     return ids->single ? set_single(c, kind, ids, single, wanted) : set_unmapped(c, kind, ids);
   }
-  const uint32_t *one = ids->single ? &single : NULL, *other = ids->set ? &wanted : NULL;
-  return strcmp(ids->range, "auto") == 0 ? set_automatic(c, kind, one, other) : set_ranges(c, kind, ids, one, other);
+  if (strcmp(ids->range, "auto") == 0) {
+    return set_automatic(c, kind, ids, single, wanted);
+  }
+  return set_ranges(c, kind, ids, ids->single ? &single : NULL, ids->set ? &wanted : NULL);
 }

@@ -336,6 +336,8 @@ static int note_the_rest(struct conversion *c)
   if (convert_set_json(c, "environment", "/inherit_env",
                        "[\"HOME\",\"LANG\",\"LOGNAME\",\"PATH\",\"SHELL\",\"TERM\",\"USER\"]") < 0 ||
       convert_note(c, "environment", "stronger: of the caller's variables only those that `inherit_env` names") < 0 ||
+      convert_note(c, "groups",
+                   "stronger: supplementary groups are given up where the kernel allows it; see `user.groups`") < 0 ||
       convert_note(c, "descriptors", "stronger: only the standard streams; see `preserve_fds`") < 0) {
     return -1;
   }

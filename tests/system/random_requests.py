@@ -90,15 +90,27 @@ def random_root(rng, ground, user_host):
 # ---- who it is, and what it may ------------------------------------------------------------------------------------
 
 
+def add_groups(rng, user, exist):
+    """Supplementary groups, of those that exist inside, and whether they can be changed: both for who may call setgroups(2)."""
+    if Caller.root and user.get("gid_map") != "self":
+        if chance(rng, 3):
+            user["groups"] = some(rng, exist)
+        if chance(rng, 3):
+            user["setgroups"] = "allow" if user.get("groups") else rng.choice(["allow", "deny"])
+    elif chance(rng, 3):
+        user["setgroups"] = "deny"
+    return user
+
+
 def random_user(rng, user_host):
-    if user_host:
-        return {}  # 65534 then; another id of the host could not write what is shown
+    if user_host:  # 65534 then; another id of the host could not write what is shown
+        return rng.choice([{}, {"groups": []}, {"groups": [12345, 54321]}])
     user = {"uid": rng.choice([0, 7, 1000, 65534]), "gid": rng.choice([0, 8, 1000])}
     kinds = [None, None, "self"] + ["ranges"] * Caller.root
     kind = rng.choice(kinds)
     if kind:
         user["uid_map"] = user["gid_map"] = "self" if kind == "self" else RANGES
-    return user
+    return add_groups(rng, user, [0, 10, 1000, 65533] if kind == "ranges" else [user["gid"]])
 
 
 def random_spaces(rng, init):

@@ -70,6 +70,9 @@ BECOMES = [
     ("--map-user=9 --map-users=100000,0,10 id", {"/user/uid_map": [[9, UID, 1], [0, 100000, 9]]}),
     (f"--map-users={UID},40,3 --map-groups={GID},50,3 id", {"/user": {"uid": 40, "gid": 50, "uid_map": [[40, UID, 3]], "gid_map": [[50, GID, 3]]}}),
     ("-S 12 -G 13 id", {"/user": {"uid": 12, "gid": 13}}), ("id", {"/user": {"uid": UID, "gid": GID}}),
+    ("-r --map-auto id", {"/user": {"uid": 0, "gid": 0, "uid_map": "subuid", "gid_map": "subuid"}}),
+    ("-c --map-users=auto -S " + str(UID) + " id", {"/user": {"uid": UID, "gid": GID, "uid_map": "subuid", "gid_map": "self"}}),
+    ("-r --setgroups deny id", {"/user": {"uid": 0, "gid": 0, **SELF, "setgroups": "deny"}}),
     # processes
     ("id", {"/init": False}), ("-pf id", {"/init": False}), ("-p --kill-child id", {"/init": None}),
     ("-p --kill-child=SIGKILL id", {"/init": None}),
@@ -130,6 +133,7 @@ SAID = [
     ("-r id", "environment: stronger"), ("-r id", "descriptors: stronger"), ("-r id", "session: stronger"),
     ("-rp --kill-child=TERM id", "--kill-child: stronger: the whole sandbox ends by SIGKILL, not by TERM"),
     ("-rp --kill-child --keep-caps id", "--keep-caps: stronger: not CAP_SYS_ADMIN and CAP_SYS_PTRACE"),
+    ("-r --map-auto id", "--map-users: all of the caller's subordinate ids"), ("-r id", "groups: stronger"),
     ("-r --keep-caps id", "privileges: stronger: no_new_privs"),
 ]
 
@@ -158,6 +162,9 @@ REFUSED = [
     ("-r -S 5 id", ["--setuid", "5 does not exist", "only 0"]), ("-r -G 5 id", ["--setgid", "5 does not exist"]),
     ("--map-users=4000000000,0,5 id", ["--map-users", "does not say who", "--setuid"]),
     ("--map-users=100000,0,5 -S 7 id", ["/user/uid", "7 is in no range"]),
+    ("--map-auto id", ["--map-users", "always the caller itself", "--map-root-user"]), ("-r --map-auto -S 5 id", ["--setuid", "caller itself"]),
+    ("-r --setgroups allow id", ["/user/setgroups", "allow"]), ("-r --setgroups maybe id", ["--setgroups", "maybe"]),
+    ("--setgroups deny id", ["/user/setgroups", "no user namespace"]),
     ("--map-users=1,2 id", ["--map-users", "`1,2`", "OUTER,INNER,COUNT"]), ("--map-users=a,b,c id", ["--map-users", "`a,b,c`"]),
     ("--map-groups=1,2,3,4 id", ["--map-groups", "`1,2,3,4`"]), ("--map-users=1,2,-3 id", ["--map-users"]),
     ("--map-users=1,2,0 -S 2 id", ["--map-users", "counts no id"]), ("--map-user=nobody-at-all id", ["--map-user", "`nobody-at-all`"]),

@@ -90,7 +90,8 @@ s = status()
 print(json.dumps({
     "fds": [n for n in sorted(map(int, os.listdir("/proc/self/fd"))) if is_open(n)],
     "places": {p: place(p) for p in PLACES}, "shapes": {p: shape("/w" + (p and "/" + p)) for p in PLACES}, "none": os.path.exists("/none"),
-    "uid": os.getresuid(), "gid": os.getresgid(), "umask": s["Umask"], "cwd": os.getcwd(), "maps": [read("/proc/self/uid_map").split(), read("/proc/self/gid_map").split()],
+    "uid": os.getresuid(), "gid": os.getresgid(), "groups": sorted(os.getgroups()),
+    "setgroups": read("/proc/self/setgroups").strip(), "umask": s["Umask"], "cwd": os.getcwd(), "maps": [read("/proc/self/uid_map").split(), read("/proc/self/gid_map").split()],
     "nice": os.nice(0), "caps": {k: int(v, 16) for k, v in s.items() if k.startswith("Cap")}, "nnp": s["NoNewPrivs"],
     "securebits": libc.prctl(27, 0, 0, 0, 0), "seccomp": s["Seccomp"], "env": {k: v for k, v in os.environ.items() if k[0] in "VI"}, "host": os.uname().nodename,
     "domain": read("/proc/sys/kernel/domainname"), "oom": read("/proc/self/oom_score_adj"), "pid": os.getpid(), "sid": os.getsid(0),
@@ -229,6 +230,9 @@ def expect_ids(request, seen):
         assert seen[key] == [inside] * 3
         expected = [0, 0, 4294967295] if host else ranges[0] if isinstance(ranges, list) else [inside, outside(request, key), 1]
         assert map_ == [str(n) for n in expected]
+    may_set = host or Caller.root and user.get("gid_map") != "self"
+    assert seen["setgroups"] == user.get("setgroups", "allow" if may_set else "deny")
+    assert not may_set or seen["groups"] == sorted(user.get("groups", []))
 
 
 def expect_rights(request, seen):
