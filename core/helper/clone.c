@@ -32,8 +32,12 @@ static int write_maps(struct helper *h, const struct wire_step_map_ids *ids, int
 /* Inside setgroups(2) is denied: what is to be gone goes now, by the caller's right. */
 static int drop_groups(struct helper *h)
 {
+  if (!(h->run->flags & WIRE_RUN_DROP_FIRST)) {
+    return 0;
+  }
+  find_step(h, WIRE_STEP_IDENTITY);
   h->what = WIRE_WHAT_SETGROUPS;
-  return h->run->flags & WIRE_RUN_DROP_FIRST ? (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0) : 0;
+  return (int)sys_call(SYS_setgroups, 0, 0, 0, 0, 0, 0);
 }
 
 /*
@@ -79,6 +83,10 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
 
 int helper_clone(struct helper *h)
 {
+  int result = drop_groups(h);
+  if (result < 0) {
+    return result;
+  }
   const struct wire_step_map_ids *ids = (const void *)find_step(h, WIRE_STEP_MAP_IDS);
   const struct wire_step_namespaces *spaces = (const void *)find_step(h, WIRE_STEP_NAMESPACES);
   int wake[2];
@@ -90,11 +98,8 @@ int helper_clone(struct helper *h)
     args.flags &= ~WIRE_CLONE_NEWTIME;
   }
   args.pidfd = (uint64_t)(uintptr_t)&pidfd;
-  int result = drop_groups(h);
-  if (result >= 0) {
-    h->what = WIRE_WHAT_FORK;
-    result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
-  }
+  h->what = WIRE_WHAT_FORK;
+  result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
   if (result >= 0) {
     result = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
   }

@@ -103,7 +103,7 @@ static int tool_answer(struct helper *h, const char *tool, int pidfd, int words)
   return -EPERM;
 }
 
-static int run_tool(struct helper *h, const char *tool, const char *map, int pid)
+static int run_tool(struct helper *h, const char *tool, const char *map, int pid, uint32_t what)
 {
   static char copy[4096];
   static const char *argv[TOOL_ARGUMENTS];
@@ -115,7 +115,7 @@ static int run_tool(struct helper *h, const char *tool, const char *map, int pid
   args.flags = WIRE_CLONE_PIDFD;
   args.pidfd = (uint64_t)(uintptr_t)&pidfd;
   args.exit_signal = SIGCHLD;
-  h->what = WIRE_WHAT_MAP_TOOL;
+  h->what = what;
   if (strlen(map) >= sizeof copy) {
     return -E2BIG;
   }
@@ -142,7 +142,7 @@ static int run_tool(struct helper *h, const char *tool, const char *map, int pid
 static int write_map(struct helper *h, const char *tool, const char *map, int pid, uint32_t what)
 {
   if (tool) {
-    return run_tool(h, tool, map, pid);
+    return run_tool(h, tool, map, pid, what == WIRE_WHAT_MAP_UID ? WIRE_WHAT_UID_TOOL : WIRE_WHAT_GID_TOOL);
   }
   h->what = what;
   return wire_write_proc(pid, what == WIRE_WHAT_MAP_UID ? "/uid_map" : "/gid_map", map);

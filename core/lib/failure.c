@@ -13,6 +13,19 @@ struct what_row {
   const char *hint;  /* NULL: none that is always right */
 };
 
+#define TOOL_HINT                                                                                                        \
+  "newuidmap and newgidmap must be installed set-user-id, on a mount without nosuid, and their user needs its own line " \
+  "in /etc/passwd and in /etc/subuid or /etc/subgid"
+
+/* Calls that belong to another field than their step. */
+static const char *const own_fields[WIRE_WHAT_COUNT] = {
+    [WIRE_WHAT_SECUREBITS] = "/security/securebits",
+    [WIRE_WHAT_SETGROUPS] = "/user/groups",
+    [WIRE_WHAT_SETGID] = "/user/gid",
+    [WIRE_WHAT_MAP_GID] = "/user/gid_map",
+    [WIRE_WHAT_GID_TOOL] = "/user/gid_map",
+};
+
 static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_STEP] = {NULL, NULL},
     [WIRE_WHAT_SOURCE] = {"cannot open `%s` on the host", NULL},
@@ -62,10 +75,8 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
         {"the process was killed while it was set up",
          "a raw seccomp program must let exec through; else look for who kills processes on this host"},
     [WIRE_WHAT_OVERLAY] = {"cannot make an overlay with `%s`", NULL},
-    [WIRE_WHAT_MAP_TOOL] =
-        {"the map of subordinate ids was not written: %s",
-         "newuidmap and newgidmap must be installed set-user-id, on a mount without nosuid, and their "
-         "user needs its own line in /etc/passwd and in /etc/subuid or /etc/subgid"},
+    [WIRE_WHAT_UID_TOOL] = {"the map of subordinate user ids was not written: %s", TOOL_HINT},
+    [WIRE_WHAT_GID_TOOL] = {"the map of subordinate group ids was not written: %s", TOOL_HINT},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -239,8 +250,8 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   }
   bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE ||
                  what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR;
-  if (what == WIRE_WHAT_SECUREBITS) {
-    snprintf(field, field_size, "/security/securebits"); /* the step has the field of the sets */
+  if (step && what < WIRE_WHAT_COUNT && own_fields[what]) {
+    snprintf(field, field_size, "%s", own_fields[what]);
   }
   if (from && on_host) {
     host_path(plan, from, object, size);

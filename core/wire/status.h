@@ -75,7 +75,8 @@ enum wire_what {
   WIRE_WHAT_KILLED,      /* the payload's process was killed while it was set up */
   WIRE_WHAT_OVERLAY,     /* the overlay over a root directory */
   WIRE_WHAT_DESCRIPTOR,  /* finding what a descriptor of the caller is open on */
-  WIRE_WHAT_MAP_TOOL,    /* newuidmap or newgidmap; component: what it said, else its path */
+  WIRE_WHAT_UID_TOOL,    /* newuidmap; component: what it said, else its path */
+  WIRE_WHAT_GID_TOOL,    /* newgidmap, the same */
   WIRE_WHAT_COUNT
 };
 

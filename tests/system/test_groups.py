@@ -6,6 +6,7 @@ import pytest
 
 from callers import as_user
 from harness import AS_ROOT, status_of
+from test_step_faults import Traced, needs_strace
 
 RANGES = {"uid_map": [[0, 100000, 65536]], "gid_map": [[0, 200000, 65536]]}
 GROUPS = """
@@ -190,3 +191,32 @@ def test_none_to_drop_where_it_is_denied(alice):
     alice.who = as_user()
     done = alice.run(["true"], {"user": {**SUBUID, "groups": [], "setgroups": "deny"}})
     assert done.code == 0 and promised(done)
+
+
+# ---- calls that fail, or lie -----------------------------------------------------------------------------------------
+
+
+@needs_strace
+@pytest.mark.as_root
+@pytest.mark.parametrize("request_, inject, error, field", [
+    ({"user": {**RANGES, "groups": [10, 20]}}, "setgroups:error=ENOMEM", "ENOMEM", "/user/groups"),
+    ({"user": {**RANGES, "groups": [10, 20]}}, "setgroups:retval=0", "EPERM", "/user/uid"),
+    ({"user": RANGES}, "setgroups:error=EPERM", "EPERM", "/user/groups"),
+    ({"user": RANGES}, "setresgid:error=EAGAIN", "EAGAIN", "/user/gid"),
+], ids=["list", "said and not done", "none", "gid"])
+@pytest.mark.invariant("S14")
+@pytest.mark.invariant("S22")
+def test_groups_that_cannot_be_set(box, tmp_path, request_, inject, error, field):
+    done = Traced(box, tmp_path, request_).run("-e", f"inject={inject}")
+    assert (done.code, done.out) == (125, b""), done
+    assert (done.error["stage"], done.error["field"], done.error["errno_name"]) == ("identity", field, error)
+
+
+@needs_strace
+@pytest.mark.as_root
+@pytest.mark.invariant("S22")
+def test_groups_that_cannot_be_dropped_before(root_box, tmp_path):
+    root_box.who = KEPT
+    done = Traced(root_box, root_box.directory, {"user": {"setgroups": "deny"}}).run("-e", "inject=setgroups:error=EPERM")
+    assert (done.code, done.out) == (125, b""), done
+    assert (done.error["stage"], done.error["field"], done.error["errno_name"]) == ("identity", "/user/groups", "EPERM")

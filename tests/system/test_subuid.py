@@ -232,7 +232,7 @@ def test_the_line_to_add_is_the_users(alice):
 
 def refused(alice, request=None):
     error = alice.fails(["echo", "ran"], request or user())
-    assert (error["stage"], error["field"]) == ("ids", "/user/uid_map")
+    assert (error["stage"], error["field"]) == ("ids", "/user/gid_map")
     return error
 
 
@@ -256,7 +256,7 @@ def test_a_tool_that_refuses_is_quoted(alice):
     """What the real one says of a user that it does not know, and of a group file that is not ours."""
     alice.users, alice.subuid = "root:x:0:0::/:/bin/sh\n", f"{ALICE}:100000:65536\n"
     error = refused(alice)
-    assert "the map of subordinate ids was not written: newgidmap: Cannot determine your user name." in error["message"]
+    assert "the map of subordinate group ids was not written: newgidmap: Cannot determine your user name." in error["message"]
     assert error["errno_name"] == "EPERM" and "/etc/passwd" in error["hint"]
 
 

@@ -183,6 +183,30 @@ START_TEST(what_two_requests_may_differ_in)
 }
 END_TEST
 
+START_TEST(who_the_payload_is)
+{
+  styro_plan_free(plan);
+  plan = compiled("\"user\": {\"uid_map\": \"subuid\", \"gid_map\": [[0, 0, 2000]], \"groups\": [7, 10], "
+                  "\"setgroups\": \"allow\"}");
+  explain(STYRO_FORMAT_TEXT);
+  says(
+      "(outside: the caller's own id, every other its subordinate ids from 0 on; for a root caller subordinate ids only; "
+      "groups outside: 2000 of them from 0 on are 0 and following (beware: 0 is root of the host); setgroups(2) allowed)\n");
+  says("become the sandbox's user uid 1000, gid 1000 (supplementary groups 7 10)\n");
+  styro_text_free(NULL, text);
+  styro_plan_free(plan);
+  plan = compiled("\"user\": {\"groups\": []}");
+  explain(STYRO_FORMAT_TEXT);
+  says("(no supplementary groups)\n");
+  styro_text_free(NULL, text);
+  styro_plan_free(plan);
+  plan = compiled("\"user\": {\"groups\": \"keep\", \"setgroups\": \"deny\"}");
+  explain(STYRO_FORMAT_TEXT);
+  says("; supplementary groups of the caller are kept; setgroups(2) denied)\n");
+  says("become the sandbox's user uid 1000, gid 1000\n");
+}
+END_TEST
+
 START_TEST(what_becomes_of_a_root_directory)
 {
   styro_plan_free(plan);
@@ -395,6 +419,7 @@ int main(void)
   tcase_add_test(cases, a_rich_plan_as_text);
   tcase_add_test(cases, other_words);
   tcase_add_test(cases, what_two_requests_may_differ_in);
+  tcase_add_test(cases, who_the_payload_is);
   tcase_add_test(cases, what_becomes_of_a_root_directory);
   tcase_add_test(cases, what_steers_a_terminal_does_not_reach_it);
   tcase_add_test(cases, every_kind_of_step_is_printed);

@@ -187,6 +187,8 @@ START_TEST(a_forced_mode_holds)
   runner.forced_mode = STYRO_SPAWN_VFORK;
   runner.mode = STYRO_SPAWN_HELPER;
   ck_assert_uint_eq(modes(), 0);
+  run.gid_tool_off = 8; /* whatever is forced, a program of the host is called by the helper */
+  ck_assert_uint_eq(modes(), WIRE_RUN_HELPER_MODE);
 }
 END_TEST
 
