@@ -53,7 +53,7 @@ static int child_side(struct helper *h, const struct wire_step_map_ids *ids, con
     sys_exit(125);
   }
   sys_close(wake[0]);
-  if (!(h->run->flags & WIRE_RUN_OTHER_IDS)) {
+  if (!(h->run->flags & (WIRE_RUN_OTHER_IDS | WIRE_RUN_JOINED_USER))) {
     result = write_maps(h, ids, 0);
   }
   return result;
@@ -84,9 +84,13 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
 int helper_clone(struct helper *h)
 {
   int result = drop_groups(h);
+  if (result >= 0) {
+    result = joins_enter(h);
+  }
   if (result < 0) {
     return result;
   }
+  h->component = NULL;
   const struct wire_step_map_ids *ids = (const void *)find_step(h, WIRE_STEP_MAP_IDS);
   const struct wire_step_namespaces *spaces = (const void *)find_step(h, WIRE_STEP_NAMESPACES);
   int wake[2];

@@ -46,9 +46,13 @@ struct helper {
   int mask;         /* tmpfs with the two mask objects, -1 until needed */
   int proc;         /* mount of the new proc, -1 until there */
   int userns_limit; /* /proc/sys/user/max_user_namespaces, opened while it could be written */
-  int leaving;      /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
-  char parent[256]; /* where directories were attached last: neighbours are attached by name in it */
-  int parent_fd;    /* its descriptor, -1: none */
+  int proc_dir;     /* the caller's /proc where another mount namespace is joined, else -1 */
+  bool clocks;      /* the payload enters a time namespace of its own */
+  int64_t clock_offset; /* of CLOCK_MONOTONIC there */
+  int64_t clock_shift;  /* what a joined time namespace adds to the caller's CLOCK_MONOTONIC */
+  int leaving;          /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
+  char parent[256];     /* where directories were attached last: neighbours are attached by name in it */
+  int parent_fd;        /* its descriptor, -1: none */
   uint64_t nofile_soft; /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
   int devices[DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
@@ -60,12 +64,25 @@ struct helper {
 _Noreturn void helper_main(void);
 int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t number);
 void helper_drop_plan(void);
+int helper_proc(const struct helper *h, const char *name, int flags); /* a file below the /proc of the caller */
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);
 
 /* maps.c: writes both maps of a process, pid 0: its own; by a program of the host where the run says so. */
 int maps_write(struct helper *h, const struct wire_step_map_ids *ids, int pid);
+
+/* join.c: in helper mode, before the clone */
+struct join_target {
+  const struct wire_step *step; /* NULL: this kind is not joined */
+  uint32_t number;
+  int fd;
+  bool entered;
+};
+int joins_enter(struct helper *h);
+
+/* clocks.c: CLOCK_MONOTONIC as the caller reads it */
+int64_t clocks_now(const struct helper *h);
 
 /* sources.c */
 int sources_open(struct helper *h);
@@ -75,7 +92,7 @@ int sources_descriptor(const struct helper *h, int number); /* where the caller'
 _Noreturn void status_die(struct helper *h, uint16_t type, int error);
 void status_verdict(struct helper *h, uint32_t type, int error);
 void status_send_failed(const struct wire_run *run);
-void status_fill_running(const struct wire_run *run, struct wire_running *out);
+void status_fill_running(const struct wire_run *run, int64_t now, struct wire_running *out);
 void status_send(const struct wire_record *record);
 int status_pidfd(struct helper *h, int pidfd, int pid);
 
@@ -132,6 +149,8 @@ int step_workdir(struct helper *h, const struct wire_step *step);
 int step_seccomp(struct helper *h, const struct wire_step *step);
 int step_seal(struct helper *h, const struct wire_step *step);
 int step_group(struct helper *h, const struct wire_step *step);
+int step_join(struct helper *h, const struct wire_step *step);
+int step_clocks(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 
 /* init.c: in the payload's process, waits until init has dropped its rights; before a filter that may forbid to wait. */

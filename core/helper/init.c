@@ -42,7 +42,8 @@ struct supervision {
   int payload;          /* pid */
   int64_t deadline;     /* CLOCK_MONOTONIC of the next thing to do, 0: none */
   int64_t grace;        /* between SIGTERM and SIGKILL */
-  int64_t ended;        /* CLOCK_MONOTONIC of the payload's end */
+  int64_t ended;        /* the caller's CLOCK_MONOTONIC at the payload's end */
+  int64_t shift;        /* of a joined time namespace against the caller's */
   bool warned;          /* SIGTERM went out */
   bool alone;           /* the channel's other end is gone, and this sandbox goes on without it */
   uint32_t step;        /* number of the step that started the payload's process */
@@ -52,37 +53,47 @@ struct supervision {
 static char payload_stack[PAYLOAD_STACK] __attribute__((aligned(4096)));
 static int payload_inside; /* 0 once the payload's process left this memory, by exec or exit (clear_child_tid) */
 
-/* Between init and the payload's process, while they share this memory: a futex(2). */
+/* Between init and the payload's process, in the run block, which they share in any case: a futex(2). */
 enum readiness { NOT_READY, NOT_READY_AND_AWAITED, READY };
-static int readiness;
 
 #define FUTEX_WAIT_ 0
 #define FUTEX_WAKE_ 1
 
-static void init_is_ready(void)
+static void init_is_ready(struct wire_run *run)
 {
-  if (__atomic_exchange_n(&readiness, READY, __ATOMIC_ACQ_REL) == NOT_READY_AND_AWAITED) {
-    sys_call(SYS_futex, sys_arg(&readiness), FUTEX_WAKE_, 1, 0, 0, 0);
+  if (__atomic_exchange_n(&run->ready, READY, __ATOMIC_ACQ_REL) == NOT_READY_AND_AWAITED) {
+    sys_call(SYS_futex, sys_arg(&run->ready), FUTEX_WAKE_, 1, 0, 0, 0);
   }
 }
 
 /* Should init end instead, the kernel ends who waits here with it. */
 void init_await(const struct helper *h)
 {
-  int seen = NOT_READY;
+  uint32_t seen = NOT_READY;
+  uint32_t *ready = &h->run->ready;
   if (!h->payload) {
     return;
   }
-  __atomic_compare_exchange_n(&readiness, &seen, NOT_READY_AND_AWAITED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-  while (__atomic_load_n(&readiness, __ATOMIC_ACQUIRE) != READY) {
-    sys_call(SYS_futex, sys_arg(&readiness), FUTEX_WAIT_, NOT_READY_AND_AWAITED, 0, 0, 0);
+  __atomic_compare_exchange_n(ready, &seen, NOT_READY_AND_AWAITED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+  while (__atomic_load_n(ready, __ATOMIC_ACQUIRE) != READY) {
+    sys_call(SYS_futex, sys_arg(ready), FUTEX_WAIT_, NOT_READY_AND_AWAITED, 0, 0, 0);
   }
+}
+
+/*
+ * Before Linux 6.2 only a child with memory of its own enters a new time namespace (the kernel's EINVAL for CLONE_VM); since
+ * then exec does.
+ */
+static bool by_fork(const struct helper *h)
+{
+  return h->clocks && !(h->run->kernel & WIRE_KERNEL_TIME_VM);
 }
 
 static int payload_main(void *argument)
 {
   struct helper *h = argument;
   h->payload = true;
+  h->clock_shift += by_fork(h) ? h->clock_offset : 0;
   int result = helper_run_steps(h, wire_step_next(h->step), h->number + 1);
   status_die(h, h->step->code == WIRE_STEP_EXEC ? WIRE_STATUS_EXEC_FAILED : WIRE_STATUS_SETUP_FAILED, -result);
 }
@@ -102,8 +113,8 @@ static int start_payload(struct helper *h, int *left)
   }
   *left = ends[0];
   h->leaving = ends[1];
-  payload_inside = 1;
-  args.flags = WIRE_CLONE_VM | CLONE_CHILD_CLEARTID_;
+  payload_inside = !by_fork(h);
+  args.flags = by_fork(h) ? 0 : WIRE_CLONE_VM | CLONE_CHILD_CLEARTID_;
   args.child_tid = (uint64_t)(uintptr_t)&payload_inside;
   args.exit_signal = SIGCHLD;
   args.stack = (uint64_t)(uintptr_t)payload_stack;
@@ -243,7 +254,7 @@ static void take_leave(struct supervision *s)
     status_send_failed(s->run);
     sys_exit(125);
   }
-  status_fill_running(s->run, &running);
+  status_fill_running(s->run, sys_now() - s->shift, &running);
   release_memory(s);
   sys_close(FD_LEFT);
   status_send(&running.head);
@@ -253,7 +264,7 @@ static void take_leave(struct supervision *s)
 static _Noreturn void finish(struct supervision *s, int status)
 {
   int ignored;
-  s->ended = sys_now();
+  s->ended = sys_now() - s->shift;
   if (s->run) {
     take_leave(s);
   }
@@ -403,7 +414,8 @@ int step_init(struct helper *h, const struct wire_step *step)
   s.run = h->run;
   s.step = h->number;
   s.grace = h->run->grace;
-  s.deadline = h->run->timeout ? h->run->spawned + h->run->timeout : 0;
+  s.shift = h->clock_shift;
+  s.deadline = h->run->timeout ? h->run->spawned + h->run->timeout + s.shift : 0;
   h->what = WIRE_WHAT_FORK;
   s.payload = start_payload(h, &left);
   if (s.payload < 0) {
@@ -414,6 +426,6 @@ int step_init(struct helper *h, const struct wire_step *step)
   if (result < 0) {
     fail_supervision(&s, result);
   }
-  init_is_ready();
+  init_is_ready(s.run);
   watch(&s, caller);
 }

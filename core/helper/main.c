@@ -76,6 +76,8 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_GROUP] = step_group,
     [WIRE_STEP_LAYER] = step_layer,
     [WIRE_STEP_SELF_BIND] = step_self_bind,
+    [WIRE_STEP_JOIN] = step_join,
+    [WIRE_STEP_CLOCKS] = step_clocks,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */
@@ -97,6 +99,16 @@ int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t nu
     }
   }
   return result;
+}
+
+int helper_proc(const struct helper *h, const char *name, int flags)
+{
+  char path[64] = "/proc/";
+  if (h->proc_dir >= 0) {
+    return sys_openat(h->proc_dir, name, flags | O_CLOEXEC, 0);
+  }
+  strcpy(path + strlen(path), name);
+  return sys_openat(AT_FDCWD, path, flags | O_CLOEXEC, 0);
 }
 
 static uint64_t size_of(int fd)
@@ -206,7 +218,7 @@ _Noreturn void helper_main(void)
 {
   struct helper *h = &state;
   int64_t start = sys_now();
-  h->root = h->mask = h->proc = h->userns_limit = h->parent_fd = h->leaving = -1;
+  h->root = h->mask = h->proc = h->userns_limit = h->parent_fd = h->proc_dir = h->leaving = -1;
   signals_reset();
   take_blocks(h);
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;
@@ -220,7 +232,7 @@ _Noreturn void helper_main(void)
     widen_nofile(h);
     result = sources_open(h);
   }
-  h->run->verdict.stamps[WIRE_STAMP_SOURCES] = sys_now();
+  h->run->verdict.stamps[WIRE_STAMP_SOURCES] = clocks_now(h);
   if (result >= 0) {
     result = helper_run_steps(h, wire_step_first(h->plan), 0);
   }

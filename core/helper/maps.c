@@ -145,7 +145,7 @@ static int write_map(struct helper *h, const char *tool, const char *map, int pi
     return run_tool(h, tool, map, pid, what == WIRE_WHAT_MAP_UID ? WIRE_WHAT_UID_TOOL : WIRE_WHAT_GID_TOOL);
   }
   h->what = what;
-  return wire_write_proc(pid, what == WIRE_WHAT_MAP_UID ? "/uid_map" : "/gid_map", map);
+  return wire_write_proc(h->proc_dir, pid, what == WIRE_WHAT_MAP_UID ? "/uid_map" : "/gid_map", map);
 }
 
 /* Whether setgroups(2) is allowed inside is settled by the gid map: it can only be denied before (user_namespaces(7)). */
@@ -161,7 +161,7 @@ int maps_write(struct helper *h, const struct wire_step_map_ids *ids, int pid)
   const char *gids =
       ids->gid_map == WIRE_MAP_RANGES ? wire_str(h->plan, ids->gid_ranges) : run_text(h, run->gid_map_off);
   h->what = WIRE_WHAT_MAP_SETGROUPS;
-  int result = run->flags & WIRE_RUN_DENY_SETGROUPS ? wire_write_proc(pid, "/setgroups", "deny") : 0;
+  int result = run->flags & WIRE_RUN_DENY_SETGROUPS ? wire_write_proc(h->proc_dir, pid, "/setgroups", "deny") : 0;
   if (result >= 0) {
     result = write_map(h, run_text(h, run->gid_tool_off), gids ? gids : own_gid, pid, WIRE_WHAT_MAP_GID);
   }

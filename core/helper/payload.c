@@ -219,7 +219,7 @@ int step_exec(struct helper *h, const struct wire_step *step)
   char **env = vector(run, run->env_off, run->envc);
   uint64_t none = 0;
   sys_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys_arg(&none), 0, sizeof none, 0, 0);
-  run->verdict.stamps[WIRE_STAMP_IDENTITY] = sys_now();
+  run->verdict.stamps[WIRE_STAMP_IDENTITY] = clocks_now(h);
   h->what = WIRE_WHAT_EXEC;
   h->component = argv[0];
   const char *path = argv[0];

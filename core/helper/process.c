@@ -64,9 +64,8 @@ int step_oom_score(struct helper *h, const struct wire_step *step)
 {
   int64_t value = ((const struct wire_step_number *)(const void *)step)->value;
   char text[24] = "-";
-  (void)h;
   wire_decimal(text + (value < 0), (uint64_t)(value < 0 ? -value : value));
-  int fd = sys_openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+  int fd = helper_proc(h, "self/oom_score_adj", O_WRONLY);
   if (fd < 0) {
     return fd;
   }

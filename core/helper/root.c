@@ -122,6 +122,6 @@ int step_pivot(struct helper *h, const struct wire_step *step)
   if (result >= 0) {
     result = (int)sys_call(SYS_umount2, sys_arg("."), WIRE_MNT_DETACH, 0, 0, 0, 0);
   }
-  h->run->verdict.stamps[WIRE_STAMP_TREE] = sys_now();
+  h->run->verdict.stamps[WIRE_STAMP_TREE] = clocks_now(h);
   return result;
 }

@@ -166,7 +166,7 @@ static int open_userns_limit(struct helper *h)
 {
   h->what = WIRE_WHAT_SOURCE;
   h->component = "/proc/sys/user/max_user_namespaces";
-  h->userns_limit = sys_openat(AT_FDCWD, h->component, O_RDWR | O_CLOEXEC, 0);
+  h->userns_limit = helper_proc(h, "sys/user/max_user_namespaces", O_RDWR);
   return h->userns_limit < 0 && !h->step->best_effort ? h->userns_limit : 0;
 }
 
@@ -178,7 +178,9 @@ static int part_from_host(struct helper *h)
 {
   static const struct wire_mount_attr attr = {.propagation = WIRE_MS_PRIVATE};
   h->what = WIRE_WHAT_FLAGS;
-  return h->run->flags & WIRE_RUN_HOST_USER ? sys_mount_setattr(AT_FDCWD, "/", WIRE_AT_RECURSIVE, &attr) : 0;
+  return h->run->flags & (WIRE_RUN_HOST_USER | WIRE_RUN_JOINED_USER)
+             ? sys_mount_setattr(AT_FDCWD, "/", WIRE_AT_RECURSIVE, &attr)
+             : 0;
 }
 
 int sources_open(struct helper *h)

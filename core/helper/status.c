@@ -57,7 +57,7 @@ _Noreturn void status_die(struct helper *h, uint16_t type, int error)
   sys_exit(125);
 }
 
-void status_fill_running(const struct wire_run *run, struct wire_running *out)
+void status_fill_running(const struct wire_run *run, int64_t now, struct wire_running *out)
 {
   memset(out, 0, sizeof *out);
   out->head.type = WIRE_STATUS_RUNNING;
@@ -65,7 +65,7 @@ void status_fill_running(const struct wire_run *run, struct wire_running *out)
   for (int i = 0; i < WIRE_STAMP_COUNT; i++) {
     out->stamps[i] = run->verdict.stamps[i];
   }
-  out->stamps[WIRE_STAMP_COUNT] = sys_now();
+  out->stamps[WIRE_STAMP_COUNT] = now;
   out->skipped = run->verdict.skipped;
 }
 

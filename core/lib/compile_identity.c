@@ -19,7 +19,10 @@ static uint64_t clone_flags(const struct styro_fields *fields)
 {
   uint64_t flags = fields->network == STYRO_NETWORK_NONE ? WIRE_CLONE_NEWNET : 0;
   for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
-    flags |= fields->namespaces[spaces[i].space] == STYRO_NS_NEW ? spaces[i].flag : 0;
+    int mode = fields->namespaces[spaces[i].space];
+    bool copied =
+        spaces[i].space == STYRO_NS_MOUNT && mode == STYRO_NS_JOIN; /* the mounts are the sandbox's own always */
+    flags |= mode == STYRO_NS_NEW || copied ? spaces[i].flag : 0;
   }
   return flags;
 }
@@ -34,21 +37,62 @@ static uint32_t map_kind(const char *map)
                                         : WIRE_MAP_SUBORDINATE;
 }
 
+static uint32_t user_kind(const struct styro_fields *fields, const char *map)
+{
+  switch (fields->namespaces[STYRO_NS_USER]) {
+  case STYRO_NS_HOST: return WIRE_MAP_HOST;
+  case STYRO_NS_JOIN: return WIRE_MAP_JOIN;
+  default: return map_kind(map);
+  }
+}
+
+static const struct {
+  uint32_t space;
+  int join;
+  const char *field;
+} joins[] = {
+    {WIRE_SPACE_PID, STYRO_NS_PID, "/namespaces/pid/join"},
+    {WIRE_SPACE_IPC, STYRO_NS_IPC, "/namespaces/ipc/join"},
+    {WIRE_SPACE_UTS, STYRO_NS_UTS, "/namespaces/uts/join"},
+    {WIRE_SPACE_CGROUP, STYRO_NS_CGROUP, "/namespaces/cgroup/join"},
+    {WIRE_SPACE_NETWORK, STYRO_JOIN_NETWORK, "/network/join"},
+    {WIRE_SPACE_TIME, STYRO_NS_TIME, "/namespaces/time/join"},
+    {WIRE_SPACE_MOUNT, STYRO_NS_MOUNT, "/namespaces/mount/join"},
+    {WIRE_SPACE_USER, STYRO_NS_USER, "/namespaces/user/join"},
+};
+
+static void compile_joins(struct styro_compile *c)
+{
+  for (size_t i = 0; i < sizeof joins / sizeof joins[0]; i++) {
+    const char *object = c->fields->joins[joins[i].join];
+    struct wire_step_join body;
+    if (object == NULL) {
+      continue;
+    }
+    memset(&body, 0, sizeof body);
+    body.source = styro_builder_source(&c->builder, object, 0);
+    body.space = joins[i].space;
+    styro_builder_step(&c->builder, WIRE_STEP_JOIN, 0, joins[i].field, STYRO_FATAL, &body, sizeof body);
+  }
+}
+
 void styro_compile_namespaces(struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
   struct wire_step_namespaces made;
   struct wire_step_map_ids ids;
   memset(&made, 0, sizeof made);
+  compile_joins(c);
   made.clone_flags = clone_flags(fields);
+  /* The offsets can only be written before a process is in the namespace, and init keeps its time by the old clocks. */
+  made.clone_flags &= fields->clocks_set ? ~WIRE_CLONE_NEWTIME : ~UINT64_C(0);
   made.time_default = !fields->time_explicit;
   styro_builder_step(&c->builder, WIRE_STEP_NAMESPACES, 0, "/namespaces", STYRO_FATAL, &made, sizeof made);
   memset(&ids, 0, sizeof ids);
   ids.uid = (uint32_t)fields->uid;
   ids.gid = (uint32_t)fields->gid;
-  bool host = fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
-  ids.uid_map = host ? WIRE_MAP_HOST : map_kind(fields->uid_map);
-  ids.gid_map = host ? WIRE_MAP_HOST : map_kind(fields->gid_map);
+  ids.uid_map = user_kind(fields, fields->uid_map);
+  ids.gid_map = user_kind(fields, fields->gid_map);
   ids.uid_ranges = styro_builder_text(&c->builder, styro_id_map_has_ranges(fields->uid_map) ? fields->uid_map : "");
   ids.gid_ranges = styro_builder_text(&c->builder, styro_id_map_has_ranges(fields->gid_map) ? fields->gid_map : "");
   ids.groups = fields->groups == NULL              ? WIRE_GROUPS_DROP
@@ -78,6 +122,10 @@ void styro_compile_identity(struct styro_compile *c)
   if (styro_effective_is_set(c->effective, "/oom_score_adj")) {
     struct wire_step_number body = {.value = fields->oom_score_adj};
     styro_builder_step(builder, WIRE_STEP_OOM_SCORE, 0, "/oom_score_adj", STYRO_FATAL, &body, sizeof body);
+  }
+  if (fields->clocks_set) {
+    struct wire_step_clocks body = {.boottime = fields->boottime, .monotonic = fields->monotonic};
+    styro_builder_step(builder, WIRE_STEP_CLOCKS, 0, "/namespaces/time", STYRO_FATAL, &body, sizeof body);
   }
   struct wire_step_identity ids;
   memset(&ids, 0, sizeof ids);

@@ -161,7 +161,7 @@ static void add_names(struct styro_compile *c)
 
 static void add_proc(struct styro_compile *c, unsigned flags)
 {
-  if (c->fields->namespaces[STYRO_NS_PID] == STYRO_NS_NEW) {
+  if (c->fields->namespaces[STYRO_NS_PID] != STYRO_NS_HOST) {
     add_place(c, WIRE_STEP_PROC, "/proc", 0, flags, "/namespaces/pid", STYRO_FATAL);
   } else {
     /* proc shows the pid namespace it was mounted in, and only that one's owner may mount it (proc(5)). */

@@ -167,6 +167,7 @@ static uint64_t promised(const struct styro_fields *fields)
       {BIT(STYRO_HOSTNAME), spaces[STYRO_NS_UTS] == STYRO_NS_NEW},
       {BIT(STYRO_CGROUP_VIEW), spaces[STYRO_NS_CGROUP] == STYRO_NS_NEW},
       {BIT(STYRO_NETWORK_ISOLATION) | BIT(STYRO_ABSTRACT_SOCKETS), fields->network == STYRO_NETWORK_NONE},
+      {BIT(STYRO_TIME_OFFSETS), fields->clocks_set},
       {BIT(STYRO_NO_NEW_PRIVS), fields->no_new_privs},
       {BIT(STYRO_SESSION_KEYRING), fields->keyring == STYRO_KEYRING_NEW},
       {BIT(STYRO_NEW_SESSION), fields->new_session},
@@ -196,11 +197,17 @@ void styro_compile_promises(struct styro_compile *c)
     note(c, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
   }
   if (!(c->enforced & BIT(STYRO_NESTED_USER_NAMESPACES))) {
-    note(c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
-         "in the host's user namespace only the default filter refuses nested ones, and the request brings its own");
+    note(
+        c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
+        fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST
+            ? "in the host's user namespace only the default filter refuses nested ones, and the request brings its own"
+            : "in a joined user namespace only the default filter refuses nested ones, and the request brings its own");
   }
-  if (fields->namespaces[STYRO_NS_PID] == STYRO_NS_HOST) {
-    note(c, STYRO_TREE_KILL, "/namespaces/pid", "processes of the host's pid namespace do not end with the payload");
+  if (fields->namespaces[STYRO_NS_PID] != STYRO_NS_NEW) {
+    note(c, STYRO_TREE_KILL, "/namespaces/pid",
+         fields->namespaces[STYRO_NS_PID] == STYRO_NS_HOST
+             ? "processes of the host's pid namespace do not end with the payload"
+             : "processes of a joined pid namespace do not end with the payload");
   }
   memset(&body, 0, sizeof body);
   body.enforced = c->enforced;

@@ -68,6 +68,10 @@ static void derive(struct styro_layer *layer)
   if (!fields->init && !has(layer, "/die_with_parent")) {
     fields->die_with_parent = false; /* nobody would be there to see the caller die */
   }
+  for (int kind = 0; kind < STYRO_NS_COUNT; kind++) {
+    fields->namespaces[kind] = fields->joins[kind] != NULL ? STYRO_NS_JOIN : fields->namespaces[kind];
+  }
+  fields->network = fields->joins[STYRO_JOIN_NETWORK] != NULL ? STYRO_NETWORK_JOIN : fields->network;
   if (fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST) { /* ids are the host's, and 1000 is somebody there */
     fields->uid = has(layer, "/user/uid") ? fields->uid : STYRO_NOBODY;
     fields->gid = has(layer, "/user/gid") ? fields->gid : STYRO_NOBODY;
@@ -80,6 +84,7 @@ static void derive(struct styro_layer *layer)
   }
   fields->capabilities_named = has(layer, "/security/capabilities");
   fields->time_explicit = has(layer, "/namespaces/time");
+  fields->clocks_set = has(layer, "/namespaces/time/boottime") || has(layer, "/namespaces/time/monotonic");
   fields->output_asked = has(layer, "/output");
   fields->limits_mask = limits_asked(layer);
   fields->limits_asked = fields->limits_mask != 0;

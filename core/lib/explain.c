@@ -165,6 +165,7 @@ static size_t add_map(char *out, size_t size, size_t len, uint32_t kind, const c
       [WIRE_MAP_SUBORDINATE] =
           "outside: the caller's own id, every other its subordinate ids from 0 on; for a root caller "
           "subordinate ids only",
+      [WIRE_MAP_JOIN] = "no map: the ids are those of the joined user namespace",
   };
   return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges) : add_text(out, size, len, "%s", outside[kind]);
 }
@@ -253,6 +254,9 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_RUN: run_details(plan, out, size); break;
   case WIRE_STEP_MAP_IDS: map_details(plan, step, out, size); break;
   case WIRE_STEP_IDENTITY: identity_details(plan, step, out, size); break;
+  case WIRE_STEP_JOIN:
+    add_text(out, size, 0, "its %s namespace, shared with who is in it", styro_space_name(step));
+    break;
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_LAYER: layer_details(step, out, size); break;
@@ -321,7 +325,7 @@ static void json_step(struct styro_buffer *out, const styro_plan *plan, const st
   json_member(out, "stage", styro_stage_name(styro_step_stage(step)));
   json_member(out, "field", field);
   json_member(out, "object", object);
-  json_source(out, plan, wire_step_source(step));
+  json_source(out, plan, wire_step_named(step));
   styro_buffer_format(out, ",\"optional\":%s", step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED) ? "true" : "false");
   json_member(out, "details", more);
   json_member(out, "does", row->does);

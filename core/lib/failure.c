@@ -77,6 +77,8 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_OVERLAY] = {"cannot make an overlay with `%s`", NULL},
     [WIRE_WHAT_UID_TOOL] = {"the map of subordinate user ids was not written: %s", TOOL_HINT},
     [WIRE_WHAT_GID_TOOL] = {"the map of subordinate group ids was not written: %s", TOOL_HINT},
+    [WIRE_WHAT_SPACE_TYPE] = {"`%s` is not the namespace that is to be joined", NULL},
+    [WIRE_WHAT_UNSHARE] = {"cannot make a time namespace", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -90,6 +92,19 @@ static const struct {
   int number;
   const char *hint;
 } hints[] = {
+    {WIRE_STEP_JOIN, WIRE_WHAT_SPACE_TYPE, 0,
+     "name a file such as /proc/PID/ns/net, or one that such a file was bound to (ip netns makes them in /run/netns)"},
+    {WIRE_STEP_JOIN, WIRE_WHAT_SOURCE, ENOENT, "whoever held the namespace may be gone; a bound file keeps it"},
+    {WIRE_STEP_JOIN, WIRE_WHAT_SOURCE, EACCES,
+     "who may look into a process of another user is root: name a file that the namespace was bound to"},
+    {WIRE_STEP_JOIN, WIRE_WHAT_SOURCE, EBADF, "it must be opened for reading, not with O_PATH"},
+    {WIRE_STEP_JOIN, 0, EPERM,
+     "this takes CAP_SYS_ADMIN in the user namespace that owns it: call as root, or join that user namespace as well, where the "
+     "caller made it"},
+    {WIRE_STEP_JOIN, 0, EINVAL,
+     "a pid namespace must lie below the caller's own, and a user namespace must not be the caller's own"},
+    {WIRE_STEP_CLOCKS, 0, ERANGE, "an offset may take no clock below 0: the machine has not been up for that long"},
+    {WIRE_STEP_CLOCKS, 0, EACCES, "in a joined user namespace only root may: leave the offsets out, or the join"},
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "make the directory, or name one that exists"},
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE_TYPE, 0, "root.directory must be a directory"},
     {0, WIRE_WHAT_OVERLAY, EINVAL,
@@ -313,8 +328,14 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   char words[384];
   char cause[64];
   bool refused = what == WIRE_WHAT_PLAN || what == WIRE_WHAT_RUN;
-  find_object(plan, refused ? NULL : step, what, component, field, sizeof field, object, sizeof object);
+  bool other_space = what == WIRE_WHAT_SPACE_TYPE && step && step->code == WIRE_STEP_JOIN;
+  find_object(plan, refused ? NULL : step, what, other_space ? "" : component, field, sizeof field, object,
+              sizeof object);
   say(refused ? NULL : step, what, sys_errno, object, words, sizeof words);
+  if (other_space) {
+    snprintf(words, sizeof words, "`%s` is %s, not the %s namespace that is to be joined", object,
+             component ? component : "another thing", styro_space_name(step));
+  }
   int stage = refused || !step ? STYRO_STAGE_HELPER : styro_step_stage(step);
   if (!refused && (what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_DESCRIPTOR)) {
     stage = STYRO_STAGE_SOURCE;

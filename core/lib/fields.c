@@ -29,12 +29,13 @@
 
 #define LATER(path, text) {.pointer = (path), .type = STYRO_TYPE_LATER, .doc = (text)}
 
-/* "new", "host", or an object. */
+/* "new", "host", or an object; the empty word is a joined one's. */
 #define NAMESPACE(path, kind, text)                                                                                    \
   {.pointer = (path), .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "mode", .doc = (text)},      \
       {.pointer = path "/mode", .type = STYRO_TYPE_ENUM, AT(namespaces[kind]), .fallback = "new",                      \
-       .words = WORDS("new", "host")},                                                                                 \
-      LATER(path "/join", "a namespace to join, by path")
+       .words = WORDS("new", "host", ""), .hint = "a namespace to join is written as {\"join\": \"/proc/123/ns/ipc\"}"}, \
+      {.pointer = path "/join", .type = STYRO_TYPE_SOURCE, .flags = STYRO_FIELD_VARIABLES, AT(joins[kind]),            \
+       .doc = "the namespace to join, by path or descriptor"}
 
 /* One number for both, or an object. The kernel's resource numbers index struct styro_fields.rlimits. */
 #define RLIMIT(path, resource, text)                                                                                   \
@@ -143,7 +144,10 @@ static const struct styro_field table[] = {
      .doc = "whether setgroups(2) is allowed inside, for who holds CAP_SETGID there. Default: it is where the kernel can "
             "allow it, which is not under a gid map of the caller's own id"},
 
-    {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: `new` or `host`"},
+    {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: `new`, `host`, or {`join`: "
+     "a path such as /proc/123/ns/ipc, or the number of a descriptor that the caller has open on the namespace}. What is "
+     "joined is shared with those in it; by default the right to join is root's, or that of who owns it and joins its user "
+     "namespace as well. The paths of `paths` are those of a joined mount namespace, and `/network` is written alike"},
     NAMESPACE("/namespaces/mount", STYRO_NS_MOUNT, "mounts; always the sandbox's own"),
     NAMESPACE("/namespaces/pid", STYRO_NS_PID, "processes"),
     NAMESPACE("/namespaces/ipc", STYRO_NS_IPC, "System V IPC and POSIX message queues"),
@@ -154,16 +158,20 @@ static const struct styro_field table[] = {
      .complaint = styro_complaint_hostname, .doc = "NIS domain name inside; `(none)` when not given"},
     NAMESPACE("/namespaces/cgroup", STYRO_NS_CGROUP, "the view of control groups"),
     NAMESPACE("/namespaces/time", STYRO_NS_TIME, "clocks since boot"),
-    LATER("/namespaces/time/boottime", "offset of the boot clock"),
-    LATER("/namespaces/time/monotonic", "offset of the monotonic clock"),
+    {.pointer = "/namespaces/time/boottime", .type = STYRO_TYPE_OFFSET, AT(boottime), .min = -100 * YEAR, .max = 100 * YEAR,
+     .doc = "added to the boot clock (CLOCK_BOOTTIME and /proc/uptime)"},
+    {.pointer = "/namespaces/time/monotonic", .type = STYRO_TYPE_OFFSET, AT(monotonic), .min = -100 * YEAR,
+     .max = 100 * YEAR, .doc = "added to CLOCK_MONOTONIC; a timeout counts without it"},
     NAMESPACE("/namespaces/user", STYRO_NS_USER, "user and group ids; `host` needs a root caller, and "
               "`user.uid` and `user.gid` are then ids of the host (65534 when not given)"),
 
     {.pointer = "/network", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "mode",
      .doc = "`none` is an own network with loopback only, `host` the host's"},
     {.pointer = "/network/mode", .type = STYRO_TYPE_ENUM, AT(network), .fallback = "none",
-     .words = WORDS("none", "host")},
-    LATER("/network/join", "a network namespace to join"),
+     .words = WORDS("none", "host", ""), .hint = "a network to join is written as {\"join\": \"/run/netns/svc\"}"},
+    {.pointer = "/network/join", .type = STYRO_TYPE_SOURCE, .flags = STYRO_FIELD_VARIABLES,
+     AT(joins[STYRO_JOIN_NETWORK]),
+     .doc = "the network namespace to join, by path or descriptor; its loopback is brought up where the caller may"},
 
     {.pointer = "/limits", .type = STYRO_TYPE_OBJECT,
      .doc = "control-group limits. Not enforced yet: `best_effort` must list `limits`, and the outcome says so"},

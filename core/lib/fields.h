@@ -16,6 +16,7 @@ enum styro_type {
   STYRO_TYPE_SIZE,        /* uint64_t, bytes */
   STYRO_TYPE_LIMIT,       /* uint64_t, a number, a size, or UINT64_MAX for "unlimited" */
   STYRO_TYPE_DURATION,    /* int64_t, nanoseconds */
+  STYRO_TYPE_OFFSET,      /* int64_t, nanoseconds, also below 0 */
   STYRO_TYPE_CORES,       /* int64_t, millionths */
   STYRO_TYPE_MODE,        /* int64_t or uint32_t; text is octal */
   STYRO_TYPE_TEXT,        /* char * */

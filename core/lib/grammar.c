@@ -188,6 +188,14 @@ int styro_grammar_duration(const char *text, int64_t *out)
   return read_signed(text, duration_units, out);
 }
 
+int styro_grammar_offset(const char *text, int64_t *out)
+{
+  bool negative = text[0] == '-';
+  int fault = read_signed(text + (negative ? 1 : 0), duration_units, out);
+  *out = fault == STYRO_GRAMMAR_OK && negative ? -*out : *out;
+  return fault;
+}
+
 int styro_grammar_cores(const char *text, int64_t *out)
 {
   return read_signed(text, core_units, out);
@@ -234,14 +242,16 @@ static const struct unit *best_unit(const struct unit *units, uint64_t value)
   return best;
 }
 
+#define PRINTED_SCALED (STYRO_PRINTED - 1) /* a sign may stand before it */
+
 /* Zero has every unit; without one it reads back everywhere. */
 static const char *print_scaled(const struct unit *units, uint64_t value, char *out)
 {
   const struct unit *unit = best_unit(units, value);
   if (value == 0) {
-    snprintf(out, STYRO_PRINTED, "0");
+    snprintf(out, PRINTED_SCALED, "0");
   } else {
-    snprintf(out, STYRO_PRINTED, "%" PRIu64 "%s", value / unit->factor, unit->name);
+    snprintf(out, PRINTED_SCALED, "%" PRIu64 "%s", value / unit->factor, unit->name);
   }
   return out;
 }
@@ -254,6 +264,13 @@ const char *styro_print_size(uint64_t bytes, char *out)
 const char *styro_print_duration(int64_t nanoseconds, char *out)
 {
   return print_scaled(duration_units + 1, (uint64_t)nanoseconds, out);
+}
+
+const char *styro_print_offset(int64_t nanoseconds, char *out)
+{
+  out[0] = '-';
+  styro_print_duration(nanoseconds < 0 ? -nanoseconds : nanoseconds, out + (nanoseconds < 0));
+  return out;
 }
 
 const char *styro_print_cores(int64_t millionths, char *out)

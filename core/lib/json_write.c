@@ -186,6 +186,7 @@ static void write_number(struct styro_buffer *buffer, const struct styro_field *
   char text[STYRO_PRINTED];
   switch (field->type) {
   case STYRO_TYPE_DURATION: write_string(buffer, styro_print_duration(number, text)); break;
+  case STYRO_TYPE_OFFSET: write_string(buffer, styro_print_offset(number, text)); break;
   case STYRO_TYPE_CORES: styro_buffer_text(buffer, styro_print_cores(number, text)); break;
   case STYRO_TYPE_MODE: styro_buffer_format(buffer, "\"%04" PRIo64 "\"", (uint64_t)number); break;
   default: styro_buffer_format(buffer, "%" PRId64, number);
@@ -327,6 +328,7 @@ void styro_write_plain(struct styro_buffer *buffer, const struct styro_field *fi
   case STYRO_TYPE_SOURCE:
   case STYRO_TYPE_PATH: styro_buffer_text(buffer, *(char *const *)place); break;
   case STYRO_TYPE_ENUM: styro_buffer_text(buffer, field->words[*(const int *)place]); break;
+  case STYRO_TYPE_OFFSET:
   case STYRO_TYPE_DURATION: styro_buffer_format(buffer, "%" PRId64, *(const int64_t *)place); break;
   case STYRO_TYPE_MODE: styro_buffer_format(buffer, "%04" PRIo64, (uint64_t)load_number(field, place)); break;
   case STYRO_TYPE_LIMIT:

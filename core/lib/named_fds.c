@@ -10,7 +10,7 @@
 
 static int fd_of(const struct wire_step *step)
 {
-  const struct wire_source *source = wire_step_source(step);
+  const struct wire_source *source = wire_step_named(step);
   return source ? wire_source_fd(source) : -1;
 }
 

@@ -7,6 +7,7 @@
 
 #include "capability.h"
 #include "encoding.h"
+#include "grammar.h"
 #include "plan.h"
 #include "request.h"
 
@@ -17,6 +18,10 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
     [WIRE_STEP_NOTE] = {"note", STYRO_STAGE_NONE, "a protection that is not enforced", "a weakening is always named"},
     [WIRE_STEP_NAMESPACES] = {"namespaces", STYRO_STAGE_SPAWN, "make new namespaces",
                               "one clone makes them all, so that no process is ever half inside"},
+    [WIRE_STEP_JOIN] = {"join", STYRO_STAGE_JOIN, "join the namespace",
+                        "before the clone and with the caller's own rights"},
+    [WIRE_STEP_CLOCKS] = {"clocks", STYRO_STAGE_JOIN, "set the clocks of a new time namespace",
+                          "before anybody is in it; init stays with the old clocks"},
     [WIRE_STEP_MAP_IDS] = {"map ids", STYRO_STAGE_IDS, "write the id maps",
                            "right after the clone: until then the new process has no ids"},
     [WIRE_STEP_HOSTNAME] = {"hostname", STYRO_STAGE_UTS, "name the host", "while the set-up still has the right to"},
@@ -118,12 +123,32 @@ static void describe_namespaces(const struct wire_step *step, char *out, size_t 
   }
 }
 
+static void describe_clocks(const struct wire_step_clocks *clocks, char *out, size_t size)
+{
+  char boottime[STYRO_PRINTED], monotonic[STYRO_PRINTED];
+  snprintf(out, size, "boottime %s, monotonic %s", styro_print_offset(clocks->boottime, boottime),
+           styro_print_offset(clocks->monotonic, monotonic));
+}
+
+static const char *const space_names[WIRE_SPACE_COUNT] = {
+    [WIRE_SPACE_PID] = "pid",       [WIRE_SPACE_IPC] = "ipc",         [WIRE_SPACE_UTS] = "uts",
+    [WIRE_SPACE_CGROUP] = "cgroup", [WIRE_SPACE_NETWORK] = "network", [WIRE_SPACE_TIME] = "time",
+    [WIRE_SPACE_MOUNT] = "mount",   [WIRE_SPACE_USER] = "user",
+};
+
+const char *styro_space_name(const struct wire_step *step)
+{
+  return space_names[((const struct wire_step_join *)(const void *)step)->space];
+}
+
 /* The object where it is neither a place nor a source: a number, a name, a count. */
 static void describe_value(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
   const void *body = step;
   switch (step->code) {
   case WIRE_STEP_NAMESPACES: describe_namespaces(step, out, size); break;
+  case WIRE_STEP_JOIN: snprintf(out, size, "%s", wire_str(plan->block, wire_step_named(step)->path)); break;
+  case WIRE_STEP_CLOCKS: describe_clocks(body, out, size); break;
   case WIRE_STEP_MAP_IDS:
     snprintf(out, size, "uid %u, gid %u inside", ((const struct wire_step_map_ids *)body)->uid,
              ((const struct wire_step_map_ids *)body)->gid);

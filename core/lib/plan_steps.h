@@ -16,6 +16,9 @@ extern const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT];
 /* "nofile" for RLIMIT_NOFILE. Static text. */
 const char *styro_rlimit_name(uint32_t resource);
 
+/* "network" for a JOIN step. Static text. */
+const char *styro_space_name(const struct wire_step *step);
+
 /* The name of the protection that a step speaks of; "unknown" for a bit that has none. Static text. */
 const char *styro_step_protection(uint32_t protection);
 

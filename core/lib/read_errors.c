@@ -40,6 +40,7 @@ static bool takes_text(const struct styro_reading *in, enum styro_type type)
   case STYRO_TYPE_SIZE:
   case STYRO_TYPE_LIMIT:
   case STYRO_TYPE_DURATION:
+  case STYRO_TYPE_OFFSET:
   case STYRO_TYPE_MODE: return true;
   case STYRO_TYPE_BOOL:
   case STYRO_TYPE_INT:

@@ -54,6 +54,7 @@ static int number_from_text(enum styro_type type, bool setter, const char *text,
     *out = (int64_t)size;
     return fault;
   case STYRO_TYPE_DURATION: return styro_grammar_duration(text, out);
+  case STYRO_TYPE_OFFSET: return styro_grammar_offset(text, out);
   case STYRO_TYPE_MODE: return styro_grammar_mode(text, out);
   case STYRO_TYPE_CORES: return setter ? styro_grammar_cores(text, out) : STYRO_GRAMMAR_WRONG;
   default: return setter ? styro_grammar_int(text, out) : STYRO_GRAMMAR_WRONG;
@@ -63,7 +64,7 @@ static int number_from_text(enum styro_type type, bool setter, const char *text,
 /* What a JSON number counts: seconds and cores have fractions, the rest is whole. */
 static int64_t unit_of(enum styro_type type, enum styro_origin origin)
 {
-  if (type == STYRO_TYPE_DURATION) {
+  if (type == STYRO_TYPE_DURATION || type == STYRO_TYPE_OFFSET) {
     return origin == STYRO_FROM_INT ? 1 : 1000000000;
   }
   return type == STYRO_TYPE_CORES ? 1000000 : 1;
@@ -77,7 +78,10 @@ static int number_of(const struct styro_reading *in, enum styro_type type, const
                                                                                  : STYRO_GRAMMAR_OK;
   }
   if (json_is_real(value) && unit != 1) {
-    return styro_grammar_scaled(json_real_value(value), unit, out);
+    bool negative = type == STYRO_TYPE_OFFSET && json_real_value(value) < 0;
+    int fault = styro_grammar_scaled(negative ? -json_real_value(value) : json_real_value(value), unit, out);
+    *out = negative ? -*out : *out;
+    return fault;
   }
   const char *text = styro_json_text(value);
   return text == NULL ? STYRO_GRAMMAR_WRONG : number_from_text(type, in->origin == STYRO_FROM_TEXT, text, out);

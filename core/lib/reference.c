@@ -19,8 +19,8 @@ static void write_bounds(struct styro_buffer *buffer, const struct styro_field *
 {
   char min[STYRO_PRINTED], max[STYRO_PRINTED];
   bool numeric = field->type == STYRO_TYPE_INT || field->type == STYRO_TYPE_SIZE ||
-                 field->type == STYRO_TYPE_DURATION || field->type == STYRO_TYPE_CORES ||
-                 field->type == STYRO_TYPE_MODE;
+                 field->type == STYRO_TYPE_DURATION || field->type == STYRO_TYPE_OFFSET ||
+                 field->type == STYRO_TYPE_CORES || field->type == STYRO_TYPE_MODE;
   if (!numeric) {
     return;
   }

@@ -54,9 +54,10 @@ enum styro_namespace_kind {
   STYRO_NS_USER,
   STYRO_NS_COUNT
 };
-enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST };
+enum styro_namespace_mode { STYRO_NS_NEW, STYRO_NS_HOST, STYRO_NS_JOIN };
 enum styro_setgroups { STYRO_SETGROUPS_DEFAULT, STYRO_SETGROUPS_ALLOW, STYRO_SETGROUPS_DENY };
-enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST };
+enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST, STYRO_NETWORK_JOIN };
+#define STYRO_JOIN_NETWORK STYRO_NS_COUNT /* among the joins, after the kinds of `namespaces` */
 enum styro_keep { STYRO_KEEP_HEAD, STYRO_KEEP_TAIL, STYRO_KEEP_BOTH };
 enum styro_on_limit { STYRO_ON_LIMIT_TRUNCATE, STYRO_ON_LIMIT_KILL };
 enum styro_keyring { STYRO_KEYRING_NEW, STYRO_KEYRING_INHERIT };
@@ -114,7 +115,10 @@ struct styro_fields {
   char *groups;            /* groups.h */
   int setgroups;           /* enum styro_setgroups */
   int namespaces[STYRO_NS_COUNT];
-  bool time_explicit; /* namespaces.time was written by the caller */
+  char *joins[STYRO_NS_COUNT + 1]; /* path or descriptor, NULL: not joined */
+  int64_t boottime, monotonic;     /* offsets of the clocks, nanoseconds */
+  bool time_explicit;              /* namespaces.time was written by the caller */
+  bool clocks_set;                 /* and so was an offset */
   char *hostname, *domainname;
   int network;
 

@@ -63,6 +63,7 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_BOOL] = "\"type\":\"boolean\"",
     [STYRO_TYPE_LIMIT] = "\"$ref\":\"#/$defs/limit\"",
     [STYRO_TYPE_DURATION] = "\"$ref\":\"#/$defs/duration\"",
+    [STYRO_TYPE_OFFSET] = "\"$ref\":\"#/$defs/offset\"",
     [STYRO_TYPE_MODE] = "\"$ref\":\"#/$defs/mode\"",
     [STYRO_TYPE_PATH] = "\"$ref\":\"#/$defs/path\"",
     [STYRO_TYPE_SOURCE] =
@@ -90,6 +91,8 @@ static const char definitions[] =
     "\"limit\":{\"anyOf\":[{\"$ref\":\"#/$defs/size\"},{\"const\":\"unlimited\"}]},"
     "\"duration\":{\"anyOf\":[{\"type\":\"number\",\"minimum\":0},"
     "{\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]{1,9})?(ns|us|ms|s|m|h)?$\"}]},"
+    "\"offset\":{\"anyOf\":[{\"type\":\"number\"},"
+    "{\"type\":\"string\",\"pattern\":\"^-?[0-9]+(\\\\.[0-9]{1,9})?(ns|us|ms|s|m|h)?$\"}]},"
     "\"mode\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},{\"type\":\"string\",\"pattern\":\"^[0-7]+$\"}]},"
     "\"path\":{\"type\":\"string\",\"pattern\":\"^(/|.*\\\\$\\\\{)\",\"maxLength\":4095},"
     "\"capabilities\":{\"anyOf\":[{\"const\":\"none\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}}";

@@ -17,10 +17,29 @@
 #include "fd.h"
 #include "kernel.h"
 #include "pidfd.h"
+#include "request.h"
 #include "spawn_child.h"
 #include "spawn_ids.h"
 
 #define FIXED_SLOTS WIRE_FD_FIRST_FREE
+
+static uint32_t find_step(const styro_plan *plan, int code)
+{
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  uint32_t number = 0;
+  while (number < block->steps_n && step->code != code) {
+    step = wire_step_next(step);
+    number++;
+  }
+  return number;
+}
+
+/* NULL where the plan has no such step. */
+static const struct wire_step *step_with(const styro_plan *plan, int code)
+{
+  return styro_plan_step(plan, find_step(plan, code));
+}
 
 static int wanted_mode(const styro_runner *runner, const styro_plan *plan, const struct wire_run *run)
 {
@@ -34,7 +53,31 @@ static int wanted_mode(const styro_runner *runner, const styro_plan *plan, const
   /* A non-dumpable caller's child cannot open its own map files, before 6.2 a time namespace takes no shared memory. */
   bool time_vm = runner->kernel & WIRE_KERNEL_TIME_VM;
   bool needs_time = plan->namespaces->clone_flags & WIRE_CLONE_NEWTIME && !plan->namespaces->time_default;
-  return prctl(PR_GET_DUMPABLE) != 1 || (needs_time && !time_vm) ? STYRO_SPAWN_HELPER : mode;
+  bool joins =
+      step_with(plan, WIRE_STEP_JOIN) != NULL; /* setns(2) moves the whole caller, so never its child in its memory */
+  return joins || prctl(PR_GET_DUMPABLE) != 1 || (needs_time && !time_vm) ? STYRO_SPAWN_HELPER : mode;
+}
+
+/* What only one of the modes can do, or no mode on this kernel. */
+static int check_mode(const styro_runner *runner, const styro_plan *plan, int mode, styro_error *err)
+{
+  const struct wire_step *join = step_with(plan, WIRE_STEP_JOIN), *clocks = step_with(plan, WIRE_STEP_CLOCKS);
+  const struct wire_plan *block = plan->block;
+  int code = 0;
+  if (join && mode != STYRO_SPAWN_HELPER) {
+    code = styro_fail(err, STYRO_ESPAWN, STYRO_STAGE_JOIN, 0,
+                      "namespaces are joined in the spawn mode `helper`, and this runner is held to `vfork`");
+    styro_error_field(err, "%s", styro_field_pointer(join->field_id));
+    styro_error_hint(err, "unset STYRO_SPAWN");
+  } else if (clocks && !(block->flags & WIRE_PLAN_INIT) && !(runner->kernel & WIRE_KERNEL_TIME_VM)) {
+    /* time_namespaces(7): only a child enters one, or since Linux 6.2 who executes; without an init there is neither. */
+    code = styro_fail(
+        err, STYRO_ESPAWN, STYRO_STAGE_JOIN, ENOSYS,
+        "clock offsets without an init need Linux 6.2, where a process enters its time namespace by execve(2)");
+    styro_error_field(err, "%s", styro_field_pointer(clocks->field_id));
+    styro_error_hint(err, "leave out \"init\": false, or the offsets");
+  }
+  return code;
 }
 
 int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wire_run *run, styro_error *err)
@@ -43,10 +86,15 @@ int styro_spawn_prepare(styro_runner *runner, const styro_plan *plan, struct wir
   run->caller_uid = run->map_uid = geteuid();
   run->caller_gid = run->map_gid = getegid();
   run->flags &= ~(uint32_t)(WIRE_RUN_HELPER_MODE | WIRE_RUN_OTHER_IDS | WIRE_RUN_NO_TIME_NS | WIRE_RUN_KEEP_CAPS |
-                            WIRE_RUN_SET_GROUPS | WIRE_RUN_DENY_SETGROUPS | WIRE_RUN_DROP_FIRST);
+                            WIRE_RUN_SET_GROUPS | WIRE_RUN_DENY_SETGROUPS | WIRE_RUN_DROP_FIRST | WIRE_RUN_JOINED_USER |
+                            WIRE_RUN_GROUPS_MAY_STAY);
   int result = styro_spawn_ids(plan, run, err);
-  if (wanted_mode(runner, plan, run) == STYRO_SPAWN_HELPER) {
+  int mode = wanted_mode(runner, plan, run);
+  if (mode == STYRO_SPAWN_HELPER) {
     run->flags |= WIRE_RUN_HELPER_MODE;
+  }
+  if (result == 0) {
+    result = check_mode(runner, plan, mode, err);
   }
   if (plan->namespaces->time_default && !(runner->kernel & WIRE_KERNEL_TIME_VM)) {
     run->flags |= WIRE_RUN_NO_TIME_NS;
@@ -76,18 +124,6 @@ static bool may_switch(const styro_runner *runner, const struct styro_child *chi
   bool where = child->what == WIRE_WHAT_FORK || child->what == WIRE_WHAT_MAP_UID || child->what == WIRE_WHAT_MAP_GID ||
                child->what == WIRE_WHAT_MAP_SETGROUPS;
   return runner->forced_mode < 0 && refused && where;
-}
-
-static uint32_t find_step(const styro_plan *plan, int code)
-{
-  const struct wire_plan *block = plan->block;
-  const struct wire_step *step = wire_step_first(block);
-  uint32_t number = 0;
-  while (number < block->steps_n && step->code != code) {
-    step = wire_step_next(step);
-    number++;
-  }
-  return number;
 }
 
 static int child_failed(const struct styro_launch *launch, const struct styro_child *child, styro_error *err)
@@ -131,7 +167,8 @@ static uint64_t needed_capabilities(const styro_plan *plan)
 {
   const struct wire_step *step = styro_plan_step(plan, find_step(plan, WIRE_STEP_CAPABILITIES));
   const struct wire_step_capabilities *sets = (const void *)step;
-  return SETUP_CAPABILITIES | sets->permitted | sets->inheritable;
+  uint64_t clocks = step_with(plan, WIRE_STEP_CLOCKS) ? CAP(SYS_TIME) : 0;
+  return SETUP_CAPABILITIES | clocks | sets->permitted | sets->inheritable;
 }
 
 static void fill_child(const struct styro_launch *launch, struct styro_child *child)

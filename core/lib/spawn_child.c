@@ -33,7 +33,7 @@ static int fail(struct styro_child *child, uint32_t what, long error)
 /* By whichever side may: what failed is left in *what, not in the child's answers, because both sides run. */
 static int write_maps(const struct styro_child *child, int pid, uint32_t *what)
 {
-  return wire_write_maps(pid, child->uid_ranges ? child->uid_ranges : child->uid_map,
+  return wire_write_maps(-1, pid, child->uid_ranges ? child->uid_ranges : child->uid_map,
                          child->gid_ranges ? child->gid_ranges : child->gid_map, child->deny_setgroups, what);
 }
 

@@ -286,8 +286,20 @@ static int prepare_groups(const styro_plan *plan, struct wire_run *run, styro_er
   return exact ? fail_groups(policy, err) : 0;
 }
 
+/* What can be had there is found out when it is joined; what the request does not insist on may stay, and is listed. */
+static int prepare_joined_user(const struct wire_step_map_ids *ids, struct wire_run *run)
+{
+  run->flags |= WIRE_RUN_JOINED_USER | WIRE_RUN_KEEP_CAPS;
+  run->flags |= ids->groups == WIRE_GROUPS_KEEP ? 0u : WIRE_RUN_SET_GROUPS;
+  run->flags |= ids->groups == WIRE_GROUPS_DROP ? WIRE_RUN_GROUPS_MAY_STAY : 0u;
+  return 0;
+}
+
 int styro_spawn_ids(const styro_plan *plan, struct wire_run *run, styro_error *err)
 {
+  if (plan->map_ids->uid_map == WIRE_MAP_JOIN) {
+    return prepare_joined_user(plan->map_ids, run);
+  }
   int result = plan->map_ids->uid_map == WIRE_MAP_HOST ? prepare_host_user(plan->map_ids, run, err)
                                                        : prepare_maps(plan, run, err);
   return result == 0 ? prepare_groups(plan, run, err) : result;

@@ -20,6 +20,8 @@ static const struct type_words words[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_LIMIT] = {"a limit", "a limit is a number, a size such as \"256M\", or \"unlimited\""},
     [STYRO_TYPE_DURATION] = {"a duration", "a duration is a number of seconds, or a text such as \"500ms\", \"1.5s\", "
                                            "\"2m\" or \"1h\""},
+    [STYRO_TYPE_OFFSET] = {"a duration, also a negative one",
+                           "write a number of seconds, or a text such as \"1h\" or \"-1.5s\""},
     [STYRO_TYPE_CORES] = {"a number of cores", "write a number such as 1.5"},
     [STYRO_TYPE_MODE] = {"permission bits", "write them as octal text such as \"022\""},
     [STYRO_TYPE_TEXT] = {"a text", ""},
@@ -80,6 +82,7 @@ const char *styro_bound_print(enum styro_type type, int64_t bound, char *out)
   switch (type) {
   case STYRO_TYPE_SIZE: return styro_print_size((uint64_t)bound, out);
   case STYRO_TYPE_DURATION: return styro_print_duration(bound, out);
+  case STYRO_TYPE_OFFSET: return styro_print_offset(bound, out);
   case STYRO_TYPE_CORES: return styro_print_cores(bound, out);
   case STYRO_TYPE_MODE: snprintf(out, STYRO_PRINTED, "%04" PRIo64, (uint64_t)bound); return out;
   default: snprintf(out, STYRO_PRINTED, "%" PRId64, bound); return out;

@@ -91,7 +91,7 @@ static bool discard_in_host(const struct styro_effective *e, struct styro_findin
 {
   (void)found;
   return (e->fields.root_writable == STYRO_ROOT_DISCARD || overlay(e)) &&
-         e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
+         e->fields.namespaces[STYRO_NS_USER] != STYRO_NS_NEW;
 }
 
 static bool size_without_discard(const struct styro_effective *e, struct styro_finding *found)
@@ -207,7 +207,7 @@ const struct styro_rule styro_rules_tree[] = {
      "`{}` is or lies in another layer of the overlay, and each must be a tree of its own",
      "name directories of which none holds another"},
     {STYRO_EUNSUPPORTED, "/root/writable", discard_in_host,
-     "an overlay (and so `discard`) together with `namespaces.user` as `host` is not supported yet: mounts below its "
+     "an overlay (and so `discard`) without a user namespace of the sandbox's own is not supported yet: mounts below its "
      "directories would be left out, and what they cover would show",
      "leave `namespaces.user` out, or copy the directory and write to the copy"},
     {STYRO_EREQUEST, "/root/size", size_without_discard,

@@ -144,7 +144,8 @@ static bool group_not_in_ranges(const struct styro_effective *e, struct styro_fi
 
 static bool group_not_in_default_map(const struct styro_effective *e, struct styro_finding *found)
 {
-  return e->fields.gid_map == NULL && !user_host(e) && any_group(e, is_own_group, found);
+  return e->fields.gid_map == NULL && e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_NEW &&
+         any_group(e, is_own_group, found);
 }
 
 static bool setgroups_under_self_map(const struct styro_effective *e, struct styro_finding *found)

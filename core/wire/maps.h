@@ -48,14 +48,14 @@ static inline void wire_map_text(char out[WIRE_MAP_TEXT], uint32_t inside, uint3
   wire_append(out, " 1");
 }
 
-/* 0 or -errno. pid 0: the calling process itself. */
-static inline int wire_write_proc(int pid, const char *file, const char *text)
+/* 0 or -errno. proc: a descriptor of /proc, or -1; pid 0: the calling process itself. */
+static inline int wire_write_proc(int proc, int pid, const char *file, const char *text)
 {
   char path[48];
-  char *end = wire_append(path, "/proc/");
+  char *end = wire_append(path, proc < 0 ? "/proc/" : "");
   end = pid ? end + wire_decimal(end, (uint64_t)pid) : wire_append(end, "self");
   wire_append(end, file);
-  int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+  int fd = sys_openat(proc, path, O_WRONLY | O_CLOEXEC, 0); /* an absolute path needs no descriptor */
   if (fd < 0) {
     return fd;
   }
@@ -72,18 +72,18 @@ static inline int wire_write_proc(int pid, const char *file, const char *text)
  * Who writes a map of its own id without CAP_SETGID has to deny setgroups(2) first. 0 or -errno, and what failed in *what
  * (enum wire_what).
  */
-static inline int wire_write_maps(int pid, const char *uid_map, const char *gid_map, bool deny_setgroups,
+static inline int wire_write_maps(int proc, int pid, const char *uid_map, const char *gid_map, bool deny_setgroups,
                                   uint32_t *what)
 {
   *what = WIRE_WHAT_MAP_SETGROUPS;
-  int result = deny_setgroups ? wire_write_proc(pid, "/setgroups", "deny") : 0;
+  int result = deny_setgroups ? wire_write_proc(proc, pid, "/setgroups", "deny") : 0;
   if (result >= 0) {
     *what = WIRE_WHAT_MAP_GID;
-    result = wire_write_proc(pid, "/gid_map", gid_map);
+    result = wire_write_proc(proc, pid, "/gid_map", gid_map);
   }
   if (result >= 0) {
     *what = WIRE_WHAT_MAP_UID;
-    result = wire_write_proc(pid, "/uid_map", uid_map);
+    result = wire_write_proc(proc, pid, "/uid_map", uid_map);
   }
   return result;
 }

@@ -89,7 +89,9 @@ enum wire_step_code {
   WIRE_STEP_GROUP = 35,     /* without a new session: a process group of the payload's own */
   WIRE_STEP_LAYER = 36,     /* a directory for the overlay that the next ROOT or mount lays */
   WIRE_STEP_SELF_BIND = 37, /* a place of the root's own with other flags */
-  WIRE_STEP_COUNT = 38
+  WIRE_STEP_JOIN = 38,      /* carried out before the clone */
+  WIRE_STEP_CLOCKS = 39,    /* before the identity step, while there is the right to */
+  WIRE_STEP_COUNT = 40
 };
 
 enum wire_step_flags {
@@ -180,9 +182,10 @@ struct wire_step_namespaces {
 enum wire_map {
   WIRE_MAP_DEFAULT = 0,
   WIRE_MAP_SELF = 1,
-  WIRE_MAP_HOST = 2,       /* none: no user namespace is made */
-  WIRE_MAP_RANGES = 3,     /* as the request says */
-  WIRE_MAP_SUBORDINATE = 4 /* as the run block says: the caller's subordinate ids */
+  WIRE_MAP_HOST = 2,        /* none: no user namespace is made */
+  WIRE_MAP_RANGES = 3,      /* as the request says */
+  WIRE_MAP_SUBORDINATE = 4, /* as the run block says: the caller's subordinate ids */
+  WIRE_MAP_JOIN = 5         /* none: the ids are those of a joined user namespace */
 };
 
 enum wire_groups {
@@ -203,6 +206,33 @@ struct wire_step_map_ids {
   uint32_t gid_ranges;
   uint32_t groups;    /* enum wire_groups */
   uint32_t setgroups; /* enum wire_setgroups */
+};
+
+/* The kinds in the order in which they are tried (namespaces(7)); a user namespace after those that it would cost rights. */
+enum wire_space {
+  WIRE_SPACE_PID,
+  WIRE_SPACE_IPC,
+  WIRE_SPACE_UTS,
+  WIRE_SPACE_CGROUP,
+  WIRE_SPACE_NETWORK,
+  WIRE_SPACE_TIME,
+  WIRE_SPACE_MOUNT,
+  WIRE_SPACE_USER,
+  WIRE_SPACE_COUNT
+};
+
+/* Its source is opened by the helper before the clone, and is none of those that are shown inside. */
+struct wire_step_join {
+  struct wire_step head;
+  struct wire_source source;
+  uint32_t space; /* enum wire_space */
+  uint32_t reserved;
+};
+
+struct wire_step_clocks {
+  struct wire_step head;
+  int64_t boottime; /* nanoseconds */
+  int64_t monotonic;
 };
 
 struct wire_step_hostname {
@@ -381,6 +411,8 @@ const struct wire_text *wire_text_at(const void *block, uint32_t offset); /* NUL
 const char *wire_str(const void *block, uint32_t offset);                 /* "" for offset 0 */
 const struct wire_list *wire_list_at(const void *block, uint32_t offset); /* NULL for offset 0 */
 const struct wire_source *wire_step_source(const struct wire_step *step); /* NULL where there is none */
+/* Also what a JOIN names: every object of the host or the caller that a step speaks of. */
+const struct wire_source *wire_step_named(const struct wire_step *step);
 const struct wire_target *wire_step_target(const struct wire_step *step); /* NULL where there is none */
 
 /* Where a step of this code and kind holds offsets into the data area: what writing a plan has to move. */

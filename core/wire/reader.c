@@ -61,8 +61,8 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
                            .once = 1,
                            .needed = 1,
-                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_SUBORDINATE + 1},
-                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_SUBORDINATE + 1},
+                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_JOIN + 1},
+                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_JOIN + 1},
                                        {AT(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
                                        {AT(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
                                        {AT(wire_step_map_ids, groups), MEMBER_LIMIT, WIRE_GROUPS_KEEP + 1},
@@ -137,6 +137,11 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_EXEC] = PLAIN(1, 1),
     [WIRE_STEP_SEAL] = PLACE(0),
     [WIRE_STEP_GROUP] = PLAIN(1, 0),
+    [WIRE_STEP_JOIN] = {.size = sizeof(struct wire_step_join),
+                        .source_at = AT(wire_step_join, source),
+                        .members = {{AT(wire_step_join, space), MEMBER_LIMIT, WIRE_SPACE_COUNT}},
+                        .members_n = 1},
+    [WIRE_STEP_CLOCKS] = {.size = sizeof(struct wire_step_clocks), .once = 1},
 };
 
 static const char *const fault_texts[WIRE_FAULT_COUNT] = {
@@ -187,6 +192,11 @@ const struct wire_list *wire_list_at(const void *block, uint32_t offset)
 const struct wire_source *wire_step_source(const struct wire_step *step)
 {
   return step->flags & WIRE_HAS_SOURCE ? (const void *)((const char *)step + shapes[step->code].source_at) : NULL;
+}
+
+const struct wire_source *wire_step_named(const struct wire_step *step)
+{
+  return step->code == WIRE_STEP_JOIN ? &((const struct wire_step_join *)step)->source : wire_step_source(step);
 }
 
 const struct wire_target *wire_step_target(const struct wire_step *step)
@@ -364,6 +374,9 @@ static int check_step(const struct wire_plan *plan, const struct wire_step *step
   }
   if (!fault && step->code == WIRE_STEP_SECCOMP) {
     fault = check_filter(plan, step);
+  }
+  if (!fault && step->code == WIRE_STEP_JOIN) {
+    fault = check_source(plan, wire_step_named(step), 0);
   }
   return fault;
 }

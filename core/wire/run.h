@@ -11,7 +11,8 @@
 #define WIRE_RUN_FORMAT 1u
 #define WIRE_RUN_MAX (16u << 20)
 #define WIRE_COMPONENT 256
-#define WIRE_DENIED_PATHS 2 /* enum styro_protection's number, for `skipped` */
+#define WIRE_DENIED_PATHS 2 /* enum styro_protection's numbers, for `skipped` */
+#define WIRE_SUPPLEMENTARY_GROUPS 15
 
 /* Descriptors of the helper. */
 enum wire_fd { WIRE_FD_PLAN = 3, WIRE_FD_RUN = 4, WIRE_FD_STATUS = 5, WIRE_FD_CALLER = 6, WIRE_FD_FIRST_FREE = 7 };
@@ -32,9 +33,11 @@ enum wire_run_flags {
   WIRE_RUN_HOST_USER = 1u << 5,    /* no user namespace is made: the payload's ids are the caller's namespace's */
   WIRE_RUN_KEEP_CAPS = 1u << 6,    /* the id before the identity step may be root inside: its rights are kept by hand */
   WIRE_RUN_OTHER_IDS = WIRE_RUN_TWO_STEP | WIRE_RUN_HOST_USER,
-  WIRE_RUN_SET_GROUPS = 1u << 7,     /* the identity step sets the supplementary groups */
-  WIRE_RUN_DENY_SETGROUPS = 1u << 8, /* setgroups(2) is denied inside, before the gid map is written */
-  WIRE_RUN_DROP_FIRST = 1u << 9      /* helper mode: it is denied inside, so the groups are dropped before the clone */
+  WIRE_RUN_SET_GROUPS = 1u << 7,      /* the identity step sets the supplementary groups */
+  WIRE_RUN_DENY_SETGROUPS = 1u << 8,  /* setgroups(2) is denied inside, before the gid map is written */
+  WIRE_RUN_DROP_FIRST = 1u << 9,      /* helper mode: it is denied inside, so the groups are dropped before the clone */
+  WIRE_RUN_JOINED_USER = 1u << 10,    /* the ids are those of a joined user namespace */
+  WIRE_RUN_GROUPS_MAY_STAY = 1u << 11 /* that one may forbid setgroups(2): then they are listed */
 };
 
 enum wire_stamp {
@@ -86,6 +89,8 @@ struct wire_run {
   int64_t timeout; /* nanoseconds from `spawned`, 0 none */
   int64_t grace;
   int64_t spawned; /* CLOCK_MONOTONIC */
+  uint32_t ready;  /* futex between init and the payload's process: enum readiness of the helper */
+  uint32_t reserved;
   struct wire_verdict verdict;
 };
 

@@ -77,6 +77,8 @@ enum wire_what {
   WIRE_WHAT_DESCRIPTOR,  /* finding what a descriptor of the caller is open on */
   WIRE_WHAT_UID_TOOL,    /* newuidmap; component: what it said, else its path */
   WIRE_WHAT_GID_TOOL,    /* newgidmap, the same */
+  WIRE_WHAT_SPACE_TYPE,  /* what is to be joined is another thing; component: which */
+  WIRE_WHAT_UNSHARE,     /* making a time namespace */
   WIRE_WHAT_COUNT
 };
 

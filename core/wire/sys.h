@@ -224,15 +224,21 @@ static inline _Noreturn void sys_exit(int code)
   __builtin_trap();
 }
 
-/* Nanoseconds of CLOCK_MONOTONIC. */
-static inline int64_t sys_now(void)
+/* Nanoseconds; clocks as in clock_gettime(2). */
+static inline int64_t sys_clock(int clock)
 {
   struct {
     int64_t seconds;
     int64_t nanoseconds;
   } now = {0, 0};
-  sys_call(SYS_clock_gettime, 1, sys_arg(&now), 0, 0, 0, 0);
+  sys_call(SYS_clock_gettime, clock, sys_arg(&now), 0, 0, 0, 0);
   return now.seconds * 1000000000 + now.nanoseconds;
+}
+
+/* CLOCK_MONOTONIC */
+static inline int64_t sys_now(void)
+{
+  return sys_clock(1);
 }
 
 /*

@@ -10,12 +10,14 @@ import shutil
 
 import pytest
 
+import harness
+
 STRACE = shutil.which("strace")
 needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 
 ROWS = pathlib.Path(__file__).parent.parent.parent / "core" / "lib" / "plan_steps.c"
 NOTHING_TO_DO = {"run", "promises", "note"}  # read by the library
-REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer"}  # each has a test of its own: below, or in test_overlay.py
+REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer", "join"}  # each has a test of its own: below, or in test_overlay.py
 
 HOSTNAME = {"namespaces": {"uts": {"hostname": "box"}}}
 WRITABLE = {"from": "{work}", "access": "rw"}
@@ -27,6 +29,8 @@ USERNS_LIMIT = "/proc/sys/user/max_user_namespaces"
 FAULTS = {
     "hostname": (HOSTNAME, "sethostname", '"box"', "EPERM", "uts", "/namespaces/uts/hostname", "box"),
     "loopback": ({}, "socket", "AF_INET", "ENFILE", "network", "/network", None),
+    "clocks": ({"namespaces": {"time": {"boottime": "1h"}}}, "unshare", "CLONE_NEWTIME|0x80", "EPERM", "join", "/namespaces/time",
+               "boottime 1h, monotonic 0"),
     "identity": ({}, "setresuid", "1000", "EAGAIN", "identity", "/user/uid", "uid 1000, gid 1000"),
     "root": ({}, "fsopen", '^mkdirat.*"usr"', "ENOMEM", "root", "/root", None),
     "dir": ({"root": {"directory": "{root}"}}, "mkdirat", '"sandbox"', "EPERM", "mount", "/root", "/home/sandbox"),
@@ -169,6 +173,13 @@ def test_namespaces_that_are_refused(box, own_helper):
     wrap = in_user_namespace("echo 0 > /proc/sys/user/max_net_namespaces")
     done = box.run(["echo", "ran"], {"user": {"uid_map": "self", "gid_map": "self"}}, wrap=wrap, env=own_helper)
     failed(done, "spawn", "No space left on device", "ENOSPC")
+
+
+@pytest.mark.invariant("S22")
+def test_a_namespace_that_cannot_be_joined(tmp_path):
+    """Of another kind, and found out before anything is made; test_joins.py has more."""
+    done = harness.Sandbox(tmp_path, "helper").run(["echo", "ran"], {"network": {"join": "/proc/self/ns/uts"}})
+    failed(done, "join", "is a uts namespace", "EINVAL")
 
 
 @pytest.mark.invariant("S14")

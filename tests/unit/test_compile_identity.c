@@ -3,20 +3,26 @@
  * stands for, what best_effort reaches, and memory that runs out.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "compile_part.h"
 #include "test_program.h"
 
 static const struct wire_step_namespaces *spaces;
 static const struct wire_step_map_ids *ids;
+static char joined[512]; /* the outline of what stands before both */
 
 static void namespaces_of(const char *members)
 {
   part_begin(members);
   styro_compile_namespaces(&part);
-  ck_assert_str_eq(part_outline(), "namespaces /namespaces\nmap ids /user/uid_map\n");
-  spaces = part_step(0, WIRE_STEP_NAMESPACES);
-  ids = part_step(1, WIRE_STEP_MAP_IDS);
+  const char *outline = part_outline();
+  const char *made = strstr(outline, "namespaces /namespaces");
+  ck_assert_str_eq(made, "namespaces /namespaces\nmap ids /user/uid_map\n");
+  snprintf(joined, sizeof joined, "%.*s", (int)(made - outline), outline);
+  uint32_t first = part.builder.steps_n - 2;
+  spaces = part_step(first, WIRE_STEP_NAMESPACES);
+  ids = part_step(first + 1, WIRE_STEP_MAP_IDS);
 }
 
 static const char *identity_of(const char *members)
@@ -61,6 +67,7 @@ END_TEST
 START_TEST(the_time_namespace_by_default_and_by_name)
 {
   namespaces_of("");
+  ck_assert_str_eq(joined, "");
   ck_assert_uint_eq(spaces->time_default, 1);
   ck_assert_uint_eq(spaces->reserved, 0);
   namespaces_of("\"namespaces\": {\"time\": \"new\"}");
@@ -89,6 +96,33 @@ START_TEST(the_two_maps_are_two_words)
   ck_assert_uint_eq(ids->uid_map, WIRE_MAP_SUBORDINATE);
   ck_assert_uint_eq(ids->gid_map, WIRE_MAP_RANGES);
   ck_assert_uint_eq(ids->setgroups, WIRE_SETGROUPS_ALLOW);
+}
+END_TEST
+
+START_TEST(a_joined_namespace_is_not_made)
+{
+  namespaces_of(
+      "\"namespaces\": {\"ipc\": {\"join\": \"/i\"}, \"mount\": {\"join\": 7}}, \"network\": {\"join\": \"/n\"}");
+  ck_assert_uint_eq(spaces->clone_flags, ALL & ~(WIRE_CLONE_NEWIPC | WIRE_CLONE_NEWNET)); /* its mounts are copied */
+  ck_assert_str_eq(joined, "join /namespaces/ipc/join\njoin /network/join\njoin /namespaces/mount/join\n");
+  ck_assert_uint_eq(ids->uid_map, WIRE_MAP_DEFAULT);
+  namespaces_of("\"namespaces\": {\"user\": {\"join\": \"/u\"}}, \"user\": {\"uid\": 0, \"gid\": 0}");
+  ck_assert_uint_eq(spaces->clone_flags, ALL & ~WIRE_CLONE_NEWUSER);
+  ck_assert_uint_eq(ids->uid_map, WIRE_MAP_JOIN);
+  ck_assert_uint_eq(ids->gid_map, WIRE_MAP_JOIN);
+}
+END_TEST
+
+START_TEST(a_time_namespace_with_offsets_is_made_later)
+{
+  namespaces_of("\"namespaces\": {\"time\": {\"boottime\": \"1h\"}}");
+  ck_assert_uint_eq(spaces->clone_flags, ALL & ~WIRE_CLONE_NEWTIME);
+  ck_assert_str_eq(
+      identity_of("\"network\": \"host\", \"namespaces\": {\"uts\": \"host\", \"time\": {\"monotonic\": -1}}"),
+      "clocks /namespaces/time\nidentity /user/uid\n");
+  const struct wire_step_clocks *clocks = part_step(0, WIRE_STEP_CLOCKS);
+  ck_assert_int_eq(clocks->monotonic, -1000000000);
+  ck_assert_int_eq(clocks->boottime, 0);
 }
 END_TEST
 
@@ -148,8 +182,10 @@ int main(void)
 {
   const struct test_program program = {.name = "compile_identity", .teardown = part_end};
   const TTest *const tests[] = {
-      each_word_has_its_own_flag,    the_time_namespace_by_default_and_by_name, the_two_maps_are_two_words,
-      steps_by_what_there_is_to_set, a_name_and_what_best_effort_reaches,       numbers_at_their_borders,
+      each_word_has_its_own_flag,          the_time_namespace_by_default_and_by_name,
+      the_two_maps_are_two_words,          a_joined_namespace_is_not_made,
+      steps_by_what_there_is_to_set,       a_time_namespace_with_offsets_is_made_later,
+      a_name_and_what_best_effort_reaches, numbers_at_their_borders,
       memory_may_run_out_anywhere,
   };
   return test_program_run(&program, tests, TESTS_N(tests));

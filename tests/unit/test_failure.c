@@ -148,6 +148,16 @@ static const struct expected table[] = {
      "the caller's own are locked: leave out \"namespaces\": {\"user\": \"host\"}, and the sandbox starts without"},
     {WIRE_STEP_CAPABILITIES, WIRE_WHAT_CAP_BOUNDING, EPERM, "", STYRO_STAGE_CAPABILITY, NULL, NULL,
      "cannot set the bounding set: Operation not permitted", NULL},
+    {WIRE_STEP_JOIN, WIRE_WHAT_SPACE_TYPE, EINVAL, "a pid namespace", STYRO_STAGE_JOIN, "/paths", "/run/ns/net",
+     "`/run/ns/net` is a pid namespace, not the network namespace that is to be joined: Invalid argument",
+     "name a file such as /proc/PID/ns/net, or one that such a file was bound to (ip netns makes them in /run/netns)"},
+    {WIRE_STEP_JOIN, WIRE_WHAT_STEP, EPERM, "", STYRO_STAGE_JOIN, "/paths", "/run/ns/net",
+     "cannot join the namespace `/run/ns/net`: Operation not permitted",
+     "this takes CAP_SYS_ADMIN in the user namespace that owns it: call as root, or join that user namespace as well, where "
+     "the caller made it"},
+    {WIRE_STEP_CLOCKS, WIRE_WHAT_STEP, ERANGE, "", STYRO_STAGE_JOIN, "/paths", "boottime -1500ms, monotonic 1h",
+     "cannot set the clocks of a new time namespace `boottime -1500ms, monotonic 1h`: Numerical result out of range",
+     "an offset may take no clock below 0: the machine has not been up for that long"},
     {WIRE_STEP_MAP_IDS, WIRE_WHAT_UID_TOOL, EPERM, "newuidmap: no", STYRO_STAGE_IDS, "/paths", "newuidmap: no",
      "the map of subordinate user ids was not written: newuidmap: no: Operation not permitted",
      "newuidmap and newgidmap must be installed set-user-id, on a mount without nosuid, and their user needs its own line in "

@@ -94,7 +94,7 @@ START_TEST(wrong_bytes_are_refused)
   head->wire_id[3] ^= 1;
   ((struct wire_step_map_ids *)sample_step(bytes, WIRE_STEP_MAP_IDS))->uid_map = 9;
   head->crc32c = styro_plan_crc32c(bytes, len);
-  refused(bytes, len, STYRO_EPARSE, "the plan holds a number out of its range (step 4)");
+  refused(bytes, len, STYRO_EPARSE, "the plan holds a number out of its range (step 5)");
 }
 END_TEST
 

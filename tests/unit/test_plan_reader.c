@@ -272,6 +272,7 @@ static const struct {
     {WIRE_STEP_READ_ONLY, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_MASK, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_SEAL, OFFSET(wire_step_place, target.path)},
+    {WIRE_STEP_JOIN, OFFSET(wire_step_join, source.path)},
     {WIRE_STEP_ACCESS, OFFSET(wire_step_access, target.path)},
 };
 
@@ -354,10 +355,11 @@ START_TEST(numbers_with_a_range)
   } rows[] = {
       {WIRE_STEP_RUN, OFFSET(wire_step_run, output_keep), WIRE_KEEP_BOTH},
       {WIRE_STEP_NOTE, OFFSET(wire_step_note, protection), 63},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_SUBORDINATE},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_SUBORDINATE},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_JOIN},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_JOIN},
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, groups), WIRE_GROUPS_KEEP},
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, setgroups), WIRE_SETGROUPS_DENY},
+      {WIRE_STEP_JOIN, OFFSET(wire_step_join, space), WIRE_SPACE_COUNT - 1},
       {WIRE_STEP_RLIMIT, OFFSET(wire_step_rlimit, resource), 15},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
@@ -402,6 +404,10 @@ START_TEST(sources_are_absolute_or_below_an_earlier_one)
   expect_path(WIRE_STEP_ROOT, OFFSET(wire_step_root, source.path), "srv", WIRE_FAULT_VALUE);
   expect_path(WIRE_STEP_ROOT, OFFSET(wire_step_root, source.path), "", WIRE_FAULT_VALUE);
   expect_path(WIRE_STEP_BIND, OFFSET(wire_step_bind, source.path), "", WIRE_FAULT_NONE);
+  const uint32_t join_base = OFFSET(wire_step_join, source.base);
+  expect_path(WIRE_STEP_JOIN, OFFSET(wire_step_join, source.path), "run", WIRE_FAULT_VALUE);
+  expect_word(WIRE_STEP_JOIN, join_base, WIRE_SOURCE_FD | WIRE_SOURCE_FD_MIN, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_JOIN, join_base, 1, WIRE_FAULT_VALUE); /* below no source: it is none of those */
   const uint32_t root_base = OFFSET(wire_step_root, source.base);
   const uint32_t bind_base = OFFSET(wire_step_bind, source.base);
   expect_word(WIRE_STEP_ROOT, root_base, 1, WIRE_FAULT_VALUE); /* itself */

@@ -82,6 +82,8 @@ START_TEST(every_kind_of_step_has_its_stage)
       {WIRE_STEP_GROUP, STYRO_STAGE_PROCESS},
       {WIRE_STEP_LAYER, STYRO_STAGE_ROOT},
       {WIRE_STEP_SELF_BIND, STYRO_STAGE_MOUNT},
+      {WIRE_STEP_JOIN, STYRO_STAGE_JOIN},
+      {WIRE_STEP_CLOCKS, STYRO_STAGE_JOIN},
   };
   ck_assert_uint_eq(sizeof rows / sizeof *rows, WIRE_STEP_COUNT - 1);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -121,6 +123,9 @@ START_TEST(numbers_as_objects)
   who->uid = UINT32_MAX;
   who->gid = 0;
   described(WIRE_STEP_IDENTITY, "uid 4294967295, gid 0");
+  described(WIRE_STEP_JOIN, "/run/ns/net");
+  ck_assert_str_eq(styro_space_name(step_of(WIRE_STEP_JOIN)), "network");
+  described(WIRE_STEP_CLOCKS, "boottime -1500ms, monotonic 1h");
   struct wire_step_map_ids *ids = step_of(WIRE_STEP_MAP_IDS);
   ids->uid = 1;
   ids->gid = UINT32_MAX;

@@ -22,7 +22,7 @@ static styro_error err;
 
 static void setup(void)
 {
-  plan = sample_plan();
+  plan = sample_plan_without(WIRE_STEP_JOIN); /* which asks for a mode */
   memset(&runner, 0, sizeof runner);
   memset(&run, 0, sizeof run);
   runner.forced_mode = -1;
@@ -210,6 +210,45 @@ START_TEST(an_undumpable_caller_takes_the_helper)
 }
 END_TEST
 
+static void is_refused(const char *words)
+{
+  ck_assert_int_eq(styro_spawn_prepare(&runner, plan, &run, &err), STYRO_ESPAWN);
+  ck_assert_int_eq(err.stage, STYRO_STAGE_JOIN);
+  ck_assert_msg(strstr(err.message, words) != NULL, "%s", err.message);
+}
+
+START_TEST(joins_take_the_helper)
+{
+  styro_plan_free(plan);
+  plan = sample_plan();
+  self_map();
+  ck_assert_uint_eq(modes(), WIRE_RUN_HELPER_MODE);
+  runner.forced_mode = STYRO_SPAWN_VFORK;
+  is_refused("held to `vfork`");
+}
+END_TEST
+
+START_TEST(the_ids_of_joined_users_are_left_to_the_helper)
+{
+  ids()->uid_map = ids()->gid_map = WIRE_MAP_JOIN;
+  ck_assert_uint_eq(modes(), 0);
+  ck_assert_uint_eq(run.flags & (WIRE_RUN_JOINED_USER | WIRE_RUN_KEEP_CAPS | WIRE_RUN_OTHER_IDS),
+                    WIRE_RUN_JOINED_USER | WIRE_RUN_KEEP_CAPS);
+}
+END_TEST
+
+START_TEST(offsets_before_linux_6_2_need_an_init)
+{
+  self_map();
+  runner.kernel = 0;
+  ck_assert_uint_eq(modes() & WIRE_RUN_HELPER_MODE, 0);
+  ((struct wire_plan *)plan->block)->flags = 0;
+  is_refused("need Linux 6.2");
+  runner.kernel = WIRE_KERNEL_TIME_VM;
+  ck_assert_uint_eq(modes() & WIRE_RUN_HELPER_MODE, 0);
+}
+END_TEST
+
 /* Before Linux 6.2 CLONE_NEWTIME refuses CLONE_VM: unasked it is left out, asked for it takes the helper. */
 START_TEST(time_namespaces_by_kernel)
 {
@@ -366,6 +405,9 @@ int main(void)
   tcase_add_test(cases, a_root_caller_without_the_capabilities_is_told);
   tcase_add_test(cases, ranges_say_who_the_payload_is_outside);
   tcase_add_test(cases, groups_that_must_be_gone);
+  tcase_add_test(cases, joins_take_the_helper);
+  tcase_add_test(cases, the_ids_of_joined_users_are_left_to_the_helper);
+  tcase_add_test(cases, offsets_before_linux_6_2_need_an_init);
   tcase_add_test(cases, a_forced_mode_holds);
   tcase_add_test(cases, a_switched_runner_stays_switched);
   tcase_add_test(cases, an_undumpable_caller_takes_the_helper);

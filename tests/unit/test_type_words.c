@@ -22,6 +22,8 @@ static const struct {
     [STYRO_TYPE_LIMIT] = {"a limit", "a limit is a number, a size such as \"256M\", or \"unlimited\""},
     [STYRO_TYPE_DURATION] =
         {"a duration", "a duration is a number of seconds, or a text such as \"500ms\", \"1.5s\", \"2m\" or \"1h\""},
+    [STYRO_TYPE_OFFSET] = {"a duration, also a negative one",
+                           "write a number of seconds, or a text such as \"1h\" or \"-1.5s\""},
     [STYRO_TYPE_CORES] = {"a number of cores", "write a number such as 1.5"},
     [STYRO_TYPE_MODE] = {"permission bits", "write them as octal text such as \"022\""},
     [STYRO_TYPE_TEXT] = {"a text", ""},

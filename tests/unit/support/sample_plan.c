@@ -10,14 +10,14 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,       WIRE_STEP_NOTE,      WIRE_STEP_PROMISES,     WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS,
-    WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK,  WIRE_STEP_OOM_SCORE,    WIRE_STEP_IDENTITY,   WIRE_STEP_ROOT,
-    WIRE_STEP_LAYER,     WIRE_STEP_DIR,       WIRE_STEP_LINK,         WIRE_STEP_FILE,       WIRE_STEP_BIND,
-    WIRE_STEP_TMPFS,     WIRE_STEP_DEV,       WIRE_STEP_PROC,         WIRE_STEP_READ_ONLY,  WIRE_STEP_MASK,
-    WIRE_STEP_SELF_BIND, WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,        WIRE_STEP_SEAL,       WIRE_STEP_USERNS_LIMIT,
-    WIRE_STEP_INIT,      WIRE_STEP_RESET,     WIRE_STEP_SESSION,      WIRE_STEP_GROUP,      WIRE_STEP_KEYRING,
-    WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,    WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,     WIRE_STEP_WORKDIR,
-    WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,       WIRE_STEP_NOTE,         WIRE_STEP_PROMISES,  WIRE_STEP_JOIN,      WIRE_STEP_NAMESPACES,
+    WIRE_STEP_MAP_IDS,   WIRE_STEP_CLOCKS,       WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK,  WIRE_STEP_OOM_SCORE,
+    WIRE_STEP_IDENTITY,  WIRE_STEP_ROOT,         WIRE_STEP_LAYER,     WIRE_STEP_DIR,       WIRE_STEP_LINK,
+    WIRE_STEP_FILE,      WIRE_STEP_BIND,         WIRE_STEP_TMPFS,     WIRE_STEP_DEV,       WIRE_STEP_PROC,
+    WIRE_STEP_READ_ONLY, WIRE_STEP_MASK,         WIRE_STEP_SELF_BIND, WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,
+    WIRE_STEP_SEAL,      WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,      WIRE_STEP_RESET,     WIRE_STEP_SESSION,
+    WIRE_STEP_GROUP,     WIRE_STEP_KEYRING,      WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,    WIRE_STEP_CAPABILITIES,
+    WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -28,6 +28,8 @@ union body {
   struct wire_step_note note;
   struct wire_step_namespaces namespaces;
   struct wire_step_map_ids map_ids;
+  struct wire_step_join join;
+  struct wire_step_clocks clocks;
   struct wire_step_hostname hostname;
   struct wire_step_number number;
   struct wire_step_identity identity;
@@ -168,6 +170,13 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_RUN: return fill_run(b, body);
   case WIRE_STEP_NOTE: return fill_note(b, body);
   case WIRE_STEP_SECCOMP: return fill_seccomp(b, body);
+  case WIRE_STEP_JOIN:
+    body->join.source.path = styro_builder_text(b, "/run/ns/net");
+    body->join.space = WIRE_SPACE_NETWORK;
+    return sizeof body->join;
+  case WIRE_STEP_CLOCKS:
+    body->clocks = (struct wire_step_clocks){.boottime = -1500000000, .monotonic = 3600000000000};
+    return sizeof body->clocks;
   case WIRE_STEP_HOSTNAME:
     body->hostname.name = styro_builder_text(b, "box");
     body->hostname.domain = styro_builder_text(b, "lab");
@@ -215,16 +224,34 @@ void *sample_block(size_t *len)
   return sample_block_of(sample_codes, sample_codes_n, WIRE_PLAN_INIT, len);
 }
 
-styro_plan *sample_plan(void)
+static styro_plan *adopt(void *block, size_t len)
 {
   styro_allocator alloc = styro_allocator_or_malloc(NULL);
   styro_plan *plan = NULL;
-  size_t len;
-  void *block = sample_block(&len);
   if (styro_plan_adopt(&alloc, block, len, &plan, NULL) != 0) {
     abort();
   }
   return plan;
+}
+
+styro_plan *sample_plan(void)
+{
+  size_t len;
+  void *block = sample_block(&len);
+  return adopt(block, len);
+}
+
+styro_plan *sample_plan_without(int code)
+{
+  uint8_t codes[WIRE_STEP_COUNT];
+  size_t n = 0, len;
+  for (size_t i = 0; i < sample_codes_n; i++) {
+    if (sample_codes[i] != code) {
+      codes[n++] = sample_codes[i];
+    }
+  }
+  void *block = sample_block_of(codes, n, WIRE_PLAN_INIT, &len);
+  return adopt(block, len);
 }
 
 void *sample_step(void *block, int code)
