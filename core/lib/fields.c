@@ -144,10 +144,11 @@ static const struct styro_field table[] = {
      .doc = "whether setgroups(2) is allowed inside, for who holds CAP_SETGID there. Default: it is where the kernel can "
             "allow it, which is not under a gid map of the caller's own id"},
 
-    {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: `new`, `host`, or {`join`: "
-     "a path such as /proc/123/ns/ipc, or the number of a descriptor that the caller has open on the namespace}. What is "
-     "joined is shared with those in it; by default the right to join is root's, or that of who owns it and joins its user "
-     "namespace as well. The paths of `paths` are those of a joined mount namespace, and `/network` is written alike"},
+    {.pointer = "/namespaces", .type = STYRO_TYPE_OBJECT, .doc = "what is the sandbox's own: each is `new`, `host`, or {`join`: "
+     "a path such as /proc/123/ns/ipc, or the number of a descriptor that the caller has open on it}. What is joined is shared "
+     "with who is in it. To join takes the rights of root over it; who made the user namespace that owns it has them "
+     "there, and joins that as well. Host paths are those of a joined mount namespace; a joined pid namespace needs "
+     "`init` false, and a joined user namespace `user.uid` and `user.gid`, which are ids in it"},
     NAMESPACE("/namespaces/mount", STYRO_NS_MOUNT, "mounts; always the sandbox's own"),
     NAMESPACE("/namespaces/pid", STYRO_NS_PID, "processes"),
     NAMESPACE("/namespaces/ipc", STYRO_NS_IPC, "System V IPC and POSIX message queues"),

@@ -175,7 +175,6 @@ def test_namespaces_that_are_refused(box, own_helper):
     failed(done, "spawn", "No space left on device", "ENOSPC")
 
 
-@pytest.mark.invariant("S22")
 def test_a_namespace_that_cannot_be_joined(tmp_path):
     """Of another kind, and found out before anything is made; test_joins.py has more."""
     done = harness.Sandbox(tmp_path, "helper").run(["echo", "ran"], {"network": {"join": "/proc/self/ns/uts"}})
