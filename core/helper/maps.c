@@ -25,7 +25,7 @@ static const char *run_text(const struct helper *h, uint32_t at)
 }
 
 /* NAME PID INSIDE OUTSIDE COUNT ...: the map's own words, cut where they end. */
-static void tool_arguments(const char *tool, char *map, char *pid, const char **argv)
+static void tool_arguments(const char *tool, char *map, const char *pid, const char **argv)
 {
   unsigned n = 0;
   argv[n++] = tool;
@@ -52,7 +52,7 @@ static _Noreturn void tool_main(const char *tool, const char *const *argv, int w
   }
   if (result >= 0) {
     sys_call(SYS_rt_sigprocmask, SIG_SETMASK, sys_arg(&none), 0, sizeof none, 0, 0);
-    result = sys_call(SYS_execve, sys_arg(tool), sys_arg(argv), sys_arg(env), 0, 0, 0);
+    sys_call(SYS_execve, sys_arg(tool), sys_arg(argv), sys_arg(env), 0, 0, 0);
   }
   sys_exit(127);
 }
@@ -107,7 +107,7 @@ static int run_tool(struct helper *h, const char *tool, const char *map, int pid
 {
   static char copy[4096];
   static const char *argv[TOOL_ARGUMENTS];
-  char number[21];
+  static char number[21];
   int words[2];
   int pidfd = -1;
   struct wire_clone_args args;

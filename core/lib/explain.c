@@ -163,8 +163,7 @@ static size_t add_map(char *out, size_t size, size_t len, uint32_t kind, const c
       [WIRE_MAP_HOST] = "no map: the same ids outside",
       [WIRE_MAP_RANGES] = "",
       [WIRE_MAP_SUBORDINATE] =
-          "outside: the caller's own id, every other its subordinate ids from 0 on; for a root caller "
-          "subordinate ids only",
+          "outside: the caller's own id and subordinate ids around it; for a root caller subordinate ids only",
       [WIRE_MAP_JOIN] = "no map: the ids are those of the joined user namespace",
   };
   return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges) : add_text(out, size, len, "%s", outside[kind]);

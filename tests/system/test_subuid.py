@@ -342,6 +342,6 @@ def test_explain(root_box):
     seen = root_box.directory / "request.json"
     seen.write_text('{"version": 1, "user": {"uid_map": "subuid", "gid_map": "subuid", "groups": [7, 10], "setgroups": "allow"}}')
     text = subprocess.run([callers.harness.COMMAND, "explain", seen], capture_output=True, text=True, check=True).stdout
-    assert "outside: the caller's own id, every other its subordinate ids from 0 on; for a root caller subordinate ids only; " \
+    assert "outside: the caller's own id and subordinate ids around it; for a root caller subordinate ids only; " \
            "setgroups(2) allowed" in text
     assert "supplementary groups 7 10" in text

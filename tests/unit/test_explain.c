@@ -190,7 +190,7 @@ START_TEST(who_the_payload_is)
                   "\"setgroups\": \"allow\"}");
   explain(STYRO_FORMAT_TEXT);
   says(
-      "(outside: the caller's own id, every other its subordinate ids from 0 on; for a root caller subordinate ids only; "
+      "(outside: the caller's own id and subordinate ids around it; for a root caller subordinate ids only; "
       "groups outside: 2000 of them from 0 on are 0 and following (beware: 0 is root of the host); setgroups(2) allowed)\n");
   says("become the sandbox's user uid 1000, gid 1000 (supplementary groups 7 10)\n");
   styro_text_free(NULL, text);

@@ -43,8 +43,9 @@ long __wrap_syscall(long number, ...)
 
 int __wrap_getgroups(int n, gid_t *groups)
 {
-  (void)groups;
-  ck_assert_int_eq(n, 0);
+  for (int i = 0; i < n; i++) {
+    groups[i] = 0;
+  }
   return groups_n;
 }
 
