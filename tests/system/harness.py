@@ -23,6 +23,8 @@ AS_ROOT = os.geteuid() == 0
 NOBODY = 65534  # who a root caller's payload is outside
 WAIT = 60
 
+LINUX = tuple(int(part) for part in os.uname().release.split(".")[:2])
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_CHILD_SUBREAPER = 36
 

@@ -46,6 +46,7 @@ def test_named(box, uid, init, names):
     assert seen["securebits"] & 3 == 3 and seen["no_new_privs"] == "1"
 
 
+@pytest.mark.kernel
 def test_every_capability_but_the_two_that_open_init(box):
     names = [n for n in NAMES if n not in ("SYS_PTRACE", "SYS_ADMIN")]
     assert box.probe(STATE, asked(names))["sets"] == [bits(*names)] * 5
@@ -87,6 +88,7 @@ def bind_low():
 result = attempt(bind_low)"""
 
 
+@pytest.mark.kernel
 def test_a_capability_that_is_used(box):
     assert box.probe(BIND, asked(["NET_BIND_SERVICE"])) == "ok"
     assert box.probe(BIND) == "EACCES"

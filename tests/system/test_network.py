@@ -29,6 +29,7 @@ def connect(family, address, kind=socket.SOCK_STREAM):
 """
 
 
+@pytest.mark.kernel
 def test_only_loopback_and_it_is_up(box):
     seen = box.probe("""
 import fcntl, struct
@@ -118,6 +119,7 @@ result = attempt(vsock)""")
     assert seen != "ok"
 
 
+@pytest.mark.kernel
 def test_host(box):
     seen = box.probe("result = [sorted(n for _, n in socket.if_nameindex()), os.readlink('/proc/self/ns/net')]",
                      {"network": "host"})

@@ -70,6 +70,7 @@ def test_figures_have_their_types(ended):
         assert sum(usage["setup"].values()) <= usage["wall"] + 0.001
 
 
+@pytest.mark.kernel
 def test_what_was_enforced(box):
     outcome = box.run(["true"]).outcome
     assert set(DEFAULT) <= set(outcome["enforced"]) and len(set(outcome["enforced"])) == len(outcome["enforced"])
@@ -110,6 +111,7 @@ def test_a_core_is_told(box, work):
     assert box.run([*SH, "kill -SEGV $$"], request).outcome["core_dumped"] is False
 
 
+@pytest.mark.kernel
 def test_canceled(box):
     import signal
     with box.start([*SH, "trap 'echo again' TERM; echo ready; while :; do sleep 0.05; done"]) as run:

@@ -50,6 +50,7 @@ def overlay(*lowers, writable=None, size=None, paths=None, **more):
 # ---- what shows ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_the_first_lower_directory_is_the_topmost(tree, rootfs, layer):
     top = layer("top", {"data/file": "of the top\n", "data/top": ""})
     middle = layer("middle", {"data/file": "of the middle\n", "data/middle": ""})
@@ -83,6 +84,7 @@ def test_names_of_layers_need_no_escaping(tree, rootfs, layer, tmp_path, given, 
         assert (tmp_path / "upper" / name / "data" / "copy").read_text() == name
 
 
+@pytest.mark.kernel
 def test_many_lower_directories(tree, rootfs, layer):
     """499 and the root, the most that the kernel takes: their names alone are longer than a page."""
     made = [layer(f"a-layer-with-a-rather-long-name-{i}", {f"data/{i}": str(i)}) for i in range(499)]
@@ -91,6 +93,7 @@ def test_many_lower_directories(tree, rootfs, layer):
     assert tree.sh(count, overlay(*made, rootfs)) == "500\n0250498"
 
 
+@pytest.mark.kernel
 def test_whiteouts_hide_what_lies_below(tree, rootfs, layer, upper):
     """What one sandbox deletes in its upper directory stays deleted where that is a lower one."""
     base = layer("base", {"data/one": "1", "data/two": "2"})
@@ -102,6 +105,7 @@ def test_whiteouts_hide_what_lies_below(tree, rootfs, layer, upper):
 # ---- changes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_changes_go_to_upper_and_stay(tree, own_tree, upper):
     before = contents(own_tree)
     request = overlay(own_tree, **upper)
@@ -115,6 +119,7 @@ def test_changes_go_to_upper_and_stay(tree, own_tree, upper):
     assert os.listdir(upper["work"]) == ["work"]
 
 
+@pytest.mark.kernel
 def test_changes_are_discarded(tree, own_tree, layer):
     top = layer("top", {"data/top": ""})
     before = contents(own_tree), contents(top)
@@ -223,6 +228,7 @@ def test_upper_that_the_payload_cannot_write(tree, own_tree, upper):
     assert os.listdir(upper["upper"]) == []
 
 
+@pytest.mark.kernel
 def test_upper_and_work_on_two_mounts(tree, own_tree, upper, below_mounts):
     mounted = below_mounts(f"mount -t tmpfs -o mode=777 work {upper['work']}")
     error = refused(tree, in_user_namespace(overlay(own_tree, **upper)), "one mount of one file system", **mounted)

@@ -19,12 +19,14 @@ BOTH = pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
 # ---- init ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_init_is_the_helper_and_the_payload_its_child(box):
     seen = box.probe("result = [os.getpid(), os.getppid(), read('/proc/1/comm').strip(), read('/proc/1/cmdline').strip('\\0')]")
     assert seen[:2] == [2, 1] and seen[2].startswith("styrolite-helpe") and seen[3] in ("", "styrolite-helper")
     assert box.run(["true"]).outcome["init"] is True
 
 
+@pytest.mark.kernel
 def test_without_init_the_payload_is_the_first_process(box):
     done = box.run(["/bin/sh", "-c", "echo $$; echo $PPID; exit 3"], {"init": False})
     assert done.text == "1\n0\n" and done.code == 3 and done.outcome["init"] is False
@@ -154,6 +156,7 @@ LIST_FDS = "result = sorted(int(n) for n in os.listdir('/proc/self/fd'))"
 
 @BOTH
 @pytest.mark.invariant("S8")
+@pytest.mark.kernel
 def test_only_the_standard_streams_cross(box, init):
     """However many the caller has open without close-on-exec; the fourth is the listing's own."""
     fds = [os.open("/", os.O_RDONLY) for _ in range(100)]
@@ -244,6 +247,7 @@ def test_a_closed_pipe_ends_the_payload(box):
     assert done.text == "y\n141\n"
 
 
+@pytest.mark.kernel
 def test_a_caller_that_ignores_its_children(box):
     done = box.run(["/bin/sh", "-c", "exit 7"], preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
                    restore_signals=False)
@@ -352,6 +356,7 @@ def test_a_caller_whose_directory_is_gone(box, tmp_path):
     assert box.sh("pwd", preexec_fn=leave) == "/home/sandbox\n"
 
 
+@pytest.mark.kernel
 def test_a_caller_with_few_descriptors(box):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert box.sh("ulimit -n", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard))) == "32\n"
@@ -397,6 +402,7 @@ TREE = ["/bin/sh", "-c", "trap '' TERM HUP INT; (setsid sleep 300 &); sleep 300 
 
 @pytest.mark.invariant("S11")
 @pytest.mark.invariant("S23")
+@pytest.mark.kernel
 def test_a_killed_caller_takes_everything_along(box):
     with box.start(TREE) as run:
         assert run.read_line() == "ready"

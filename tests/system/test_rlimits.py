@@ -118,6 +118,7 @@ def test_as_bites(box):
 
 
 @pytest.mark.invariant("S18")
+@pytest.mark.kernel
 def test_nproc_counts_the_sandbox_alone(box):
     """Since Linux 5.14 the count is the user namespace's: other processes of the same id do not matter."""
     done = box.run(["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 600 & done; wait"], {"rlimits": {"nproc": 8}})

@@ -24,6 +24,7 @@ def present(paths):
 # ---- the system base -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_system_holds_the_base_and_nothing_else(tree):
     seen = tree.probe("result = {d: sorted(os.listdir(d)) for d in ('/', '/etc', '/etc/ssl', '/home')}")
     links = [path[1:] for path in present(BASE_LINKS)]
@@ -160,6 +161,7 @@ def test_empty_holds_only_its_own_places(tree, compiled):
     assert sorted(tree.ok(["/list", "/etc"], {"root": "empty", "paths": paths}).split()) == ["group", "passwd"]
 
 
+@pytest.mark.kernel
 def test_empty_has_no_programs(tree):
     assert tree.fails(["/bin/sh"], {"root": "empty"}, code=127)["errno_name"] == "ENOENT"
 
@@ -178,6 +180,7 @@ def test_directory_becomes_the_root(tree, rootfs):
     assert everything(rootfs) == before
 
 
+@pytest.mark.kernel
 def test_directory_is_read_only(tree, rootfs, given):
     given(rootfs / "data")
     given(rootfs / "data" / "file")
@@ -291,6 +294,7 @@ def writable(rootfs, how, **more):
     return {"root": {"directory": str(rootfs), "writable": how}, **more}
 
 
+@pytest.mark.kernel
 def test_changes_are_discarded(tree, own_tree):
     before = contents(own_tree)
     for _ in range(2):  # nothing is left for the next one either
@@ -329,6 +333,7 @@ def test_discarded_changes_are_bounded(tree, own_tree):
     assert not (own_tree / "big").exists()
 
 
+@pytest.mark.kernel
 def test_below_discarded_changes_places_are_made(tree, own_tree, host, work):
     """Nothing of it is on the host: what a read-only directory must have is not asked for."""
     for name in ("dev", "proc", "tmp", "home"):
@@ -425,6 +430,7 @@ def test_an_overlay_over_sub_mounts_is_refused(tree, own_tree, below_mounts):
 
 @pytest.mark.parametrize("kind", ["root", "ro"])
 @pytest.mark.invariant("S2")
+@pytest.mark.kernel
 def test_sub_mounts_are_read_only_too(tree, rootfs, below_mounts, kind):
     sub = rootfs / "data" / "sub"
     sub.mkdir()
@@ -468,6 +474,7 @@ def test_a_source_that_is_read_only_on_the_host_cannot_be_made_writable(tree, wo
 
 
 @pytest.mark.invariant("S4")
+@pytest.mark.kernel
 def test_the_old_root_is_out_of_reach(tree):
     seen = tree.probe("""
 os.chdir("/")

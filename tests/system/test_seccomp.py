@@ -49,6 +49,7 @@ def test_refused_calls(box, name):
     assert answer in ("EPERM", "ENOSYS", "EACCES"), (name, answer)
 
 
+@pytest.mark.kernel
 def test_clone3_is_not_there_so_that_libraries_use_clone(box):
     """Its flags stand in memory, where no filter can look."""
     assert box.probe("result = system_call(435, 0, 0)") == "ENOSYS"
@@ -125,6 +126,7 @@ def test_threads_semaphores_and_processes(box):
 # ---- raw programs --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_a_program_of_ones_own(box):
     getppid = 110 if X86_64 else 173
     seen = box.probe(f"result = [system_call({getppid}), status()['Seccomp'], status()['Seccomp_filters']]",
@@ -157,6 +159,7 @@ def test_what_needs_a_capability_is_refused_without_the_filter(box, name):
 
 
 @pytest.mark.invariant("S17")
+@pytest.mark.kernel
 def test_the_session_keyring_is_another(box):
     """KEYCTL_GET_KEYRING_ID of the session keyring, on a filter that lets it through."""
     number = 250 if X86_64 else 219
@@ -176,6 +179,7 @@ result = [child, system_call({prctl}, 22, 0, 0, 0, 0), status()["Seccomp"]]""")
     assert seen[0] == seen[2] == "2" and seen[1] != 0
 
 
+@pytest.mark.kernel
 def test_init_has_its_own_filter(box):
     assert box.probe('result = [status(1)["Seccomp"], status(1)["Seccomp_filters"]]', raw(ALLOW_ALL)) == ["2", "1"]
 

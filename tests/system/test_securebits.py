@@ -115,6 +115,7 @@ result = [result["sets"][4], libc.prctl({AMBIENT}, 2, {KILL}, 0, 0), state()["se
 
 
 @pytest.mark.parametrize("locked", [True, False])
+@pytest.mark.kernel
 def test_a_lock_holds(box, locked):
     """SETPCAP may change the bits, but for those that are locked."""
     bits = ["no_cap_ambient_raise"] + ["no_cap_ambient_raise_locked"] * locked
@@ -123,6 +124,7 @@ def test_a_lock_holds(box, locked):
 
 
 @pytest.mark.invariant("S12")
+@pytest.mark.kernel
 def test_root_gains_what_its_bounding_set_has_only_without_noroot(box):
     """The third column of the table: a program that uid 0 executes, with no_new_privs off."""
     sets = {"bounding": ["KILL"], "inheritable": [], "permitted": [], "effective": [], "ambient": []}
@@ -143,6 +145,7 @@ KEYCTL = 250 if platform.machine() == "x86_64" else 219
 SESSION = f"result = system_call({KEYCTL}, 0, -3, 0)"  # KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
 
 
+@pytest.mark.kernel
 def test_the_callers_keyring(box):
     """By its serial number, which is the machine's."""
     own = LIBC.syscall(KEYCTL, 0, -3, 0)

@@ -87,6 +87,7 @@ def test_a_stopped_payload(box, init):
     assert done.reason == "timed_out" and done.text == "ready\n"
 
 
+@pytest.mark.kernel
 def test_a_deadline_holds_while_output_is_captured(box):
     script = "echo before; sleep 600"
     done = in_time(lambda wall: box.run(["/bin/sh", "-c", script], {"timeout": wall, "output": "1M"}), said)

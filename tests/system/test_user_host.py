@@ -20,6 +20,7 @@ result = {n: os.readlink("/proc/self/ns/" + n) for n in ("mnt", "pid", "ipc", "u
 
 @pytest.mark.as_root
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
+@pytest.mark.kernel
 def test_the_payload_is_nobody_and_holds_nothing(tree, init):
     seen = tree.probe("""
 s = status()
@@ -91,6 +92,7 @@ def test_nested_user_namespaces_are_refused(box):
 
 
 @pytest.mark.as_root
+@pytest.mark.kernel
 def test_mounts_stay_inside_under_shared_propagation(box, work):
     """Where `/` is shared, as systemd makes it, a mount of the sandbox would show on the host."""
     box.directory.chmod(0o755)
@@ -130,6 +132,7 @@ def refused(done):
 
 
 @pytest.mark.as_ordinary
+@pytest.mark.kernel
 def test_an_ordinary_caller_has_no_right_to_it(box):
     refused(box.run(["echo", "ran"], HOST))
 
