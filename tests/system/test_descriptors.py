@@ -36,7 +36,6 @@ def test_a_directory(box, host, number, init):
 
 
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_PATH])
-@pytest.mark.kernel
 def test_a_file(tree, host, flags):
     with opened(host / "data", 9, flags) as more:
         assert tree.sh("cat /x; echo more > /x || echo refused", bind(9), **more).endswith("of the host\nrefused\n")

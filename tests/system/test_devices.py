@@ -54,7 +54,6 @@ result = [attempt(write, "/dev/new"), attempt(os.unlink, "/dev/null"), attempt(o
     assert seen[0] == seen[2] == "EROFS" and "ok" not in seen, seen
 
 
-@pytest.mark.kernel
 def test_terminals_of_its_own(tree):
     seen = tree.probe("""
 import pty, tty

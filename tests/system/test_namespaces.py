@@ -95,7 +95,6 @@ def test_the_caller_is_not_visible(box):
 # ---- host name ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_hostname(box):
     before = socket.gethostname()
     assert box.sh("uname -n; hostname; cat /proc/sys/kernel/hostname") == "sandbox\n" * 3
@@ -186,7 +185,6 @@ def test_the_own_control_group_is_the_root_of_the_view(box):
         assert line.endswith(":/"), line
 
 
-@pytest.mark.kernel
 def test_clocks_have_no_offset(box):
     import time
     """What is read inside lies between what was read before and after."""

@@ -111,7 +111,6 @@ def test_a_core_is_told(box, work):
     assert box.run([*SH, "kill -SEGV $$"], request).outcome["core_dumped"] is False
 
 
-@pytest.mark.kernel
 def test_canceled(box):
     import signal
     with box.start([*SH, "trap 'echo again' TERM; echo ready; while :; do sleep 0.05; done"]) as run:

@@ -156,7 +156,6 @@ LIST_FDS = "result = sorted(int(n) for n in os.listdir('/proc/self/fd'))"
 
 @BOTH
 @pytest.mark.invariant("S8")
-@pytest.mark.kernel
 def test_only_the_standard_streams_cross(box, init):
     """However many the caller has open without close-on-exec; the fourth is the listing's own."""
     fds = [os.open("/", os.O_RDONLY) for _ in range(100)]
@@ -356,7 +355,6 @@ def test_a_caller_whose_directory_is_gone(box, tmp_path):
     assert box.sh("pwd", preexec_fn=leave) == "/home/sandbox\n"
 
 
-@pytest.mark.kernel
 def test_a_caller_with_few_descriptors(box):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert box.sh("ulimit -n", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard))) == "32\n"

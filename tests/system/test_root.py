@@ -24,7 +24,6 @@ def present(paths):
 # ---- the system base -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_system_holds_the_base_and_nothing_else(tree):
     seen = tree.probe("result = {d: sorted(os.listdir(d)) for d in ('/', '/etc', '/etc/ssl', '/home')}")
     links = [path[1:] for path in present(BASE_LINKS)]

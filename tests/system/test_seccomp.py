@@ -126,7 +126,6 @@ def test_threads_semaphores_and_processes(box):
 # ---- raw programs --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_a_program_of_ones_own(box):
     getppid = 110 if X86_64 else 173
     seen = box.probe(f"result = [system_call({getppid}), status()['Seccomp'], status()['Seccomp_filters']]",

@@ -124,7 +124,6 @@ def test_a_lock_holds(box, locked):
 
 
 @pytest.mark.invariant("S12")
-@pytest.mark.kernel
 def test_root_gains_what_its_bounding_set_has_only_without_noroot(box):
     """The third column of the table: a program that uid 0 executes, with no_new_privs off."""
     sets = {"bounding": ["KILL"], "inheritable": [], "permitted": [], "effective": [], "ambient": []}

@@ -20,7 +20,6 @@ result = {n: os.readlink("/proc/self/ns/" + n) for n in ("mnt", "pid", "ipc", "u
 
 @pytest.mark.as_root
 @pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
-@pytest.mark.kernel
 def test_the_payload_is_nobody_and_holds_nothing(tree, init):
     seen = tree.probe("""
 s = status()
