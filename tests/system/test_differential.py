@@ -178,6 +178,27 @@ def test_as_under_unshare_of_root(box, place, monkeypatch, arguments, differs):
     compare_with_unshare(box, place, arguments, differs)
 
 
+@needs_unshare
+@pytest.mark.skipif(shutil.which("newuidmap") is None, reason="newuidmap (uidmap) is not installed")
+@pytest.mark.as_root
+def test_subordinate_ids_as_under_unshare(alice):
+    """An ordinary user's, in files of the test's own. unshare makes the hole at the cost of the last id; here all are mapped."""
+    words, _ = alice.arguments([], None, (), ())
+    as_alice = words[:words.index(str(COMMAND))]
+    look = ["/bin/sh", "-c", "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map"]
+
+    def lines(*argv, **more):
+        done = subprocess.run([*as_alice, *argv], capture_output=True, text=True, cwd="/", timeout=WAIT, **more)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    arguments = ["-r", "--map-auto", *look]
+    theirs = lines(UNSHARE, *arguments).split()
+    ours = lines(COMMAND, "run", "-", input=lines(COMMAND, "convert", "--", "unshare", *arguments)).split()
+    assert theirs == "0 0 0 1500 1 1 100000 65535 0 1500 1 1 200000 65535".split()
+    assert ours == [word.replace("65535", "65536") for word in theirs]
+
+
 # ---- bwrap ---------------------------------------------------------------------------------------------------------
 
 # A tree of the system alone, as both say it.
