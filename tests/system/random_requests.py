@@ -117,6 +117,9 @@ def random_spaces(rng, init):
     spaces = {name: "host" for name in some(rng, ["ipc", "uts", "cgroup", "time"])}
     for name in some(rng, ["ipc", "cgroup", "time"]):
         spaces.setdefault(name, rng.choice(["new", {"mode": "new"}]))
+    if spaces.get("time") != "host" and chance(rng, 3):
+        clocks = {name: rng.choice([5, 86400, 10 ** 7]) for name in some(rng, ["boottime", "monotonic"])}
+        spaces["time"] = clocks or "new"
     if "uts" not in spaces and chance(rng, 2):
         uts = {"hostname": f"h{rng.randint(0, 99)}", "domainname": f"d{rng.randint(0, 99)}"}
         spaces["uts"] = {key: uts[key] for key in some(rng, list(uts))} or "new"

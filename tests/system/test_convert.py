@@ -73,6 +73,7 @@ BECOMES = [
     ("-r --map-auto id", {"/user": {"uid": 0, "gid": 0, "uid_map": "subuid", "gid_map": "subuid"}}),
     ("-c --map-users=auto -S " + str(UID) + " id", {"/user": {"uid": UID, "gid": GID, "uid_map": "subuid", "gid_map": "self"}}),
     ("-r --setgroups deny id", {"/user": {"uid": 0, "gid": 0, **SELF, "setgroups": "deny"}}),
+    ("-T --boottime 5 --monotonic=3 id", {"/namespaces/time": {"mode": "new", "boottime": "5s", "monotonic": "3s"}}),
     # processes
     ("id", {"/init": False}), ("-pf id", {"/init": False}), ("-p --kill-child id", {"/init": None}),
     ("-p --kill-child=SIGKILL id", {"/init": None}),
@@ -169,7 +170,7 @@ REFUSED = [
     ("--map-groups=1,2,3,4 id", ["--map-groups", "`1,2,3,4`"]), ("--map-users=1,2,-3 id", ["--map-users"]),
     ("--map-users=1,2,0 -S 2 id", ["--map-users", "counts no id"]), ("--map-user=nobody-at-all id", ["--map-user", "`nobody-at-all`"]),
     ("--map-user=4294967295 id", ["--map-user", "4294967295"]), ("-S -1 id", ["--setuid", "`-1`"]),
-    ("--boottime 5 id", ["--boottime", "add --time"]), ("--monotonic=5 id", ["--monotonic", "add --time"]),
+    ("-T --boottime soon id", ["--boottime", "`soon`"]), ("--boottime 5 id", ["--boottime", "add --time"]), ("--monotonic=5 id", ["--monotonic", "add --time"]),
     ("-x id", ["-x", "no option of unshare"]), ("-rx id", ["-x", "no option"]), ("--nett id", ["--nett", "did you mean --net?"]),
     ("--map id", ["--map", "no option"]), ("--wd", ["--wd", "value is missing"]), ("-R", ["-R", "value is missing"]),
     ("--fork=yes id", ["--fork=yes"]), ("--help", ["--help", "unshare itself"]), ("-V", ["--version", "unshare itself"]),

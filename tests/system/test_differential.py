@@ -144,7 +144,7 @@ KEPT_CAPS = {"caps": ("all capabilities, and the bounding set as wide", lambda t
 # command lines; what differs beyond BY_DESIGN
 UNSHARED = [
     ("-r", {}), ("-U", UNMAPPED), ("-c", {}), ("--map-user=5 --map-group=6", {}), ("-r --setuid 0", {}), ("-rm", {}), ("-ri", {}), ("-rC", {}),
-    ("-rT", {}), ("-rn", LOOPBACK), ("-ru", NEW_HOST_NAME), ("-rpf --mount-proc", {}), ("-rm --propagation private -w /usr/lib", {}),
+    ("-rT", {}), ("-rT --boottime=86400 --monotonic 3", {}), ("-rn", LOOPBACK), ("-ru", NEW_HOST_NAME), ("-rpf --mount-proc", {}), ("-rm --propagation private -w /usr/lib", {}),
     ("-r --wd=/", {}), ("-rpf --mount-proc --kill-child", WITH_INIT), ("-c --keep-caps", KEPT_CAPS),
     ("-rimnpuCT --fork --mount-proc", {**LOOPBACK, **NEW_HOST_NAME}),
 ]

@@ -96,7 +96,7 @@ print(json.dumps({
     "securebits": libc.prctl(27, 0, 0, 0, 0), "seccomp": s["Seccomp"], "env": {k: v for k, v in os.environ.items() if k[0] in "VI"}, "host": os.uname().nodename,
     "domain": read("/proc/sys/kernel/domainname"), "oom": read("/proc/self/oom_score_adj"), "pid": os.getpid(), "sid": os.getsid(0),
     "spaces": {n: os.readlink("/proc/self/ns/" + n) for n in ("ipc", "uts", "cgroup", "time", "net", "pid", "mnt", "user")},
-    "limits": [resource.prlimit(0, n) for n in range(16)], "mounts": mounts(),
+    "limits": [resource.prlimit(0, n) for n in range(16)], "mounts": mounts(), "clocks": read("/proc/self/timens_offsets").split(),
     "links": sorted(line.split(":")[0].strip() for line in read("/proc/self/net/dev").splitlines()[2:])}))
 """.replace("PLACES", repr(PLACES))
 
@@ -213,6 +213,10 @@ def expect_spaces(request, seen):
     links = {name: os.readlink("/proc/self/ns/" + name) for name in seen["spaces"]}
     assert {name for name, link in seen["spaces"].items() if link == links[name]} == shared
     assert request["network"] == "host" or seen["links"] == ["lo"]
+    clocks = request["namespaces"].get("time", {})
+    if clocks != "host":
+        clocks = clocks if isinstance(clocks, dict) else {}
+        assert seen["clocks"] == ["monotonic", str(clocks.get("monotonic", 0)), "0", "boottime", str(clocks.get("boottime", 0)), "0"]
     uts = request["namespaces"].get("uts", {})
     if uts == "host":
         assert seen["host"] == socket.gethostname()
@@ -276,7 +280,9 @@ def expect_promises(request, outcome):
     def new(name):
         return mode_of(request, name) == "new"
 
+    clocks = request["namespaces"].get("time", {})
     promises = {
+        "time_offsets": isinstance(clocks, dict) and {"boottime", "monotonic"} & set(clocks),
         "process_view": new("pid"), "process_signals": new("pid"), "tree_kill": new("pid"), "ipc_isolation": new("ipc"),
         "hostname": new("uts"), "cgroup_view": new("cgroup"), "network_isolation": request["network"] == "none",
         "abstract_sockets": request["network"] == "none", "no_new_privs": request["security"].get("no_new_privs", True),
