@@ -15,7 +15,7 @@
 #include "places.h"
 
 /* One byte more than the library takes, so that it is the library that refuses what is too long. */
-#define INPUT_MAX ((1u << 20) + 1)
+#define INPUT_MAX ((4u << 20) + 1)
 
 const char *input_name(const struct cli_options *options)
 {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "helper.h"
@@ -19,18 +20,31 @@ static const struct {
     {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
+/*
+ * Read-only and private, so that nobody changes times or modes of the host's nodes (writing to a device is no matter of
+ * its mount).
+ */
+static const struct wire_mount_attr sealed = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
+                                                          WIRE_MOUNT_ATTR_NOEXEC,
+                                              .propagation = WIRE_MS_PRIVATE};
+
 /* Devices cannot be made in a user namespace: copies of the host's own nodes, taken with the sources, are attached. */
-static int place_device(struct helper *h, int dev, int index)
+static int place_device(struct helper *h, int dev, int index, bool seal)
 {
   const char *name = device_names[index];
+  int device = h->devices[h->devs][index];
   h->component = name;
   h->what = WIRE_WHAT_CREATE;
   int result = (int)sys_call(SYS_mknodat, dev, sys_arg(name), S_IFREG | 0666, 0, 0, 0);
+  if (result >= 0 && seal) {
+    h->what = WIRE_WHAT_FLAGS;
+    result = sys_mount_setattr(device, "", WIRE_AT_EMPTY_PATH, &sealed);
+  }
   if (result >= 0) {
     h->what = WIRE_WHAT_ATTACH;
-    result = sys_move_mount(h->devices[index], dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+    result = sys_move_mount(device, dev, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
   }
-  sys_close(h->devices[index]);
+  sys_close(device);
   return result;
 }
 
@@ -50,30 +64,16 @@ static int attach_below(struct helper *h, int dev, const char *name, int mount)
 /* A new instance of its own by devpts' rules since Linux 4.7; no gid= because only mapped ids may be named. */
 static int mount_devpts(void)
 {
-  int context = sys_fsopen("devpts");
-  if (context < 0) {
-    return context;
-  }
-  int result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "ptmxmode", "0666");
-  if (result >= 0) {
-    result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "mode", "0620");
-  }
-  if (result >= 0) {
-    result = sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
-  }
-  if (result >= 0) {
-    result = sys_fsmount(context, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC);
-  }
-  sys_close(context);
-  return result;
+  static const struct fs_option options[] = {{"ptmxmode", "0666"}, {"mode", "0620"}};
+  return fs_mount("devpts", options, 2, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NOEXEC);
 }
 
-static int fill_dev(struct helper *h, int dev)
+static int fill_dev(struct helper *h, int dev, bool open)
 {
   static const char *const directories[] = {"pts", "shm"};
   int result = 0;
   for (int i = 0; result >= 0 && i < DEVICE_COUNT; i++) {
-    result = place_device(h, dev, i);
+    result = place_device(h, dev, i, open);
   }
   if (result < 0) {
     return result;
@@ -94,17 +94,13 @@ static int fill_dev(struct helper *h, int dev)
 }
 
 /*
- * The tmpfs and the devices on it: read-only, so that nobody changes times or modes of the host's nodes (writing to a
- * device is no matter of its mount). mount_setattr(2) takes a mount that is detached or attached for good, none inside a
- * detached tree.
+ * The tmpfs and the devices on it at once. mount_setattr(2) takes a mount that is detached or attached for good, none
+ * inside a detached tree; where places are still to be made, the devices were sealed one by one, and the tmpfs will be.
  */
 static int seal_dev(struct helper *h, int dev)
 {
-  static const struct wire_mount_attr all = {.attr_set = WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID |
-                                                         WIRE_MOUNT_ATTR_NOEXEC,
-                                             .propagation = WIRE_MS_PRIVATE};
   h->what = WIRE_WHAT_FLAGS;
-  return sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH | WIRE_AT_RECURSIVE, &all);
+  return sys_mount_setattr(dev, "", WIRE_AT_EMPTY_PATH | WIRE_AT_RECURSIVE, &sealed);
 }
 
 /* What stays writable, over what is sealed. */
@@ -122,16 +118,17 @@ static int add_writable(struct helper *h, int dev, uint64_t shm_size)
 /* Filled and sealed while detached where the kernel can attach to that, else in its place (Linux before 6.15). */
 static int build_dev(struct helper *h, const struct wire_step *step, int dev)
 {
+  const struct wire_step_dev *body = (const void *)step;
   bool detached = h->run->kernel & WIRE_KERNEL_DETACHED;
   int result = detached ? 0 : tree_mount(h, step, dev);
   if (result >= 0) {
-    result = fill_dev(h, dev);
+    result = fill_dev(h, dev, body->open);
   }
-  if (result >= 0) {
+  if (result >= 0 && !body->open) {
     result = seal_dev(h, dev);
   }
   if (result >= 0) {
-    result = add_writable(h, dev, ((const struct wire_step_place *)(const void *)step)->size);
+    result = add_writable(h, dev, body->size);
   }
   return result >= 0 && detached ? tree_mount(h, step, dev) : result;
 }
@@ -142,32 +139,39 @@ int step_dev(struct helper *h, const struct wire_step *step)
   if (dev < 0) {
     return dev;
   }
+  tree_own(h, dev);
   int result = build_dev(h, step, dev);
-  sys_close(dev);
+  h->devs++;
+  mount_done(h, step, dev);
   return result;
 }
 
-static int mount_proc(void)
+static int mount_proc(const struct wire_step_proc *body)
 {
-  int context = sys_fsopen("proc");
-  if (context < 0) {
-    return context;
-  }
-  int result = sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
-  if (result >= 0) {
-    result = sys_fsmount(context, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
-  }
-  sys_close(context);
-  return result;
+  static const char *const hidepid[] = {[WIRE_HIDEPID_OFF] = NULL,
+                                        [WIRE_HIDEPID_NOACCESS] = "noaccess",
+                                        [WIRE_HIDEPID_INVISIBLE] = "invisible",
+                                        [WIRE_HIDEPID_PTRACEABLE] = "ptraceable"};
+  const struct fs_option options[] = {{"hidepid", hidepid[body->hidepid]}, {"subset", body->subset ? "pid" : NULL}};
+  return fs_mount("proc", options, 2, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
 }
 
 /* While the host's proc is still in view: the kernel grants a new one only where an unmasked one is visible. */
 int step_proc(struct helper *h, const struct wire_step *step)
 {
-  h->proc = mount_proc();
-  int result = h->proc < 0 ? h->proc : tree_mount(h, step, h->proc);
-  if (result >= 0) {
-    h->userns_limit = sys_openat(h->proc, "sys/user/max_user_namespaces", O_RDWR | O_CLOEXEC, 0);
+  const struct wire_step_proc *body = (const void *)step;
+  int proc = mount_proc(body);
+  int result = proc < 0 ? proc : tree_mount(h, step, proc);
+  if (result < 0) {
+    return result;
+  }
+  if (strncmp(wire_str(h->plan, body->target.path), "/proc", 6) != 0) {
+    mount_done(h, step, proc);
+    return result;
+  }
+  h->proc = proc;
+  if (!body->subset) {
+    h->userns_limit = sys_openat(proc, "sys/user/max_user_namespaces", O_RDWR | O_CLOEXEC, 0);
   }
   return result;
 }

@@ -54,7 +54,15 @@ struct helper {
   char parent[256];     /* where directories were attached last: neighbours are attached by name in it */
   int parent_fd;        /* its descriptor, -1: none */
   uint64_t nofile_soft; /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
-  int devices[DEVICE_COUNT];
+  bool listed;          /* the plan has an ordered list of mounts: what is made is guarded, see tree.c */
+  bool follows;         /* a bind follows what the host mounts below it */
+  int mount;            /* the running step's mount where a later step changes it, -1: none */
+  uint32_t kept_n;      /* how many were kept so far */
+  uint32_t devs;        /* which set of devices is the next device directory's */
+  uint32_t own_n;       /* how many file systems the helper made, as far as they count for the guard */
+  uint64_t own[WIRE_STEPS_MAX]; /* their device numbers */
+  int kept[WIRE_KEPT_MAX];      /* mounts that a later step changes; -1: absent and optional */
+  int devices[WIRE_DEVS_MAX][DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
   int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */
   struct layers layers;          /* gathered by the LAYER steps before the one that lays them */
@@ -101,13 +109,29 @@ int tree_open(struct helper *h, const char *path, bool directory);              
 int tree_make(struct helper *h, const char *path, bool directory);              /* the same, made where absent */
 int tree_place(struct helper *h, const struct wire_step *step, bool directory); /* by the step's target and flags */
 int tree_attach(struct helper *h, int mount, int place);
+/* The directory that holds path, in which something may be made, and path's last name. */
+int tree_parent(struct helper *h, const char *path, const char **name);
+void tree_own(struct helper *h, int mount);       /* a file system of the helper's own: things may be made on it */
+bool tree_may_make(struct helper *h, int parent); /* in this directory */
 int tree_mount(struct helper *h, const struct wire_step *step, int mount); /* a directory, at the step's target */
 /* A detached tmpfs, or -errno. writable: the payload will write there, so its inodes are bounded as well. */
 int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes, bool writable);
+int tree_tmpfs_of(uint64_t size, uint64_t inodes, uint32_t mode, uint64_t attributes); /* 0: the kernel's default */
+uint64_t tree_inodes(uint64_t size);
+void tree_octal(char out[5], uint32_t mode);
 #define TREE_SKIP 4096 /* no errno; tree_place(): absent, and the step says that this is fine */
 
 /* mounts.c: sets these flags on a detached tree with all below it, makes it private, and reads the flags back. */
 int mount_harden(struct helper *h, int mount, uint64_t attributes);
+bool mount_holds(int mount, uint64_t attributes);                           /* are all these flags set? */
+void mount_done(struct helper *h, const struct wire_step *step, int mount); /* attached: closed, or kept for later */
+
+/* mount_list.c: a new file system, detached, or -errno. An option without a value is left out. */
+struct fs_option {
+  const char *key;
+  const char *value;
+};
+int fs_mount(const char *type, const struct fs_option *options, unsigned n, uint64_t attributes);
 
 /*
  * overlay.c: one detached mount of these layers, or -errno; the layer at fault is then h->component. The layers stay the
@@ -151,6 +175,10 @@ int step_seal(struct helper *h, const struct wire_step *step);
 int step_group(struct helper *h, const struct wire_step *step);
 int step_join(struct helper *h, const struct wire_step *step);
 int step_clocks(struct helper *h, const struct wire_step *step);
+int step_symlink(struct helper *h, const struct wire_step *step);
+int step_fs(struct helper *h, const struct wire_step *step);
+int step_overlay(struct helper *h, const struct wire_step *step);
+int step_remount(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 
 /* init.c: in the payload's process, waits until init has dropped its rights; before a filter that may forbid to wait. */

@@ -78,6 +78,10 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_SELF_BIND] = step_self_bind,
     [WIRE_STEP_JOIN] = step_join,
     [WIRE_STEP_CLOCKS] = step_clocks,
+    [WIRE_STEP_SYMLINK] = step_symlink,
+    [WIRE_STEP_FS] = step_fs,
+    [WIRE_STEP_OVERLAY] = step_overlay,
+    [WIRE_STEP_REMOUNT] = step_remount,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */
@@ -90,8 +94,12 @@ int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t nu
     h->what = WIRE_WHAT_STEP;
     h->component = NULL;
     h->fd = from->flags & WIRE_HAS_SOURCE ? h->sources[h->source++] : -1;
+    h->mount = -1;
     if (verbs[from->code]) {
       result = verbs[from->code](h, from);
+    }
+    if (from->flags & WIRE_KEEP) {
+      h->kept[h->kept_n++] = h->mount;
     }
     if (result < 0 && from->best_effort) {
       h->run->verdict.skipped |= 1ull << (from->best_effort - 1);

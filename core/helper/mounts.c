@@ -17,6 +17,11 @@ int step_dir(struct helper *h, const struct wire_step *step)
   if (place < 0) {
     return place == NOT_THERE ? 0 : place;
   }
+  if (!tree_may_make(h, place)) { /* it was there before, and its mode is the host's */
+    sys_close(place);
+    h->what = WIRE_WHAT_ON_HOST;
+    return -EROFS;
+  }
   h->what = WIRE_WHAT_CREATE;
   int fd = sys_openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   int result = fd < 0 ? fd : (int)sys_call(SYS_fchmod, fd, body->mode, 0, 0, 0, 0);
@@ -25,21 +30,6 @@ int step_dir(struct helper *h, const struct wire_step *step)
   }
   sys_close(place);
   return result;
-}
-
-/* Splits the target into its opened parent and its last name. */
-static int open_parent(struct helper *h, const char *path, const char **name)
-{
-  char parent[4096];
-  const char *slash = strrchr(path, '/');
-  size_t len = (size_t)(slash - path);
-  *name = slash + 1;
-  if (len >= sizeof parent) {
-    return -ENAMETOOLONG;
-  }
-  memcpy(parent, path, len);
-  parent[len] = 0;
-  return tree_make(h, len ? parent : "/", true);
 }
 
 static int make_link(struct helper *h, const char *path)
@@ -52,7 +42,7 @@ static int make_link(struct helper *h, const char *path)
     return (int)n;
   }
   text[n] = 0;
-  int parent = open_parent(h, path, &name);
+  int parent = tree_parent(h, path, &name);
   if (parent < 0) {
     return parent;
   }
@@ -62,7 +52,7 @@ static int make_link(struct helper *h, const char *path)
   return result;
 }
 
-static int attributes_hold(int mount, uint64_t attributes)
+bool mount_holds(int mount, uint64_t attributes)
 {
   static const struct {
     uint64_t attribute;
@@ -70,39 +60,51 @@ static int attributes_hold(int mount, uint64_t attributes)
   } rows[] = {{WIRE_MOUNT_ATTR_RDONLY, WIRE_ST_RDONLY},
               {WIRE_MOUNT_ATTR_NOSUID, WIRE_ST_NOSUID},
               {WIRE_MOUNT_ATTR_NODEV, WIRE_ST_NODEV},
-              {WIRE_MOUNT_ATTR_NOEXEC, WIRE_ST_NOEXEC}};
+              {WIRE_MOUNT_ATTR_NOEXEC, WIRE_ST_NOEXEC},
+              {WIRE_MOUNT_ATTR_NOATIME, WIRE_ST_NOATIME}};
   struct statfs st;
   if (sys_fstatfs(mount, &st) < 0) {
-    return 0;
+    return false;
   }
   for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     if (attributes & rows[i].attribute && !((unsigned)st.f_flags & rows[i].flag)) {
-      return 0;
+      return false;
     }
   }
-  return 1;
+  return true;
 }
 
-static int is_read_only(int mount)
+/* The kind of access times is one value of several: all its bits are cleared where one is set (mount_setattr(2)). */
+static int set_flags(struct helper *h, int mount, uint64_t attributes, uint64_t propagation)
 {
-  struct statfs st;
-  return sys_fstatfs(mount, &st) == 0 && st.f_flags & WIRE_ST_RDONLY;
-}
-
-int mount_harden(struct helper *h, int mount, uint64_t attributes)
-{
-  struct wire_mount_attr attr = {.attr_set = attributes, .propagation = WIRE_MS_PRIVATE};
+  struct wire_mount_attr attr = {.attr_set = attributes,
+                                 .attr_clr = attributes & WIRE_MOUNT_ATTR_NOATIME ? WIRE_MOUNT_ATTR_ATIME : 0,
+                                 .propagation = propagation};
   h->what = WIRE_WHAT_FLAGS;
   int result = sys_mount_setattr(mount, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &attr);
-  if (result >= 0 && !attributes_hold(mount, attributes)) {
+  if (result >= 0 && !mount_holds(mount, attributes)) {
     h->what = WIRE_WHAT_READ_BACK;
     result = -EPERM;
   }
-  if (result >= 0 && !(attributes & WIRE_MOUNT_ATTR_RDONLY) && is_read_only(mount)) {
+  if (result >= 0 && !(attributes & WIRE_MOUNT_ATTR_RDONLY) && mount_holds(mount, WIRE_MOUNT_ATTR_RDONLY)) {
     h->what = WIRE_WHAT_READ_ONLY;
     result = -EROFS;
   }
   return result;
+}
+
+int mount_harden(struct helper *h, int mount, uint64_t attributes)
+{
+  return set_flags(h, mount, attributes, WIRE_MS_PRIVATE);
+}
+
+void mount_done(struct helper *h, const struct wire_step *step, int mount)
+{
+  if (step->flags & WIRE_KEEP) {
+    h->mount = mount;
+  } else {
+    sys_close(mount);
+  }
 }
 
 static int put_file(struct helper *h, const struct wire_step *step, int mount)
@@ -116,33 +118,53 @@ static int put_file(struct helper *h, const struct wire_step *step, int mount)
   return result;
 }
 
-/* Attaches the step's source with these flags; the descriptor is spent. */
-static int bind_source(struct helper *h, const struct wire_step *step, uint64_t attributes)
+/* Attaches the step's source, whose flags are set; the descriptor is spent. */
+static int attach_source(struct helper *h, const struct wire_step *step, bool directory)
+{
+  int result = directory ? tree_mount(h, step, h->fd) : put_file(h, step, h->fd);
+  mount_done(h, step, h->fd);
+  return result == NOT_THERE ? 0 : result;
+}
+
+/* What the source is; a device only where the step says that devices may stand there. */
+static int type_of_source(struct helper *h, bool devices, bool *directory)
 {
   struct stat st;
   h->what = WIRE_WHAT_SOURCE_TYPE;
-  if (sys_fstat(h->fd, &st) < 0 || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+  if (sys_fstat(h->fd, &st) < 0 || (!devices && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))) {
     return -ENODEV;
   }
-  bool directory = S_ISDIR(st.st_mode);
-  int result = mount_harden(h, h->fd, attributes);
-  if (result >= 0) {
-    result = directory ? tree_mount(h, step, h->fd) : put_file(h, step, h->fd);
-  }
-  sys_close(h->fd);
-  return result == NOT_THERE ? 0 : result;
+  *directory = S_ISDIR(st.st_mode);
+  return 0;
 }
 
 int step_bind(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_bind *body = (const void *)step;
-  return h->fd < 0 ? 0 : bind_source(h, step, body->attr_set);
+  bool directory;
+  if (h->fd < 0) {
+    return 0;
+  }
+  int result = type_of_source(h, body->devices, &directory);
+  if (result >= 0) {
+    result = set_flags(h, h->fd, body->attr_set, body->propagation ? body->propagation : WIRE_MS_PRIVATE);
+  }
+  if (result >= 0 && body->devices && mount_holds(h->fd, WIRE_MOUNT_ATTR_NODEV)) {
+    h->what = WIRE_WHAT_NO_DEVICES;
+    result = -EPERM;
+  }
+  if (result < 0) {
+    sys_close(h->fd);
+    return result;
+  }
+  return attach_source(h, step, directory);
 }
 
 /* Part of the system base: a link on the host is a link inside, a directory (no merged /usr) is bound read-only. */
 int step_link(struct helper *h, const struct wire_step *step)
 {
   struct stat st;
+  bool directory;
   h->what = WIRE_WHAT_SOURCE;
   if (h->fd < 0) {
     return 0;
@@ -153,7 +175,11 @@ int step_link(struct helper *h, const struct wire_step *step)
   if (S_ISLNK(st.st_mode)) {
     return make_link(h, wire_str(h->plan, wire_step_target(step)->path));
   }
-  return bind_source(h, step, WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+  int result = type_of_source(h, false, &directory);
+  if (result >= 0) {
+    result = mount_harden(h, h->fd, WIRE_MOUNT_ATTR_RDONLY | WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV);
+  }
+  return result < 0 ? result : attach_source(h, step, directory);
 }
 
 int step_file(struct helper *h, const struct wire_step *step)
@@ -161,7 +187,7 @@ int step_file(struct helper *h, const struct wire_step *step)
   const struct wire_step_file *body = (const void *)step;
   const struct wire_text *data = wire_text_at(h->plan, body->data);
   const char *name;
-  int parent = open_parent(h, wire_str(h->plan, body->target.path), &name);
+  int parent = tree_parent(h, wire_str(h->plan, body->target.path), &name);
   if (parent < 0) {
     return parent;
   }
@@ -187,12 +213,14 @@ int step_tmpfs(struct helper *h, const struct wire_step *step)
     sys_close(place);
   }
   h->what = WIRE_WHAT_STEP;
-  int mount = tree_tmpfs(body->size, body->mode, body->attr_set, true);
+  uint64_t inodes = body->inodes || !body->size ? body->inodes : tree_inodes(body->size);
+  int mount = tree_tmpfs_of(body->size, inodes, body->mode, body->attr_set);
   if (mount < 0) {
     return mount;
   }
+  tree_own(h, mount);
   int result = tree_mount(h, step, mount);
-  sys_close(mount);
+  mount_done(h, step, mount);
   return result;
 }
 
@@ -357,23 +385,21 @@ int step_mask(struct helper *h, const struct wire_step *step)
   return result;
 }
 
-/* A place bound onto itself, read-only with all below (proc's sys); the kernel's own entries are never links. */
-int step_read_only(struct helper *h, const struct wire_step *step)
+/* By name for the kernel's own entries, which are never links; else by descriptor. -ENOENT: there is none. */
+static int read_only_spot(struct helper *h, const struct spot *spot, int place)
 {
-  struct spot spot = spot_of(h, step);
+  unsigned flags = WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC;
   h->what = WIRE_WHAT_CLONE_TREE;
   int mount =
-      sys_open_tree(spot.dir, spot.name, WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
-  if (mount == -ENOENT && step->flags & WIRE_DEFAULTED) {
-    return 0;
-  }
+      place < 0 ? sys_open_tree(spot->dir, spot->name, flags) : sys_open_tree(place, "", flags | WIRE_AT_EMPTY_PATH);
   if (mount < 0) {
     return mount;
   }
   int result = mount_harden(h, mount, WIRE_MOUNT_ATTR_RDONLY);
   if (result >= 0) {
     h->what = WIRE_WHAT_ATTACH;
-    result = sys_move_mount(mount, spot.dir, spot.name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
+    result = place < 0 ? sys_move_mount(mount, spot->dir, spot->name, WIRE_MOVE_MOUNT_F_EMPTY_PATH)
+                       : tree_attach(h, mount, place);
   }
   sys_close(mount);
   return result;
@@ -419,6 +445,25 @@ int step_self_bind(struct helper *h, const struct wire_step *step)
   let_go(mount);
   let_go(place);
   return result;
+}
+
+/* A place bound onto itself, read-only with all below (proc's sys). */
+int step_read_only(struct helper *h, const struct wire_step *step)
+{
+  struct spot spot = spot_of(h, step);
+  int place = -1;
+  int result = 0;
+  if (!spot.plain) {
+    h->what = WIRE_WHAT_TARGET;
+    place = sys_openat2(spot.dir, spot.name, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC,
+                        WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
+    result = place < 0 ? place : 0;
+  }
+  if (result >= 0) {
+    result = read_only_spot(h, &spot, place);
+  }
+  let_go(place);
+  return result == -ENOENT && step->flags & WIRE_DEFAULTED ? 0 : result;
 }
 
 int step_seal(struct helper *h, const struct wire_step *step)

@@ -74,7 +74,7 @@ static int make_root(struct helper *h, const struct wire_step_root *body)
   case WIRE_ROOT_DIRECTORY: return directory_root(h, body);
   case WIRE_ROOT_DISCARD: return discard_root(h, body);
   case WIRE_ROOT_OVERLAY: return overlay_root(h, body);
-  default: return tree_tmpfs(1 << 20, body->mode, body->attr_set, false);
+  default: return tree_tmpfs(body->size ? body->size : 1 << 20, body->mode, body->attr_set, false);
   }
 }
 
@@ -85,6 +85,10 @@ int step_root(struct helper *h, const struct wire_step *step)
   h->root = make_root(h, body);
   if (h->root < 0) {
     return h->root;
+  }
+  bool scratch = body->kind != WIRE_ROOT_DIRECTORY && body->size; /* else an overlay's changes go to the host */
+  if (h->own_root || scratch) {
+    tree_own(h, h->root);
   }
   return h->run->kernel & WIRE_KERNEL_DETACHED ? 0 : attach_early(h);
 }

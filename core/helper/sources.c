@@ -122,7 +122,8 @@ static int take_object(struct helper *h, const struct wire_step *step, const str
     return fd;
   }
   h->what = WIRE_WHAT_CLONE_TREE;
-  return sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  bool flat = step->code == WIRE_STEP_BIND && ((const struct wire_step_bind *)(const void *)step)->flat;
+  return sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC | (flat ? 0u : WIRE_AT_RECURSIVE));
 }
 
 static int open_source(struct helper *h, const struct wire_step *step, const struct wire_source *source)
@@ -146,12 +147,13 @@ static int open_source(struct helper *h, const struct wire_step *step, const str
 
 static int open_devices(struct helper *h)
 {
+  int *set = h->devices[h->devs++];
   h->what = WIRE_WHAT_SOURCE;
   for (int i = 0; i < DEVICE_COUNT; i++) {
     h->component = device_paths[i];
-    h->devices[i] = sys_open_tree(AT_FDCWD, device_paths[i], WIRE_OPEN_TREE_CLONE | O_CLOEXEC);
-    if (h->devices[i] < 0) {
-      return h->devices[i];
+    set[i] = sys_open_tree(AT_FDCWD, device_paths[i], WIRE_OPEN_TREE_CLONE | O_CLOEXEC);
+    if (set[i] < 0) {
+      return set[i];
     }
   }
   h->component = NULL;
@@ -172,15 +174,34 @@ static int open_userns_limit(struct helper *h)
 
 /*
  * A mount namespace of the same user namespace stays a peer of the host's where mounts are shared: what is attached here
- * would appear there (mount_namespaces(7)). A new user namespace has this from the kernel, as a slave.
+ * would appear there (mount_namespaces(7)). A new user namespace has this from the kernel, as a slave; and a slave it must
+ * be where a bind follows the host.
  */
 static int part_from_host(struct helper *h)
 {
-  static const struct wire_mount_attr attr = {.propagation = WIRE_MS_PRIVATE};
+  struct wire_mount_attr attr = {.propagation = h->follows ? WIRE_MS_SLAVE : WIRE_MS_PRIVATE};
   h->what = WIRE_WHAT_FLAGS;
   return h->run->flags & (WIRE_RUN_HOST_USER | WIRE_RUN_JOINED_USER)
              ? sys_mount_setattr(AT_FDCWD, "/", WIRE_AT_RECURSIVE, &attr)
              : 0;
+}
+
+/* What has to be known before the first source is opened. */
+static void survey(struct helper *h)
+{
+  const struct wire_step *step = wire_step_first(h->plan);
+  for (uint32_t i = 0; i < h->plan->steps_n; i++, step = wire_step_next(step)) {
+    h->listed = h->listed || wire_step_item(step) >= 0;
+    h->follows = h->follows || (step->code == WIRE_STEP_BIND &&
+                                ((const struct wire_step_bind *)(const void *)step)->propagation == WIRE_MS_SLAVE);
+  }
+}
+
+/* proc of the sandbox's own, with everything in it. */
+static bool is_whole_proc(const struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_proc *body = (const void *)step;
+  return strncmp(wire_str(h->plan, body->target.path), "/proc", 6) == 0 && !body->subset;
 }
 
 int sources_open(struct helper *h)
@@ -188,6 +209,7 @@ int sources_open(struct helper *h)
   const struct wire_step *step = wire_step_first(h->plan);
   bool own_proc = false, parted = false;
   int result = 0;
+  survey(h);
   for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
     const struct wire_source *source = wire_step_source(step);
     h->step = step;
@@ -202,7 +224,7 @@ int sources_open(struct helper *h)
     } else if (step->code == WIRE_STEP_DEV) {
       result = open_devices(h);
     } else if (step->code == WIRE_STEP_PROC) {
-      own_proc = true;
+      own_proc = own_proc || is_whole_proc(h, step);
     } else if (step->code == WIRE_STEP_USERNS_LIMIT && !own_proc) {
       result = open_userns_limit(h);
     }
@@ -211,5 +233,6 @@ int sources_open(struct helper *h)
     }
   }
   h->source = 0;
+  h->devs = 0;
   return 0;
 }

@@ -57,10 +57,41 @@ int tree_open(struct helper *h, const char *path, bool directory)
   return fd;
 }
 
-/* Makes one component in an opened parent; one that is there already is fine. */
-static int make_one(int parent, const char *name, bool directory)
+void tree_own(struct helper *h, int mount)
+{
+  struct stat st;
+  if (h->listed && h->own_n < sizeof h->own / sizeof h->own[0] && sys_fstat(mount, &st) == 0) {
+    h->own[h->own_n++] = st.st_dev;
+  }
+}
+
+/*
+ * With an ordered list of mounts no place says by itself what it lies on: a link that one entry made may lead into what
+ * another shows of the host. So the file system of the directory itself is looked at, and only our own will do.
+ */
+bool tree_may_make(struct helper *h, int parent)
+{
+  struct stat st;
+  if (!h->listed) {
+    return true;
+  }
+  if (sys_fstat(parent, &st) < 0) {
+    return false;
+  }
+  uint32_t i = 0;
+  while (i < h->own_n && h->own[i] != st.st_dev) {
+    i++;
+  }
+  return i < h->own_n;
+}
+
+/* Makes one component in an opened parent; one that is there already is fine. What may not be made will be missed. */
+static int make_one(struct helper *h, int parent, const char *name, bool directory)
 {
   int fd = 0;
+  if (!tree_may_make(h, parent)) {
+    return 0;
+  }
   if (directory) {
     fd = sys_mkdirat(parent, name, 0755);
   } else {
@@ -77,12 +108,12 @@ static int make_last(struct helper *h, char *path, bool directory)
 {
   char *slash = strrchr(path, '/');
   if (slash == path) {
-    return make_one(h->root, path + 1, directory);
+    return make_one(h, h->root, path + 1, directory);
   }
   *slash = 0;
   int parent = open_below(h, path, O_DIRECTORY);
   *slash = '/';
-  int result = parent < 0 ? parent : make_one(parent, slash + 1, directory);
+  int result = parent < 0 ? parent : make_one(h, parent, slash + 1, directory);
   if (parent >= 0) {
     sys_close(parent);
   }
@@ -116,10 +147,35 @@ int tree_make(struct helper *h, const char *path, bool directory)
     result = make_parents(h, copy, directory);
   }
   if (result < 0) {
-    h->what = WIRE_WHAT_CREATE;
+    h->what = h->listed && result == -ENOENT ? WIRE_WHAT_TARGET_MISSING : WIRE_WHAT_CREATE;
     return result;
   }
   return tree_open(h, path, directory);
+}
+
+int tree_parent(struct helper *h, const char *path, const char **name)
+{
+  char parent[PATH_SIZE];
+  const char *slash = strrchr(path, '/');
+  size_t len = (size_t)(slash - path);
+  *name = slash + 1;
+  if (len >= sizeof parent) {
+    return -ENAMETOOLONG;
+  }
+  memcpy(parent, path, len);
+  parent[len] = 0;
+  h->what = WIRE_WHAT_TARGET;
+  int fd = open_below(h, len ? parent : "/", O_DIRECTORY); /* a link on the way is followed, as on any other */
+  if (fd == -ENOENT) {
+    fd = tree_make(h, parent, true);
+    h->what = h->listed && fd == -ENOENT ? WIRE_WHAT_TARGET_MISSING : h->what;
+  }
+  if (fd >= 0 && !tree_may_make(h, fd)) {
+    sys_close(fd);
+    h->what = WIRE_WHAT_ON_HOST;
+    return -EROFS;
+  }
+  return fd;
 }
 
 /* The step's target as an O_PATH descriptor, by the step's flags: made, skipped (TREE_SKIP), or an error. */
@@ -166,7 +222,8 @@ static int open_parent_of(struct helper *h, const char *path)
 /* What stands in the way of the kept descriptor from now on: it lies below the new mount. */
 static void forget_parent(struct helper *h, const char *path)
 {
-  if (h->parent_fd >= 0 && strncmp(h->parent, path, strlen(path)) == 0) {
+  bool below = h->listed || strncmp(h->parent, path, strlen(path)) == 0; /* links of a list may lead anywhere */
+  if (h->parent_fd >= 0 && below) {
     sys_close(h->parent_fd);
     h->parent_fd = -1;
   }
@@ -182,7 +239,7 @@ static int attach_by_name(struct helper *h, const struct wire_step *step, const 
   }
   h->what = WIRE_WHAT_ATTACH;
   const char *name = strrchr(path, '/') + 1;
-  if (step->flags & WIRE_CREATE) {
+  if (step->flags & WIRE_CREATE && tree_may_make(h, parent)) {
     sys_mkdirat(parent, name, 0755);
   }
   int result = sys_move_mount(mount, parent, name, WIRE_MOVE_MOUNT_F_EMPTY_PATH);
@@ -215,7 +272,7 @@ int tree_mount(struct helper *h, const struct wire_step *step, int mount)
  * An empty file takes no block, but a KiB of the kernel's own memory: inodes are bounded by the size too (one for each
  * page, and some for a small one), or a limit on the size would hold nobody (tmpfs(5), nr_inodes).
  */
-static uint64_t inodes_for(uint64_t size)
+uint64_t tree_inodes(uint64_t size)
 {
   uint64_t pages = size / 4096;
   return pages < 1024 ? 1024 : pages;
@@ -228,27 +285,40 @@ static int set_number(int context, const char *key, uint64_t value)
   return sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, key, text);
 }
 
-static int configure_tmpfs(int context, uint64_t size, uint32_t mode, bool writable)
+void tree_octal(char out[5], uint32_t mode)
 {
-  char octal[5] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)), (char)('0' + (mode >> 3 & 7)),
-                   (char)('0' + (mode & 7)), 0};
+  for (unsigned i = 0; i < 4; i++) {
+    out[i] = (char)('0' + (mode >> (9 - 3 * i) & 7));
+  }
+  out[4] = 0;
+}
+
+static int configure_tmpfs(int context, uint64_t size, uint64_t inodes, uint32_t mode)
+{
+  char octal[5];
+  tree_octal(octal, mode);
   int result = sys_fsconfig(context, WIRE_FSCONFIG_SET_STRING, "mode", octal);
   if (result >= 0 && size) {
     result = set_number(context, "size", size);
   }
-  if (result >= 0 && size && writable) {
-    result = set_number(context, "nr_inodes", inodes_for(size));
+  if (result >= 0 && inodes) {
+    result = set_number(context, "nr_inodes", inodes);
   }
   return result < 0 ? result : sys_fsconfig(context, WIRE_FSCONFIG_CMD_CREATE, NULL, NULL);
 }
 
 int tree_tmpfs(uint64_t size, uint32_t mode, uint64_t attributes, bool writable)
 {
+  return tree_tmpfs_of(size, size && writable ? tree_inodes(size) : 0, mode, attributes);
+}
+
+int tree_tmpfs_of(uint64_t size, uint64_t inodes, uint32_t mode, uint64_t attributes)
+{
   int context = sys_fsopen("tmpfs");
   if (context < 0) {
     return context;
   }
-  int result = configure_tmpfs(context, size, mode, writable);
+  int result = configure_tmpfs(context, size, inodes, mode);
   if (result >= 0) {
     result = sys_fsmount(context, attributes);
   }

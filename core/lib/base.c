@@ -25,13 +25,21 @@ const size_t styro_base_n = COUNT(styro_base);
 
 /* The list that container runtimes agree on (OCI runtime-spec, config-linux: masked and read-only paths), widened. */
 const struct styro_proc_entry styro_proc_entries[] = {
-    {"/proc/sys", true},          {"/proc/bus", true},
-    {"/proc/fs", true},           {"/proc/irq", true},
-    {"/proc/acpi", false},        {"/proc/asound", false},
-    {"/proc/kcore", false},       {"/proc/keys", false},
-    {"/proc/key-users", false},   {"/proc/latency_stats", false},
-    {"/proc/timer_list", false},  {"/proc/timer_stats", false},
-    {"/proc/sched_debug", false}, {"/proc/scsi", false},
-    {"/proc/interrupts", false},  {"/proc/sysrq-trigger", false},
+    {"/sys", true},          {"/bus", true},
+    {"/fs", true},           {"/irq", true},
+    {"/acpi", false},        {"/asound", false},
+    {"/kcore", false},       {"/keys", false},
+    {"/key-users", false},   {"/latency_stats", false},
+    {"/timer_list", false},  {"/timer_stats", false},
+    {"/sched_debug", false}, {"/scsi", false},
+    {"/interrupts", false},  {"/sysrq-trigger", false},
 };
 const size_t styro_proc_entries_n = COUNT(styro_proc_entries);
+
+/* What tells most about the machine or its kernel, or is another file system's; the rest is read-only. */
+const struct styro_proc_entry styro_sys_entries[] = {
+    {"/firmware", false},       {"/devices/virtual/powercap", false}, {"/kernel/debug", false},
+    {"/kernel/tracing", false}, {"/kernel/security", false},          {"/fs/bpf", false},
+    {"/fs/pstore", false},
+};
+const size_t styro_sys_entries_n = COUNT(styro_sys_entries);

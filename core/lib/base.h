@@ -18,14 +18,16 @@ struct styro_base_entry {
 extern const struct styro_base_entry styro_base[];
 extern const size_t styro_base_n;
 
-/* What is hidden or read-only in a sandbox's own proc; paths that the kernel does not have are skipped. */
+/* What is hidden or read-only in a proc or sys; paths that the kernel does not have are skipped. */
 struct styro_proc_entry {
-  const char *path;
-  bool read_only; /* else masked */
+  const char *path; /* below the mount's place */
+  bool read_only;   /* else masked */
 };
 
 extern const struct styro_proc_entry styro_proc_entries[];
 extern const size_t styro_proc_entries_n;
+extern const struct styro_proc_entry styro_sys_entries[];
+extern const size_t styro_sys_entries_n;
 
 #define STYRO_HOME "/home/sandbox"
 #define STYRO_USER_NAME "sandbox"

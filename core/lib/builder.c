@@ -85,11 +85,12 @@ void styro_builder_step(struct styro_builder *builder, uint16_t code, uint16_t f
   head->code = code;
   head->flags = flags;
   head->size = (uint32_t)size;
-  head->field_id = styro_field_id(field);
+  head->field_id = styro_field_id(field) | builder->item << WIRE_ITEM_SHIFT;
   head->best_effort = (uint32_t)(best_effort_protection + 1);
   styro_buffer_bytes(&builder->steps, body, size);
   builder->steps_n++;
   builder->sources_n += flags & WIRE_HAS_SOURCE ? 1 : 0;
+  builder->kept_n += flags & WIRE_KEEP ? 1 : 0;
 }
 
 uint32_t styro_plan_crc32c(const void *block, size_t len)

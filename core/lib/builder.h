@@ -12,6 +12,8 @@ struct styro_builder {
   struct styro_buffer data; /* starts with 8 zero bytes, so that no offset is 0 */
   uint32_t steps_n;
   uint32_t sources_n;
+  uint32_t kept_n;
+  uint32_t item; /* 1 + the number of the list's item that the next steps are for, 0: of none */
 };
 
 void styro_builder_init(struct styro_builder *builder, const styro_allocator *alloc);

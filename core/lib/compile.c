@@ -43,6 +43,9 @@ static int compile_steps(struct styro_compile *c)
     styro_compile_promises(c);
     styro_compile_namespaces(c);
     styro_compile_identity(c);
+    result = styro_compile_list_begin(c);
+  }
+  if (result == 0) {
     result = styro_compile_tree(c);
   }
   if (result != 0) {
@@ -50,6 +53,7 @@ static int compile_steps(struct styro_compile *c)
   }
   plain_step(c, WIRE_STEP_PIVOT, "/root", STYRO_FATAL);
   styro_compile_seals(c);
+  styro_compile_changes(c);
   if (c->fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW) {
     struct wire_step_number limit = {.value = 0};
     styro_builder_step(&c->builder, WIRE_STEP_USERNS_LIMIT, 0, "/namespaces/user",
@@ -103,6 +107,7 @@ static int compile_effective(const struct styro_effective *effective, styro_plan
   size_t len = 0;
   styro_builder_init(&c.builder, &effective->alloc);
   int result = compile_steps(&c);
+  styro_compile_list_end(&c);
   if (result == 0) {
     result = check_size(&c);
   }

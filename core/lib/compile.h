@@ -5,13 +5,23 @@
 #include "builder.h"
 #include "request.h"
 
+struct styro_listed; /* compile_mount_list.c */
+
 struct styro_compile {
   const struct styro_effective *effective;
   const struct styro_fields *fields;
   struct styro_builder builder;
   uint64_t enforced;
   uint64_t not_enforced;
+  struct styro_listed *listed; /* one for each entry of `mounts` */
   styro_error *err;
+};
+
+/* The entry of `mounts` that shows at a path. */
+struct styro_over {
+  const struct styro_mount *mount;
+  uint32_t source; /* 1 + the number of its source where it is a bind, else 0 */
+  bool writable;   /* the host's, and the payload's to write */
 };
 
 /* The field's protection for a best-effort step: the number when the caller listed it, else STYRO_FATAL. */
@@ -22,8 +32,20 @@ int styro_compile_run(struct styro_compile *c);         /* compile_run.c: what a
 void styro_compile_promises(struct styro_compile *c);   /* compile_run.c: masks and notes */
 void styro_compile_namespaces(struct styro_compile *c); /* compile_identity.c */
 void styro_compile_identity(struct styro_compile *c);
-void styro_compile_root(struct styro_compile *c);    /* compile_root.c */
-int styro_compile_tree(struct styro_compile *c);     /* compile_mounts.c: root, base, paths */
+void styro_compile_root(struct styro_compile *c); /* compile_root.c */
+int styro_compile_tree(struct styro_compile *c);  /* compile_mounts.c: root, base, paths */
+/* compile_mount_list.c: `mounts`, between a begin and an end. */
+int styro_compile_list_begin(struct styro_compile *c);
+void styro_compile_list_end(struct styro_compile *c);
+void styro_compile_list(struct styro_compile *c);
+void styro_compile_changes(struct styro_compile *c);     /* after the pivot */
+void styro_compile_list_access(struct styro_compile *c); /* rw binds the payload must be able to write */
+bool styro_compile_over(const struct styro_compile *c, const char *path, struct styro_over *out); /* false: none */
+bool styro_compile_opens_dev(const struct styro_compile *c);     /* entries have their places in /dev */
+uint64_t styro_compile_list_room(const struct styro_compile *c); /* bytes that its files take */
+/* compile_proc.c; options NULL: none */
+void styro_compile_proc(struct styro_compile *c, const char *at, const struct styro_mount *options, unsigned flags);
+void styro_compile_sysfs(struct styro_compile *c, const char *at, unsigned flags);
 void styro_compile_seals(struct styro_compile *c);   /* compile_mounts.c: denied places with something inside */
 void styro_compile_access(struct styro_compile *c);  /* compile_mounts.c: rw places the payload must be able to write */
 void styro_compile_process(struct styro_compile *c); /* compile_process.c */

@@ -8,6 +8,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "listed.h"
 #include "read.h"
 
 #define SAFE (WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV)
@@ -63,13 +64,12 @@ static void add_tmpfs(struct styro_compile *c, const char *path, uint64_t size, 
                      sizeof body);
 }
 
-static void add_place(struct styro_compile *c, uint16_t code, const char *path, uint64_t size, unsigned flags,
-                      const char *field, int best_effort)
+static void add_place(struct styro_compile *c, uint16_t code, const char *path, unsigned flags, const char *field,
+                      int best_effort)
 {
   struct wire_step_place body;
   memset(&body, 0, sizeof body);
   body.target = target(c, path);
-  body.size = size;
   styro_builder_step(&c->builder, code, (uint16_t)(flags | WIRE_HAS_TARGET), field, best_effort, &body, sizeof body);
 }
 
@@ -84,13 +84,6 @@ static void add_file(struct styro_compile *c, const char *path, const char *text
                      sizeof body);
 }
 
-/* Is `outer` the same path as `inner` or above it? */
-static bool encloses(const char *outer, const char *inner)
-{
-  size_t len = strlen(outer);
-  return strncmp(outer, inner, len) == 0 && (inner[len] == '/' || inner[len] == 0);
-}
-
 /* A part of an overlay that stands where it stands there. */
 static void add_self_bind(struct styro_compile *c, const char *path, uint64_t attributes, unsigned flags)
 {
@@ -102,15 +95,15 @@ static void add_self_bind(struct styro_compile *c, const char *path, uint64_t at
                      &body, sizeof body);
 }
 
-/* A rule that says something about the whole of a base entry replaces it. */
+/* A rule or an entry of `mounts` that says something about the whole of a base entry replaces it. */
 static bool ruled(const struct styro_compile *c, const char *path)
 {
   for (size_t i = 0; i < c->fields->rules_n; i++) {
-    if (encloses(c->fields->rules[i].path, path)) {
+    if (styro_encloses(c->fields->rules[i].path, path)) {
       return true;
     }
   }
-  return false;
+  return styro_mounts_replace(&c->fields->mounts, path);
 }
 
 static void add_link(struct styro_compile *c, const char *path)
@@ -159,19 +152,24 @@ static void add_names(struct styro_compile *c)
   }
 }
 
+/* An entry of `mounts` may say how. */
 static void add_proc(struct styro_compile *c, unsigned flags)
 {
-  if (c->fields->namespaces[STYRO_NS_PID] != STYRO_NS_HOST) {
-    add_place(c, WIRE_STEP_PROC, "/proc", 0, flags, "/namespaces/pid", STYRO_FATAL);
-  } else {
-    /* proc shows the pid namespace it was mounted in, and only that one's owner may mount it (proc(5)). */
-    add_bind(c, source(c, "/proc", 0), "/proc", SAFE | WIRE_MOUNT_ATTR_NOEXEC, flags, "/namespaces/pid");
-  }
-  for (size_t i = 0; i < styro_proc_entries_n; i++) {
-    const struct styro_proc_entry *entry = &styro_proc_entries[i];
-    add_place(c, entry->read_only ? WIRE_STEP_READ_ONLY : WIRE_STEP_MASK, entry->path, 0, WIRE_DEFAULTED, "/security",
-              styro_compile_best_effort(c, STYRO_MASKED_PATHS));
-  }
+  size_t entry = styro_mounts_main_proc(&c->fields->mounts);
+  c->builder.item = entry == STYRO_NO_ENTRY ? 0 : (uint32_t)entry + 1;
+  styro_compile_proc(c, "/proc", entry == STYRO_NO_ENTRY ? NULL : &c->fields->mounts.items[entry], flags);
+  c->builder.item = 0;
+}
+
+static void add_dev(struct styro_compile *c, unsigned flags)
+{
+  struct wire_step_dev body;
+  memset(&body, 0, sizeof body);
+  body.target = target(c, "/dev");
+  body.size = STYRO_SHM_SIZE;
+  body.open = styro_compile_opens_dev(c);
+  styro_builder_step(&c->builder, WIRE_STEP_DEV, (uint16_t)(flags | (body.open ? WIRE_KEEP : 0u) | WIRE_HAS_TARGET),
+                     "/root", STYRO_FATAL, &body, sizeof body);
 }
 
 /*
@@ -222,7 +220,7 @@ static void find_parents(struct tree *tree)
 {
   for (size_t i = 0; i < tree->n; i++) {
     int parent = (int)i - 1;
-    while (parent >= 0 && !encloses(tree->places[parent].rule->path, tree->places[i].rule->path)) {
+    while (parent >= 0 && !styro_encloses(tree->places[parent].rule->path, tree->places[i].rule->path)) {
       parent = tree->places[parent].parent;
     }
     tree->places[i].parent = parent;
@@ -235,13 +233,14 @@ static void find_parents(struct tree *tree)
 /* A tmpfs of the sandbox's own stands at /tmp and /home of a root directory unless a rule does, and path may be that rule's. */
 static bool on_own_tmpfs(const struct styro_compile *c, const char *path)
 {
-  return (encloses("/tmp", path) && !ruled(c, "/tmp")) || (encloses("/home", path) && !ruled(c, STYRO_HOME));
+  return (styro_encloses("/tmp", path) && !ruled(c, "/tmp")) ||
+         (styro_encloses("/home", path) && !ruled(c, STYRO_HOME));
 }
 
 /* These stand over every root, and nothing can be made in them. */
 static bool on_kernels_own(const char *path)
 {
-  return encloses("/proc", path) || encloses("/dev", path);
+  return styro_encloses("/proc", path) || styro_encloses("/dev", path);
 }
 
 /* Does the base show something of the host there, where nothing can be made? */
@@ -254,7 +253,7 @@ static bool on_host_base(const struct styro_compile *c, const char *path)
     return !styro_root_discards(c->fields) && !on_own_tmpfs(c, path);
   }
   for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
-    if (encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {
+    if (styro_encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {
       return true;
     }
   }
@@ -264,6 +263,12 @@ static bool on_host_base(const struct styro_compile *c, const char *path)
 /* May the place be made: does it lie on a tmpfs of the sandbox's own? */
 static unsigned create_flag(const struct tree *tree, const struct place *place)
 {
+  struct styro_over over;
+  if (place->parent < 0 && styro_compile_over(tree->c, place->rule->path, &over)) {
+    bool same = strcmp(over.mount->at, place->rule->path) == 0; /* absent only where that one is optional */
+    bool host = over.source || over.mount->type == STYRO_MOUNT_OVERLAY;
+    return host && !same ? 0 : WIRE_CREATE;
+  }
   if (place->parent < 0) {
     return on_host_base(tree->c, place->rule->path) ? 0 : WIRE_CREATE;
   }
@@ -273,20 +278,24 @@ static unsigned create_flag(const struct tree *tree, const struct place *place)
 
 /*
  * Where a rule without `from` takes its object: what its nearest enclosing rule with a source shows there (resolved below
- * that source, so that a link planted inside cannot lead out), below a root directory the directory's own, else the same
- * path on the host.
+ * that source, so that a link planted inside cannot lead out), or else an entry of `mounts`; below a root directory the
+ * directory's own, else the same path on the host.
  */
 static struct wire_source inherited_source(const struct tree *tree, const struct place *place)
 {
   const char *path = place->rule->path;
-  for (int i = place->parent; i >= 0; i = tree->places[i].parent) {
+  struct styro_over over;
+  bool own = false;
+  for (int i = place->parent; i >= 0 && !own; i = tree->places[i].parent) {
     const struct place *outer = &tree->places[i];
     if (outer->source) {
       return source(tree->c, path + strlen(outer->rule->path) + 1, outer->source);
     }
-    if (outer->rule->access == STYRO_ACCESS_TMPFS) {
-      break;
-    }
+    own = outer->rule->access == STYRO_ACCESS_TMPFS;
+  }
+  if (!own && styro_compile_over(tree->c, path, &over) && over.source) {
+    size_t len = strlen(over.mount->at);
+    return path[len] ? source(tree->c, path + len + 1, over.source) : source(tree->c, over.mount->from, 0);
   }
   bool directory = tree->c->fields->root_kind == STYRO_ROOT_DIRECTORY;
   return directory ? source(tree->c, path + 1, 1) : source(tree->c, path, 0);
@@ -312,7 +321,11 @@ static void add_rule_bind(struct tree *tree, struct place *place)
  */
 static bool is_of_overlay(const struct tree *tree, const struct place *place)
 {
-  bool overlay = tree->c->fields->root_kind == STYRO_ROOT_OVERLAY && !place->rule->from;
+  struct styro_over over;
+  bool overlay = styro_compile_over(tree->c, place->rule->path, &over)
+                     ? over.mount->type == STYRO_MOUNT_OVERLAY
+                     : tree->c->fields->root_kind == STYRO_ROOT_OVERLAY;
+  overlay = overlay && !place->rule->from;
   for (int i = place->parent; overlay && i >= 0; i = tree->places[i].parent) {
     if (tree->places[i].rule->access == STYRO_ACCESS_TMPFS) {
       break;
@@ -349,8 +362,12 @@ static int add_rule_self(struct tree *tree, const struct place *place)
 static bool below_writable(const struct tree *tree, const struct place *place)
 {
   const char *path = place->rule->path;
+  struct styro_over over;
   if (place->parent >= 0) {
     return tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
+  }
+  if (styro_compile_over(tree->c, path, &over)) {
+    return over.writable && strcmp(over.mount->at, path) != 0;
   }
   return styro_root_writes_host(tree->c->fields) && !on_kernels_own(path) && !on_own_tmpfs(tree->c, path);
 }
@@ -372,11 +389,31 @@ static unsigned deny_flags(const struct tree *tree, const struct place *place)
 static bool is_held(const struct tree *tree, const struct place *place, const char *path)
 {
   for (long k = place - tree->places - 1; k > place->parent; k--) {
-    if (encloses(path, tree->places[k].rule->path)) {
+    if (styro_encloses(path, tree->places[k].rule->path)) {
       return true;
     }
   }
   return false;
+}
+
+/* What stands around a place: a rule, an entry of `mounts`, or the root (""). */
+struct outer {
+  const char *path;
+  uint32_t source; /* 1 + its number; 0: none, what is there is bound onto itself */
+  bool noexec;
+};
+
+static struct outer outer_of(const struct tree *tree, const struct place *place)
+{
+  struct styro_over over;
+  if (place->parent >= 0) {
+    const struct place *parent = &tree->places[place->parent];
+    return (struct outer){parent->rule->path, parent->source, parent->rule->noexec};
+  }
+  if (styro_compile_over(tree->c, place->rule->path, &over)) {
+    return (struct outer){over.mount->at, over.source, over.mount->noexec};
+  }
+  return (struct outer){"", tree->c->fields->root_kind == STYRO_ROOT_OVERLAY ? 0 : 1, false};
 }
 
 /*
@@ -385,24 +422,21 @@ static bool is_held(const struct tree *tree, const struct place *place, const ch
  */
 static int hold_between(struct tree *tree, const struct place *place)
 {
-  static const struct styro_path_rule whole_root = {.noexec = false};
-  bool root = place->parent < 0;
-  const struct styro_path_rule *outer = root ? &whole_root : tree->places[place->parent].rule;
-  uint32_t outer_source = root ? 1 : tree->places[place->parent].source;
+  struct outer outer = outer_of(tree, place);
   struct styro_compile *c = tree->c;
-  bool overlay = outer_source == 0 || (root && c->fields->root_kind == STYRO_ROOT_OVERLAY);
-  size_t base = (root ? 0 : strlen(outer->path)) + 1;
+  size_t base = strlen(outer.path) + 1;
+  bool overlay = outer.source == 0;
   char *path = styro_strdup(&c->builder.alloc, place->rule->path);
   if (!path) {
     return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
   }
   for (char *end = strchr(path + base, '/'); end; end = strchr(end + 1, '/')) {
     *end = 0;
-    uint64_t attributes = SAFE | (outer->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
+    uint64_t attributes = SAFE | (outer.noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
     if (!is_held(tree, place, path) && overlay) {
       add_self_bind(c, path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED);
     } else if (!is_held(tree, place, path)) {
-      add_bind(c, source(c, path + base, outer_source), path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
+      add_bind(c, source(c, path + base, outer.source), path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
     }
     *end = '/';
   }
@@ -432,7 +466,7 @@ static int add_rule(struct tree *tree, struct place *place)
     /* Something inside stays visible: an own directory that can be passed through but neither listed nor written. */
     add_tmpfs(tree->c, rule->path, 65536, 0111, SAFE | WIRE_MOUNT_ATTR_NOEXEC, create_flag(tree, place), "/paths");
   } else {
-    add_place(tree->c, WIRE_STEP_MASK, rule->path, 0, deny_flags(tree, place), "/paths", STYRO_FATAL);
+    add_place(tree->c, WIRE_STEP_MASK, rule->path, deny_flags(tree, place), "/paths", STYRO_FATAL);
   }
   return 0;
 }
@@ -486,9 +520,10 @@ int styro_compile_tree(struct styro_compile *c)
   if (!styro_root_is_tree(c->fields)) {
     add_names(c);
   }
-  add_place(c, WIRE_STEP_DEV, "/dev", STYRO_SHM_SIZE, flags, "/root", STYRO_FATAL);
+  add_dev(c, flags);
   add_proc(c, flags);
   add_private(c);
+  styro_compile_list(c);
   int result = add_rules(c);
   memset(&seal, 0, sizeof seal);
   styro_builder_step(&c->builder, WIRE_STEP_SEAL_ROOT, 0, "/root", STYRO_FATAL, &seal, sizeof seal);
@@ -499,7 +534,7 @@ int styro_compile_tree(struct styro_compile *c)
 static bool has_inner(const struct styro_fields *fields, const struct styro_path_rule *rule)
 {
   for (size_t i = 0; i < fields->rules_n; i++) {
-    if (&fields->rules[i] != rule && encloses(rule->path, fields->rules[i].path)) {
+    if (&fields->rules[i] != rule && styro_encloses(rule->path, fields->rules[i].path)) {
       return true;
     }
   }
@@ -512,7 +547,7 @@ void styro_compile_seals(struct styro_compile *c)
   for (size_t i = 0; i < c->fields->rules_n; i++) {
     const struct styro_path_rule *rule = &c->fields->rules[i];
     if (rule->access == STYRO_ACCESS_DENY && has_inner(c->fields, rule)) {
-      add_place(c, WIRE_STEP_SEAL, rule->path, 0, 0, "/paths", STYRO_FATAL);
+      add_place(c, WIRE_STEP_SEAL, rule->path, 0, "/paths", STYRO_FATAL);
     }
   }
 }
@@ -531,6 +566,7 @@ void styro_compile_access(struct styro_compile *c)
   if (styro_root_writes_host(c->fields)) {
     add_access(c, "/", 0, c->fields->root_upper ? "/root/overlay/upper" : "/root/writable");
   }
+  styro_compile_list_access(c);
   for (size_t i = 0; i < c->fields->rules_n; i++) {
     const struct styro_path_rule *rule = &c->fields->rules[i];
     if (rule->access == STYRO_ACCESS_RW) {

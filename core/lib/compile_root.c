@@ -63,6 +63,16 @@ static uint64_t attributes_of(const struct styro_fields *fields)
   return closed ? READ_ONLY : SAFE;
 }
 
+/* On a tmpfs of the sandbox's own there is room for places, and for the files that `mounts` has data for. */
+static uint64_t size_of(const struct styro_compile *c)
+{
+  uint64_t room = styro_root_is_tree(c->fields) ? 0 : styro_compile_list_room(c);
+  if (styro_root_discards(c->fields)) {
+    return c->fields->root_size == 0 ? STYRO_TMP_SIZE : c->fields->root_size;
+  }
+  return room ? (1 << 20) + room : 0;
+}
+
 void styro_compile_root(struct styro_compile *c)
 {
   struct wire_step_root body;
@@ -72,7 +82,7 @@ void styro_compile_root(struct styro_compile *c)
   memset(&body, 0, sizeof body);
   body.kind = kind_of(c->fields);
   body.mode = 0755;
-  body.size = styro_root_discards(c->fields) && c->fields->root_size == 0 ? STYRO_TMP_SIZE : c->fields->root_size;
+  body.size = size_of(c);
   body.attr_set = attributes_of(c->fields);
   if (directory) {
     body.source = styro_builder_source(&c->builder, c->fields->root_directory, 0);

@@ -19,8 +19,7 @@ static int fill_defaults(struct styro_layer *layer, styro_error *err)
   struct styro_reading in = {.layer = layer, .err = err, .origin = STYRO_FROM_TEXT};
   for (size_t i = 0; i < styro_field_count(); i++) {
     const struct styro_field *field = styro_field_at(i);
-    bool in_rule = strncmp(field->pointer, "/paths/", 7) == 0;
-    if (field->fallback == NULL || layer->set[i] || in_rule) {
+    if (field->fallback == NULL || layer->set[i] || styro_field_in_entry(field)) {
       continue;
     }
     int code = styro_read_fallback(&in, field);

@@ -7,6 +7,7 @@
 #include "builder.h"
 #include "capability.h"
 #include "encoding.h"
+#include "explain_mounts.h"
 #include "groups.h"
 #include "id_map.h"
 #include "plan.h"
@@ -19,10 +20,8 @@ static const struct {
   uint64_t attribute;
   const char *name;
 } attributes[] = {
-    {WIRE_MOUNT_ATTR_RDONLY, "ro"},
-    {WIRE_MOUNT_ATTR_NOSUID, "nosuid"},
-    {WIRE_MOUNT_ATTR_NODEV, "nodev"},
-    {WIRE_MOUNT_ATTR_NOEXEC, "noexec"},
+    {WIRE_MOUNT_ATTR_RDONLY, "ro"},     {WIRE_MOUNT_ATTR_NOSUID, "nosuid"},   {WIRE_MOUNT_ATTR_NODEV, "nodev"},
+    {WIRE_MOUNT_ATTR_NOEXEC, "noexec"}, {WIRE_MOUNT_ATTR_NOATIME, "noatime"},
 };
 
 static size_t add_text(char *out, size_t size, size_t len, const char *format, const char *text)
@@ -50,6 +49,11 @@ static size_t add_attributes(char *out, size_t size, size_t len, uint64_t set)
   return len;
 }
 
+size_t styro_details_flags(char *out, size_t size, size_t len, uint64_t set)
+{
+  return add_attributes(out, size, len, set);
+}
+
 static size_t add_flags(char *out, size_t size, size_t len, const struct wire_step *step)
 {
   static const struct {
@@ -73,6 +77,9 @@ static void bind_details(const styro_plan *plan, const struct wire_step *step, c
   bool below = body->source.base && wire_source_fd(&body->source) < 0;
   size_t len = add_text(out, size, 0, below ? "from `%s` below the enclosing source" : "from `%s`", path);
   len = add_attributes(out, size, len, body->attr_set);
+  len = add_text(out, size, len, "%s", body->devices ? ", devices can be used" : "");
+  len = add_text(out, size, len, "%s", body->flat ? ", without the mounts below it" : "");
+  len = add_text(out, size, len, "%s", body->propagation ? ", follows what the host mounts below it" : "");
   add_flags(out, size, len, step);
 }
 
@@ -210,6 +217,9 @@ static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
 {
   const struct wire_step_tmpfs *body = (const void *)step;
   int n = snprintf(out, size, "%" PRIu64 " bytes, mode %04o", body->size, body->mode);
+  if (body->inodes && n > 0 && (size_t)n < size) {
+    n += snprintf(out + n, size - (size_t)n, ", %" PRIu64 " files", body->inodes);
+  }
   size_t len = add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set);
   add_flags(out, size, len, step);
 }
@@ -263,6 +273,11 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_BIND: bind_details(plan, step, out, size); break;
   case WIRE_STEP_RESET: reset_details(step, out, size); break;
   case WIRE_STEP_TMPFS: tmpfs_details(step, out, size); break;
+  case WIRE_STEP_FS:
+  case WIRE_STEP_SYMLINK:
+  case WIRE_STEP_REMOUNT:
+  case WIRE_STEP_OVERLAY:
+  case WIRE_STEP_PROC: styro_mount_details(plan, step, out, size); break;
   case WIRE_STEP_RLIMIT: rlimit_details(step, out, size); break;
   case WIRE_STEP_CAPABILITIES: capability_details(step, out, size); break;
   case WIRE_STEP_NOTE:

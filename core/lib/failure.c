@@ -79,6 +79,10 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_GID_TOOL] = {"the map of subordinate group ids was not written: %s", TOOL_HINT},
     [WIRE_WHAT_SPACE_TYPE] = {"`%s` is not the namespace that is to be joined", NULL},
     [WIRE_WHAT_UNSHARE] = {"cannot make a time namespace", NULL},
+    [WIRE_WHAT_ON_HOST] = {"`%s` would be made on the host, and nothing ever is",
+                           "make it below a `tmpfs`, or below a place that no `bind` shows"},
+    [WIRE_WHAT_NO_DEVICES] = {"`%s` is asked for with devices, but is mounted nodev on the host",
+                              "name a device on a mount that has them, such as the host's /dev"},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -137,8 +141,21 @@ static const struct {
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ELOOP,
      "links of /proc such as /proc/self/cwd are never followed: name the path that it points to"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE_TYPE, ENODEV,
-     "a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, random, urandom and tty"},
+     "a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, random, urandom and tty, "
+     "and in `mounts` a bind with the access `dev` shows others"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "the caller itself may not reach it: check the directories above it"},
+    {WIRE_STEP_BIND, WIRE_WHAT_CLONE_TREE, EINVAL,
+     "mounts stand below it, and in a user namespace of its own nobody may show it without them: leave `recursive` out"},
+    {WIRE_STEP_BIND, WIRE_WHAT_FLAGS, EPERM,
+     "in a user namespace of its own the kernel changes no access times of the host's mounts: leave `noatime` out"},
+    {WIRE_STEP_REMOUNT, WIRE_WHAT_FLAGS, EPERM,
+     "what the host's mount forbids stays forbidden: a remount loosens only what an earlier entry set itself"},
+    {WIRE_STEP_FILE, WIRE_WHAT_CREATE, EEXIST, "something stands there already: choose another place"},
+    {WIRE_STEP_SYMLINK, WIRE_WHAT_CREATE, EEXIST, "something stands there already: choose another place"},
+    {WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM,
+     "an outer container masks parts of /sys, or forbids the mount: of sysfs the kernel grants a new one only where a "
+     "whole one is visible"},
+    {WIRE_STEP_FS, WIRE_WHAT_STEP, ENODEV, "this kernel has no such file system"},
     {WIRE_STEP_ACCESS, 0, EACCES,
      "let who the payload is outside own it on the host (of a root caller 65534, where no map says otherwise: chown 65534:65534 "
      "PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
@@ -270,6 +287,8 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   }
   if (from && on_host) {
     host_path(plan, from, object, size);
+    size_t len = strlen(field);
+    snprintf(field + len, field_size - len, "%s", step && wire_step_item(step) >= 0 ? "/from" : "");
   }
   if (!object[0] && what != WIRE_WHAT_STEP && step && styro_step_stage(step) == STYRO_STAGE_ROOT) {
     snprintf(object, size, "/");

@@ -25,6 +25,8 @@
 #define AT(member) .offset = offsetof(struct styro_fields, member), .size = sizeof(((struct styro_fields *)0)->member)
 #define RULE(member)                                                                                                   \
   .offset = offsetof(struct styro_path_rule, member), .size = sizeof(((struct styro_path_rule *)0)->member)
+#define MOUNT(member)                                                                                                  \
+  .offset = offsetof(struct styro_mount, member), .size = sizeof(((struct styro_mount *)0)->member)
 #define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
 
 #define LATER(path, text) {.pointer = (path), .type = STYRO_TYPE_LATER, .doc = (text)}
@@ -109,7 +111,68 @@ static const struct styro_field table[] = {
     {.pointer = "/paths/*/mode", .type = STYRO_TYPE_MODE, RULE(mode), .min = 1, .max = 01777,
      .doc = "for `tmpfs`: permission bits; 0755 when not given"},
     LATER("/paths/*/idmap", "an id-mapped view"),
-    LATER("/mounts", "an ordered list of mount operations"),
+    {.pointer = "/mounts", .type = STYRO_TYPE_MOUNTS, AT(mounts), .max = 4096,
+     .doc = "operations on the mount tree, carried out in their order once the root and its base stand, and before "
+            "`paths`: what `paths` says about a place holds over what an entry puts there. A rule of `paths` without "
+            "`from` below an entry of type `bind` shows what is there in that bind. A place that is missing is made "
+            "where it lies on a file system of the sandbox's own, and never on the host"},
+    {.pointer = "/mounts/*", .type = STYRO_TYPE_OBJECT, .doc = "one operation; which keys it takes depends on `type`"},
+    {.pointer = "/mounts/*/type", .type = STYRO_TYPE_ENUM, MOUNT(type),
+     .words = WORDS("", "bind", "tmpfs", "proc", "sysfs", "devpts", "mqueue", "dev", "cgroup", "overlay", "symlink", "dir", "file",
+                    "remount", "propagation"),
+     .doc = "what is done: a part of the host is shown (`bind`), a new file system is mounted (`tmpfs`, `proc`, "
+            "`sysfs`, `devpts`, `mqueue`, `cgroup`, an `overlay`, the minimal `dev`), something is made (`symlink`, `dir`, `file`), "
+            "or the mount of an earlier entry is changed once everything is placed (`remount`, `propagation`)"},
+    {.pointer = "/mounts/*/at", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(at), .max = PATH_LIMIT,
+     .doc = "the place inside; `/proc` and `/dev` hold only what their own type puts there"},
+    {.pointer = "/mounts/*/from", .type = STYRO_TYPE_SOURCE, .flags = STYRO_FIELD_VARIABLES, MOUNT(from),
+     .doc = "for `bind`: host path that is shown, or the number of a descriptor that the caller has open on it"},
+    {.pointer = "/mounts/*/target", .type = STYRO_TYPE_TEXT, .flags = STYRO_FIELD_VARIABLES, MOUNT(target), .min = 1,
+     .max = PATH_LIMIT, .doc = "for `symlink`: where it leads, as text"},
+    {.pointer = "/mounts/*/access", .type = STYRO_TYPE_ENUM, MOUNT(access), .fallback = "ro",
+     .words = WORDS("ro", "rw", "dev"),
+     .doc = "for `bind`, `cgroup` and `remount`: whether it can be written; `dev` (of a `bind`) is `rw` with devices "
+            "that can be used, which everywhere else they cannot"},
+    {.pointer = "/mounts/*/recursive", .type = STYRO_TYPE_BOOL, MOUNT(recursive), .fallback = "true",
+     .doc = "for `bind`, `remount` and `propagation`: with the mounts below it; without them a `bind` needs "
+            "`namespaces.user` as `host` where there are any. A `remount` as `rw` never reaches below"},
+    {.pointer = "/mounts/*/optional", .type = STYRO_TYPE_BOOL, MOUNT(optional), .fallback = "false",
+     .doc = "for `bind`: leave the entry out where the host has no such path"},
+    {.pointer = "/mounts/*/noexec", .type = STYRO_TYPE_BOOL, MOUNT(noexec), .fallback = "false",
+     .doc = "for `bind`, `tmpfs`, `overlay` and `remount`: nothing there can be executed"},
+    {.pointer = "/mounts/*/noatime", .type = STYRO_TYPE_BOOL, MOUNT(noatime), .fallback = "false",
+     .doc = "for `bind`, `tmpfs`, `overlay` and `remount`: reading changes no access time; of a `bind` in a user namespace only "
+            "where the host's mount is so"},
+    {.pointer = "/mounts/*/size", .type = STYRO_TYPE_SIZE, MOUNT(size), .min = KIB(4), .max = GIB(1 << 20),
+     .doc = "for `tmpfs`: bytes it can hold; 256M when not given"},
+    {.pointer = "/mounts/*/inodes", .type = STYRO_TYPE_INT, MOUNT(inodes), .min = 1, .max = INT64_C(1) << 40,
+     .doc = "for `tmpfs`: files it can hold; one for each 4 KiB of its size when not given"},
+    {.pointer = "/mounts/*/mode", .type = STYRO_TYPE_MODE, MOUNT(mode), .min = 1, .max = 01777,
+     .doc = "permission bits: of a `tmpfs` or `dir` 0755 when not given, of a `file` 0644, of the terminals in a "
+            "`devpts` 0620"},
+    {.pointer = "/mounts/*/hidepid", .type = STYRO_TYPE_ENUM, MOUNT(hidepid), .fallback = "off",
+     .words = WORDS("off", "noaccess", "invisible", "ptraceable"),
+     .doc = "for `proc`: what is seen of other users' processes (proc(5))"},
+    {.pointer = "/mounts/*/subset", .type = STYRO_TYPE_ENUM, MOUNT(subset), .words = WORDS("", "pid"),
+     .doc = "for `proc`: `pid` shows processes and nothing else"},
+    {.pointer = "/mounts/*/gid", .type = STYRO_TYPE_INT, MOUNT(gid), .max = ID_MAX,
+     .doc = "for `devpts`: the terminals' group, an id inside; that of who opens one when not given"},
+    {.pointer = "/mounts/*/ptmxmode", .type = STYRO_TYPE_MODE, MOUNT(ptmxmode), .min = 1, .max = 0777,
+     .doc = "for `devpts`: permission bits of its ptmx; 0666 when not given"},
+    {.pointer = "/mounts/*/lower", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_VARIABLES | STYRO_FIELD_PATHS,
+     MOUNT(lowers), .min = 1, .max = WIRE_LAYERS_MAX,
+     .doc = "for `overlay`: directories of the host that are only read, the topmost first; without `upper` it is "
+            "read-only"},
+    {.pointer = "/mounts/*/upper", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(upper),
+     .max = PATH_LIMIT, .doc = "for `overlay`: directory that all changes go to, the payload's own; needs `work`"},
+    {.pointer = "/mounts/*/work", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(work),
+     .max = PATH_LIMIT, .doc = "for `overlay`: empty directory beside `upper`, for the kernel's own use"},
+    {.pointer = "/mounts/*/data", .type = STYRO_TYPE_TEXT, MOUNT(data), .max = STYRO_FILE_DATA_MAX,
+     .doc = "for `file`: what is in it; nothing when not given"},
+    {.pointer = "/mounts/*/propagation", .type = STYRO_TYPE_ENUM, MOUNT(propagation),
+     .words = WORDS("", "private", "slave", "shared", "unbindable"),
+     .doc = "for `propagation`: what mounts do there (mount_namespaces(7)). `slave`, of a `bind`, follows the host; "
+            "`shared` is shared by those who live inside; nothing ever reaches the host"},
 
     {.pointer = "/command", .type = STYRO_TYPE_LIST, AT(command), .min = 1, .max = 65536,
      .doc = "the payload's program and arguments; a name without `/` is searched in the PATH inside"},
@@ -376,6 +439,11 @@ bool styro_field_every_child(const struct styro_field *field)
   return field->shorthand != NULL && strcmp(field->shorthand, STYRO_EVERY_CHILD) == 0;
 }
 
+bool styro_field_in_entry(const struct styro_field *field)
+{
+  return strstr(field->pointer, "/*/") != NULL;
+}
+
 uint32_t styro_field_id(const char *pointer)
 {
   const struct styro_field *field = styro_field_exact(pointer);
@@ -384,5 +452,6 @@ uint32_t styro_field_id(const char *pointer)
 
 const char *styro_field_pointer(uint32_t id)
 {
+  id &= (1u << STYRO_FIELD_ITEM_SHIFT) - 1;
   return id < styro_field_count() ? table[id].pointer : "";
 }

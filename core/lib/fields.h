@@ -32,6 +32,7 @@ enum styro_type {
   STYRO_TYPE_BPF,         /* bpf */
   STYRO_TYPE_ID_MAP,      /* char *, as id_map.h has it */
   STYRO_TYPE_RULES,       /* rules; its rows below pointer + "/" + "*" have their offsets in struct styro_path_rule */
+  STYRO_TYPE_MOUNTS,      /* mounts, a list of objects; its rows below pointer + "/" + "*" are of struct styro_mount */
   STYRO_TYPE_COUNT
 };
 
@@ -81,8 +82,10 @@ const struct styro_field *styro_field_named(const struct styro_field *parent, co
 const struct styro_field *styro_field_shorthand(const struct styro_field *parent);
 const struct styro_field *styro_field_parent(const struct styro_field *field); /* NULL for the request itself */
 bool styro_field_every_child(const struct styro_field *field);
+/* Is it a row of `paths` or `mounts`' entries, kept in an entry and not in struct styro_fields? */
+bool styro_field_in_entry(const struct styro_field *field);
 
-/* Where in a struct styro_fields (or, below /paths, a struct styro_path_rule) the field is kept. */
+/* Where in a struct styro_fields (of an entry's row: a struct styro_path_rule, a struct styro_mount) the field is kept. */
 static inline void *styro_field_place(const struct styro_field *field, void *base)
 {
   return (char *)base + field->offset;

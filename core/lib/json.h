@@ -9,7 +9,7 @@
 
 #include "error.h"
 
-#define STYRO_JSON_MAX ((size_t)1 << 20)
+#define STYRO_JSON_MAX ((size_t)4 << 20) /* as much as one plan may be */
 #define STYRO_JSON_DEPTH 16
 
 /* Parses any JSON value. Fails with STYRO_EPARSE or STYRO_ENOMEM; *out is a new reference. */

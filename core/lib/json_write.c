@@ -12,6 +12,7 @@
 #include "grammar.h"
 #include "groups.h"
 #include "id_map.h"
+#include "mount_list.h"
 #include "protections.h"
 
 static void write_string(struct styro_buffer *buffer, const char *text)
@@ -161,6 +162,37 @@ static void write_rules(struct styro_buffer *buffer, const struct styro_fields *
   styro_buffer_text(buffer, "}");
 }
 
+static void write_value(struct styro_buffer *buffer, const struct styro_field *field, const void *base);
+
+/* What was given, in the table's order. */
+void styro_write_mount(struct styro_buffer *buffer, const struct styro_mount *mount)
+{
+  const struct styro_field *object = styro_field_exact("/mounts/*");
+  const struct styro_field *row = NULL;
+  bool first = true;
+  styro_buffer_text(buffer, "{");
+  while ((row = styro_field_child(object, row)) != NULL) {
+    if (styro_mount_has(mount, row)) {
+      write_separator(buffer, &first);
+      write_string(buffer, styro_field_key(row));
+      styro_buffer_text(buffer, ":");
+      write_value(buffer, row, mount);
+    }
+  }
+  styro_buffer_text(buffer, "}");
+}
+
+static void write_mounts(struct styro_buffer *buffer, const struct styro_mounts *mounts)
+{
+  bool first = true;
+  styro_buffer_text(buffer, "[");
+  for (size_t i = 0; i < mounts->n; i++) {
+    write_separator(buffer, &first);
+    styro_write_mount(buffer, &mounts->items[i]);
+  }
+  styro_buffer_text(buffer, "]");
+}
+
 /* The counterpart of store_number in read_scalar.c. */
 static int64_t load_number(const struct styro_field *field, const void *place)
 {
@@ -223,6 +255,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
   case STYRO_TYPE_ID_MAP: write_id_map(buffer, *(char *const *)place); break;
   case STYRO_TYPE_RULES: write_rules(buffer, base); break;
+  case STYRO_TYPE_MOUNTS: write_mounts(buffer, place); break;
   default: write_number(buffer, field, place);
   }
 }

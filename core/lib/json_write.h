@@ -7,6 +7,7 @@
 /* The field's value as JSON, only what was given; for the request itself (row 0) the whole document. */
 void styro_write_json(struct styro_buffer *buffer, const struct styro_layer *layer, const struct styro_field *field);
 void styro_write_rule(struct styro_buffer *buffer, const struct styro_path_rule *rule);
+void styro_write_mount(struct styro_buffer *buffer, const struct styro_mount *mount);
 
 /*
  * One value for machines: texts as they are, durations in nanoseconds, sizes in bytes, lists and objects as JSON.

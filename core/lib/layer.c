@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collection.h"
+#include "mount_list.h"
 
 int styro_layer_init(struct styro_layer *layer, const styro_allocator *alloc)
 {
@@ -28,6 +29,7 @@ static void clear_place(struct styro_layer *layer, const struct styro_field *fie
   case STYRO_TYPE_LIST: styro_list_free(&layer->alloc, place); break;
   case STYRO_TYPE_MAP: styro_map_free(&layer->alloc, place); break;
   case STYRO_TYPE_RULES: styro_rules_free(&layer->alloc, &layer->fields); break;
+  case STYRO_TYPE_MOUNTS: styro_mounts_free(&layer->alloc, place); break;
   case STYRO_TYPE_FDS:
     styro_ints_free(&layer->alloc, &layer->fields.preserve_fds, &layer->fields.preserve_fds_n);
     layer->fields.preserve_by_caller = false;
@@ -41,10 +43,10 @@ static void clear_place(struct styro_layer *layer, const struct styro_field *fie
   }
 }
 
-/* Rows below the path rules are kept in the rules, not in struct styro_fields. */
+/* Rows below the path rules and the mounts are kept in these, not in struct styro_fields. */
 static bool is_kept_here(const struct styro_field *field)
 {
-  return strncmp(field->pointer, "/paths/", 7) != 0;
+  return !styro_field_in_entry(field);
 }
 
 /* A row and all below it stand together in the table, so a prefix is enough. */
@@ -164,6 +166,7 @@ static int copy_place(struct styro_layer *lower, const struct styro_field *field
   case STYRO_TYPE_LIST: return styro_list_copy(&lower->alloc, to, place);
   case STYRO_TYPE_MAP: return merge_map(lower, to, place);
   case STYRO_TYPE_RULES: return merge_rules(lower, from);
+  case STYRO_TYPE_MOUNTS: return styro_mounts_copy(&lower->alloc, to, place);
   case STYRO_TYPE_FDS: return copy_fds(lower, field, from);
   case STYRO_TYPE_BPF: return copy_bpf(lower, field, from);
   default: memcpy(to, place, field->size); return 0;

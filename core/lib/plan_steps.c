@@ -53,6 +53,15 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                              "right after what it belongs to is mounted"},
     [WIRE_STEP_MASK] = {"mask", STYRO_STAGE_PATH, "hide",
                         "after what it hides is mounted; checked by descriptor afterwards"},
+    [WIRE_STEP_SYMLINK] = {"symlink", STYRO_STAGE_MOUNT, "make a link",
+                           "on a file system of the sandbox's own, never on the host"},
+    [WIRE_STEP_FS] = {"file system", STYRO_STAGE_MOUNT, "mount a file system of the kernel's",
+                      "before the old root goes: of some the kernel grants a new one only where one is visible"},
+    [WIRE_STEP_OVERLAY] = {"overlay", STYRO_STAGE_MOUNT, "mount an overlay",
+                           "its layers are open by now, and none of them is resolved again"},
+    [WIRE_STEP_REMOUNT] = {"remount", STYRO_STAGE_MOUNT, "change the mount",
+                           "by descriptor, once everything is placed: the kernel changes no mount of a tree that is "
+                           "not attached yet"},
     [WIRE_STEP_SEAL_ROOT] = {"seal root", STYRO_STAGE_ROOT, "give the root its last flags",
                              "once all places in it are made"},
     [WIRE_STEP_SEAL] = {"seal", STYRO_STAGE_PATH, "make read-only", "once all places below it are made"},
@@ -92,6 +101,9 @@ int styro_step_stage(const struct wire_step *step)
 {
   /* A root of the request's own and its `paths` are two stages of the same kinds of mount. */
   bool rule = strcmp(styro_field_pointer(step->field_id), "/paths") == 0;
+  if (step->code == WIRE_STEP_LAYER && wire_step_item(step) >= 0) { /* not of the root */
+    return STYRO_STAGE_MOUNT;
+  }
   return rule && styro_step_rows[step->code].stage == STYRO_STAGE_MOUNT ? STYRO_STAGE_PATH
                                                                         : styro_step_rows[step->code].stage;
 }
@@ -216,6 +228,8 @@ void styro_step_describe(const styro_plan *plan, const struct wire_step *step, c
     size_t len = strlen(field);
     escape_segment(wire_str(plan->block, place->path), field + len, field_size - len);
     styro_utf8_clean(field); /* where it was cut */
+  } else if (wire_step_item(step) >= 0) {
+    snprintf(field, field_size, "%s/%d", pointer, wire_step_item(step));
   } else if (step->code == WIRE_STEP_RLIMIT) {
     snprintf(field, field_size, "%s/%s", pointer, object);
   } else {

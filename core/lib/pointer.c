@@ -39,6 +39,25 @@ static bool next_segment(const char **pointer, char *out, size_t size)
   return true;
 }
 
+/* RFC 6901, section 4: decimal without leading zeros, or `-` for the item behind the last. */
+static int descend_to_index(struct styro_reading *in, struct styro_place *place, const char *segment)
+{
+  size_t digits = strspn(segment, "0123456789");
+  bool end = strcmp(segment, "-") == 0;
+  bool plain = digits > 0 && digits < 8 && segment[digits] == '\0' && (segment[0] != '0' || digits == 1);
+  if (!end && !plain) {
+    return fail_pointer(in, segment, "is not the index of an entry: it counts from 0, and `-` adds one");
+  }
+  place->container = place->field;
+  place->field = styro_field_exact("/mounts/*");
+  place->index = end ? STYRO_INDEX_END : 0;
+  for (size_t i = 0; plain && i < digits; i++) {
+    place->index = place->index * 10 + (size_t)(segment[i] - '0');
+  }
+  memcpy(place->key, segment, strlen(segment) + 1);
+  return 0;
+}
+
 /* One segment deeper. */
 static int descend(struct styro_reading *in, struct styro_place *place, const char *segment)
 {
@@ -52,6 +71,7 @@ static int descend(struct styro_reading *in, struct styro_place *place, const ch
     return 0;
   }
   case STYRO_TYPE_LATER: return styro_read_refuse_later(in, place->field, NULL);
+  case STYRO_TYPE_MOUNTS: return descend_to_index(in, place, segment);
   case STYRO_TYPE_MAP:
   case STYRO_TYPE_RULES:
     if (place->container != NULL) {
@@ -83,6 +103,7 @@ int styro_place_find(struct styro_reading *in, const char *pointer, struct styro
   out->field = styro_field_at(0);
   out->container = NULL;
   out->key[0] = '\0';
+  out->index = 0;
   in->at[0] = '\0';
   for (const char *rest = pointer; *rest != '\0';) {
     if (!next_segment(&rest, segment, sizeof segment)) {

@@ -23,7 +23,7 @@ struct styro_reading {
 };
 
 /*
- * Reads one value into the field; base is &layer->fields, or a struct styro_path_rule for rows below the path rules.
+ * Reads one value into the field; base is &layer->fields, or for an entry's rows its struct styro_path_rule or styro_mount.
  * Returns 0 or a negative code with the error's field filled; the layer may then hold a part.
  */
 int styro_read(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value);
@@ -39,14 +39,22 @@ int styro_read_document(struct styro_layer *layer, const char *text, size_t len,
 int styro_read_path_text(struct styro_reading *in, const char *text, bool variables, char *out, const char **path);
 int styro_read_rule_path(struct styro_reading *in, const char *key, struct styro_path_rule *rule);
 
-/* ---- for the readers of single types (read_scalar.c, read_list.c) ---- */
+/*
+ * One entry of `mounts`, an object; and one key of it. *out is filled only where nothing is wrong; an entry with a wrong
+ * key is fit to be freed.
+ */
+int styro_read_mount(struct styro_reading *in, const json_t *value, struct styro_mount *out);
+int styro_read_mount_key(struct styro_reading *in, const struct styro_field *row, struct styro_mount *mount,
+                         const json_t *value);
+
+/* ---- for the readers of single types (read_scalar.c, read_list.c, read_mounts.c) ---- */
 
 typedef int styro_reader(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value);
 
 styro_reader styro_read_bool, styro_read_number, styro_read_limit, styro_read_text, styro_read_path, styro_read_source,
     styro_read_enum;
 styro_reader styro_read_list, styro_read_map, styro_read_protections, styro_read_caps, styro_read_groups,
-    styro_read_fds, styro_read_bpf, styro_read_id_map, styro_read_rules;
+    styro_read_fds, styro_read_bpf, styro_read_id_map, styro_read_rules, styro_read_mounts;
 
 /* Appends a key, escaped, to the pointer; returns what styro_at_pop() takes back. */
 size_t styro_at_push(struct styro_reading *in, const char *key);

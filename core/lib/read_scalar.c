@@ -15,6 +15,13 @@
 /* MAX_ARG_STRLEN of execve(2): no argument and no variable can be longer, with its NUL. */
 #define TEXT_MAX ((size_t)128 * 1024)
 
+/* What a file will hold is no argument: its row alone says how long it may be. */
+static bool is_longer(const struct styro_field *field, const char *text)
+{
+  bool by_row = field->type == STYRO_TYPE_TEXT && field->max >= (int64_t)TEXT_MAX;
+  return !by_row && strlen(text) >= TEXT_MAX;
+}
+
 const char *styro_text_of(struct styro_reading *in, const struct styro_field *field, const json_t *value, int *code)
 {
   const char *text = styro_json_text(value);
@@ -22,7 +29,7 @@ const char *styro_text_of(struct styro_reading *in, const struct styro_field *fi
     *code = styro_read_wrong(in, field, value);
     return NULL;
   }
-  if (strlen(text) >= TEXT_MAX) {
+  if (is_longer(field, text)) {
     *code = styro_read_complaint(in, "...", "is longer than the 131071 bytes that one text may have");
     return NULL;
   }

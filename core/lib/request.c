@@ -8,6 +8,7 @@
 #include "collection.h"
 #include "encoding.h"
 #include "handle.h"
+#include "mount_list.h"
 #include "pointer.h"
 
 static int fail_usage(styro_error *err, const char *message)
@@ -105,11 +106,61 @@ static int read_rule_part(struct styro_reading *in, const struct styro_place *pl
   return styro_rules_put(alloc, &in->layer->fields, &rule) == 0 ? 0 : styro_read_memory(in);
 }
 
+static int fail_no_entry(struct styro_reading *in, size_t n)
+{
+  styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "there is no such entry: the list has %zu", n);
+  styro_error_field(in->err, "%s", in->at);
+  styro_error_hint(in->err, "entries count from 0; `/mounts/-` adds one");
+  return STYRO_EREQUEST;
+}
+
+/* Into an entry that is there, as a whole or one key of it; a new one, behind the last, begins as a whole. */
+static int read_entry_of_list(struct styro_reading *in, const struct styro_place *place, struct styro_mounts *mounts,
+                              const json_t *value)
+{
+  const styro_allocator *alloc = &in->layer->alloc;
+  struct styro_mount mount;
+  bool whole = place->field->type == STYRO_TYPE_OBJECT, adds = place->index == STYRO_INDEX_END;
+  if (!adds && place->index >= mounts->n) {
+    return fail_no_entry(in, mounts->n);
+  }
+  if (!whole) {
+    return adds ? fail_no_entry(in, mounts->n)
+                : styro_read_mount_key(in, place->field, &mounts->items[place->index], value);
+  }
+  int code = styro_read_mount(in, value, &mount);
+  if (code == 0 && adds) {
+    return styro_mounts_append(alloc, mounts, &mount) == 0 ? 0 : styro_read_memory(in);
+  }
+  if (code == 0) {
+    styro_mount_free(alloc, &mounts->items[place->index]);
+    mounts->items[place->index] = mount;
+  }
+  return code;
+}
+
+/* The list is replaced as a whole by what is laid on it, so the rest of it comes along. */
+static int read_mount_place(struct styro_reading *in, const struct styro_place *place, const struct styro_layer *own,
+                            const json_t *value)
+{
+  struct styro_mounts *mounts = &in->layer->fields.mounts;
+  int code = styro_mounts_copy(&in->layer->alloc, mounts, &own->fields.mounts) == 0 ? 0 : styro_read_memory(in);
+  code = code == 0 ? read_entry_of_list(in, place, mounts, value) : code;
+  code = code == 0 ? styro_read_count(in, place->container, mounts->n) : code;
+  if (code == 0) {
+    styro_layer_mark(in->layer, place->container);
+  }
+  return code;
+}
+
 static int read_place(struct styro_reading *in, const struct styro_place *place, const struct styro_layer *own,
                       json_t *value)
 {
   if (place->container == NULL) {
     return styro_read(in, place->field, &in->layer->fields, value);
+  }
+  if (place->container->type == STYRO_TYPE_MOUNTS) {
+    return read_mount_place(in, place, own, value);
   }
   bool whole_entry = place->field == place->container || place->field->type == STYRO_TYPE_OBJECT;
   return whole_entry ? read_entry(in, place, value) : read_rule_part(in, place, own, value);
@@ -161,7 +212,8 @@ static bool takes_json(const struct styro_field *field)
   case STYRO_TYPE_FDS:
   case STYRO_TYPE_BPF:
   case STYRO_TYPE_ID_MAP:
-  case STYRO_TYPE_RULES: return true;
+  case STYRO_TYPE_RULES:
+  case STYRO_TYPE_MOUNTS: return true;
   default: return false;
   }
 }
@@ -296,10 +348,16 @@ int styro_request_add(styro_request *request, const char *pointer, const char *k
   if (code == 0 && key != NULL) {
     code = descend_to_key(&in, &place, key);
   }
+  bool entry_of_list = code == 0 && key == NULL && place.field->type == STYRO_TYPE_MOUNTS;
+  if (entry_of_list) {
+    place.container = place.field;
+    place.field = styro_field_exact("/mounts/*");
+    place.index = STYRO_INDEX_END;
+  }
   if (code != 0 || (code = check_text(&in, text)) != 0) {
     return code;
   }
-  if (key != NULL) {
+  if (key != NULL || entry_of_list) {
     code = value_of_text(&in, &place, text, &value);
     return code != 0 ? code : assign(request, &in, &place, value);
   }

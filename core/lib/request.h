@@ -42,6 +42,61 @@ struct styro_path_rule {
   uint32_t mode;  /* tmpfs: permission bits, 0: 0755 */
 };
 
+/* In the order of the words in the table. */
+enum styro_mount_type {
+  STYRO_MOUNT_NONE,
+  STYRO_MOUNT_BIND,
+  STYRO_MOUNT_TMPFS,
+  STYRO_MOUNT_PROC,
+  STYRO_MOUNT_SYSFS,
+  STYRO_MOUNT_DEVPTS,
+  STYRO_MOUNT_MQUEUE,
+  STYRO_MOUNT_DEV,
+  STYRO_MOUNT_CGROUP,
+  STYRO_MOUNT_OVERLAY,
+  STYRO_MOUNT_SYMLINK,
+  STYRO_MOUNT_DIR,
+  STYRO_MOUNT_FILE,
+  STYRO_MOUNT_REMOUNT,
+  STYRO_MOUNT_PROPAGATION
+};
+enum styro_mount_access { STYRO_MOUNT_RO, STYRO_MOUNT_RW, STYRO_MOUNT_DEVICES };
+enum styro_propagation {
+  STYRO_PROPAGATION_NONE,
+  STYRO_PROPAGATION_PRIVATE,
+  STYRO_PROPAGATION_SLAVE,
+  STYRO_PROPAGATION_SHARED,
+  STYRO_PROPAGATION_UNBINDABLE
+};
+#define STYRO_FILE_DATA_MAX (2 << 20) /* bytes of a file from data: more than one plan has no room for */
+
+/* One entry of `mounts`. Paths are absolute and normalised. */
+struct styro_mount {
+  uint64_t given; /* bit n: the n-th row below `/mounts/` `*` was written, see mount_list.h */
+  int type;       /* enum styro_mount_type */
+  char *at;
+  char *from;   /* host path */
+  char *target; /* symlink: its text */
+  int access;   /* enum styro_mount_access */
+  bool recursive, optional, noexec, noatime;
+  uint64_t size;  /* bytes, 0: 256 MiB */
+  int64_t inodes; /* 0: by the size */
+  uint32_t mode;  /* permission bits, 0: the type's own */
+  uint32_t ptmxmode;
+  int hidepid;              /* as WIRE_HIDEPID_* */
+  int subset;               /* 1: pid */
+  int64_t gid;              /* only where it was given */
+  struct styro_list lowers; /* overlay: the topmost first */
+  char *upper, *work;
+  char *data;
+  int propagation; /* enum styro_propagation */
+};
+
+struct styro_mounts {
+  struct styro_mount *items;
+  size_t n;
+};
+
 enum styro_root_writable { STYRO_ROOT_READ_ONLY, STYRO_ROOT_WRITABLE, STYRO_ROOT_DISCARD };
 enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY, STYRO_ROOT_OVERLAY };
 enum styro_namespace_kind {
@@ -104,6 +159,7 @@ struct styro_fields {
   uint64_t root_size;
   struct styro_path_rule *rules;
   size_t rules_n;
+  struct styro_mounts mounts;
 
   struct styro_list command;
   char *cwd;
@@ -165,6 +221,7 @@ bool styro_effective_is_set(const struct styro_effective *effective, const char 
 
 /* The id of a field by JSON pointer ("/user/uid", "/paths"), and back; ids stand in plan steps. 0 is "no field". */
 uint32_t styro_field_id(const char *pointer);
-const char *styro_field_pointer(uint32_t id); /* "" for 0 and unknown ids */
+const char *styro_field_pointer(uint32_t id); /* "" for 0 and unknown ids; of a step's id the low half counts */
+#define STYRO_FIELD_ITEM_SHIFT 16             /* as WIRE_ITEM_SHIFT of a step's id */
 
 #endif

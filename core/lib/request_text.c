@@ -5,6 +5,7 @@
 #include "collection.h"
 #include "handle.h"
 #include "json_write.h"
+#include "mount_list.h"
 #include "pointer.h"
 #include "schema.h"
 
@@ -49,6 +50,25 @@ int styro_request_schema(styro_request *request, const char **out, styro_error *
   return hand_out(&buffer, &request->schema, out, err);
 }
 
+/* A key that was not given is shown with its default. */
+static bool write_mount_place(struct styro_buffer *buffer, const struct styro_mounts *mounts,
+                              const struct styro_place *place)
+{
+  if (place->index >= mounts->n) {
+    return false;
+  }
+  const struct styro_mount *mount = &mounts->items[place->index];
+  if (place->field->type == STYRO_TYPE_OBJECT) {
+    styro_write_mount(buffer, mount);
+    return true;
+  }
+  bool shown = place->field->fallback != NULL || styro_mount_has(mount, place->field);
+  if (shown) {
+    styro_write_plain(buffer, place->field, mount);
+  }
+  return shown;
+}
+
 /* Returns false where there is neither a value nor a default. */
 static bool write_entry(struct styro_buffer *buffer, const struct styro_layer *layer, const struct styro_place *place)
 {
@@ -56,6 +76,9 @@ static bool write_entry(struct styro_buffer *buffer, const struct styro_layer *l
     const char *text = styro_map_find(styro_field_place_const(place->container, &layer->fields), place->key);
     styro_buffer_text(buffer, text == NULL ? "" : text);
     return text != NULL;
+  }
+  if (place->container->type == STYRO_TYPE_MOUNTS) {
+    return write_mount_place(buffer, &layer->fields.mounts, place);
   }
   char path[STYRO_PATH_MAX];
   const struct styro_path_rule *rule =

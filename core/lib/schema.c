@@ -121,6 +121,11 @@ static void write_constraint(struct styro_buffer *buffer, const struct styro_fie
     write_object(buffer, styro_field_exact("/paths/*"));
     styro_buffer_text(buffer, "}");
     break;
+  case STYRO_TYPE_MOUNTS:
+    styro_buffer_format(buffer, "\"type\":\"array\",\"maxItems\":%" PRId64 ",\"items\":{", field->max);
+    write_object(buffer, styro_field_exact("/mounts/*"));
+    styro_buffer_text(buffer, "}");
+    break;
   case STYRO_TYPE_OBJECT: write_object(buffer, field); break;
   default: styro_buffer_text(buffer, fragments[field->type]);
   }

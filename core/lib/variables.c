@@ -175,11 +175,11 @@ static int expand_map(struct styro_layer *layer, const struct styro_map *variabl
 }
 
 static int expand_paths(struct styro_layer *layer, const struct styro_map *variables, const struct styro_list *list,
-                        const struct styro_field *field, styro_error *err)
+                        const char *field, styro_error *err)
 {
   for (size_t i = 0; i < list->n; i++) {
     struct styro_reading in = {.err = err};
-    memcpy(in.at, field->pointer, strlen(field->pointer) + 1);
+    memcpy(in.at, field, strlen(field) + 1);
     styro_at_push_index(&in, i);
     int code = expand_path(layer, variables, &list->items[i], in.at, err);
     if (code != 0) {
@@ -246,12 +246,52 @@ static int expand_rules(struct styro_layer *layer, const struct styro_map *varia
   return 0;
 }
 
+static int expand_key(struct styro_layer *layer, const struct styro_map *variables, const struct styro_field *row,
+                      struct styro_mount *mount, struct styro_reading *in, styro_error *err)
+{
+  void *place = styro_field_place(row, mount);
+  size_t mark = styro_at_push(in, styro_field_key(row));
+  int code = 0;
+  switch (row->type) {
+  case STYRO_TYPE_LIST: code = expand_paths(layer, variables, place, in->at, err); break;
+  case STYRO_TYPE_TEXT: code = expand_text(layer, variables, place, in->at, err); break;
+  default: code = expand_path(layer, variables, place, in->at, err);
+  }
+  styro_at_pop(in, mark);
+  return code;
+}
+
+static int expand_mount(struct styro_layer *layer, const struct styro_map *variables, size_t at, styro_error *err)
+{
+  struct styro_mount *mount = &layer->fields.mounts.items[at];
+  const struct styro_field *object = styro_field_exact("/mounts/*"), *row = NULL;
+  struct styro_reading in = {.err = err, .at = "/mounts"};
+  int code = 0;
+  styro_at_push_index(&in, at);
+  while (code == 0 && (row = styro_field_child(object, row)) != NULL) {
+    if ((row->flags & STYRO_FIELD_VARIABLES) != 0) {
+      code = expand_key(layer, variables, row, mount, &in, err);
+    }
+  }
+  return code;
+}
+
+static int expand_mounts(struct styro_layer *layer, const struct styro_map *variables, styro_error *err)
+{
+  int code = 0;
+  for (size_t i = 0; code == 0 && i < layer->fields.mounts.n; i++) {
+    code = expand_mount(layer, variables, i, err);
+  }
+  return code;
+}
+
 int styro_variables_resolve(struct styro_layer *layer, const struct styro_map *variables, styro_error *err)
 {
   int code = expand_rules(layer, variables, err);
+  code = code == 0 ? expand_mounts(layer, variables, err) : code;
   for (size_t i = 0; code == 0 && i < styro_field_count(); i++) {
     const struct styro_field *field = styro_field_at(i);
-    if ((field->flags & STYRO_FIELD_VARIABLES) == 0 || !layer->set[i]) {
+    if ((field->flags & STYRO_FIELD_VARIABLES) == 0 || !layer->set[i] || styro_field_in_entry(field)) {
       continue;
     }
     void *place = styro_field_place(field, &layer->fields);
@@ -260,7 +300,7 @@ int styro_variables_resolve(struct styro_layer *layer, const struct styro_map *v
     } else if (field->type == STYRO_TYPE_MAP) {
       code = expand_map(layer, variables, place, field, err);
     } else if ((field->flags & STYRO_FIELD_PATHS) != 0) {
-      code = expand_paths(layer, variables, place, field, err);
+      code = expand_paths(layer, variables, place, field->pointer, err);
     }
   }
   return code;

@@ -14,6 +14,8 @@
 #define WIRE_STEPS_MAX 8192u     /* steps of one plan */
 #define WIRE_SOURCES_MAX 4096u   /* host objects of one plan */
 #define WIRE_LAYERS_MAX 500      /* what the kernel takes as lower layers of one overlay */
+#define WIRE_KEPT_MAX 4096u      /* mounts of one plan that are changed later */
+#define WIRE_DEVS_MAX 8u         /* device directories of one plan */
 
 enum wire_plan_flags {
   WIRE_PLAN_INIT = 1u << 0,        /* an init stays as PID 1 and supervises */
@@ -87,11 +89,15 @@ enum wire_step_code {
   WIRE_STEP_EXEC = 33,
   WIRE_STEP_SEAL = 34,      /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
   WIRE_STEP_GROUP = 35,     /* without a new session: a process group of the payload's own */
-  WIRE_STEP_LAYER = 36,     /* a directory for the overlay that the next ROOT or mount lays */
+  WIRE_STEP_LAYER = 36,     /* a directory for the overlay that the next ROOT or OVERLAY lays */
   WIRE_STEP_SELF_BIND = 37, /* a place of the root's own with other flags */
   WIRE_STEP_JOIN = 38,      /* carried out before the clone */
   WIRE_STEP_CLOCKS = 39,    /* before the identity step, while there is the right to */
-  WIRE_STEP_COUNT = 40
+  WIRE_STEP_SYMLINK = 40,   /* a symbolic link with a text of its own */
+  WIRE_STEP_FS = 41,        /* a file system of the kernel's: enum wire_fs */
+  WIRE_STEP_REMOUNT = 42,   /* flags and propagation of a kept mount */
+  WIRE_STEP_OVERLAY = 43,   /* of the LAYER steps before it */
+  WIRE_STEP_COUNT = 44
 };
 
 enum wire_step_flags {
@@ -101,14 +107,15 @@ enum wire_step_flags {
   WIRE_DEFAULTED = 1u << 3,         /* not asked for by name: what is absent in a root directory is skipped */
   WIRE_HAS_SOURCE = 1u << 4,        /* the body starts with a wire_source */
   WIRE_HAS_TARGET = 1u << 5,        /* after the source, if any, the body goes on with a wire_target */
-  WIRE_BASE = 1u << 6               /* later sources are resolved below this one */
+  WIRE_BASE = 1u << 6,              /* later sources are resolved below this one */
+  WIRE_KEEP = 1u << 7               /* the mount's descriptor is kept for a REMOUNT */
 };
 
 struct wire_step {
   uint16_t code;
   uint16_t flags;
-  uint32_t size; /* of the whole step with this header, a multiple of 8 */
-  uint32_t field_id;
+  uint32_t size;        /* of the whole step with this header, a multiple of 8 */
+  uint32_t field_id;    /* low half: the field; high half: 1 + the number of its list's item, 0: none */
   uint32_t best_effort; /* 0: a failure ends the set-up; else 1 + the protection that is then not enforced */
 };
 
@@ -131,6 +138,14 @@ struct wire_source {
 static inline int wire_source_fd(const struct wire_source *source)
 {
   return source->base & WIRE_SOURCE_FD ? (int)(source->base & ~WIRE_SOURCE_FD) : -1;
+}
+
+#define WIRE_ITEM_SHIFT 16
+
+/* Of which entry of a list the step is; -1: of none. */
+static inline int wire_step_item(const struct wire_step *step)
+{
+  return (int)(step->field_id >> WIRE_ITEM_SHIFT) - 1;
 }
 
 /* A place inside, absolute and normalised; resolved with RESOLVE_IN_ROOT below the new root. */
@@ -269,7 +284,7 @@ struct wire_step_root {
   uint32_t kind;             /* enum wire_root */
   uint32_t mode;             /* TMPFS: permission bits */
   uint64_t attr_set;         /* MOUNT_ATTR_*, from the start; SEAL_ROOT makes a tmpfs read-only at the end */
-  uint64_t size;             /* DISCARD, OVERLAY: bytes of the tmpfs that changes go to; 0: none */
+  uint64_t size; /* DISCARD, OVERLAY: bytes of the tmpfs that changes go to, 0: none; TMPFS: 0 is enough for places */
 };
 
 enum wire_layer { WIRE_LAYER_LOWER = 0, WIRE_LAYER_UPPER = 1, WIRE_LAYER_WORK = 2 };
@@ -307,8 +322,10 @@ struct wire_step_bind {
   struct wire_step head;
   struct wire_source source;
   struct wire_target target;
-  uint64_t attr_set; /* MOUNT_ATTR_* */
-  uint64_t attr_clear;
+  uint64_t attr_set;    /* MOUNT_ATTR_* */
+  uint64_t propagation; /* MS_SLAVE: follows the host's; 0: private */
+  uint32_t flat;        /* 1: without the mounts below it */
+  uint32_t devices;     /* 1: devices can be used, and may stand there themselves */
 };
 
 /* What stands at the target already, bound onto itself. */
@@ -323,15 +340,72 @@ struct wire_step_tmpfs {
   struct wire_target target;
   uint64_t size; /* bytes, 0: the kernel's default */
   uint64_t attr_set;
+  uint64_t inodes; /* 0: by the size */
   uint32_t mode;
   uint32_t reserved;
 };
 
-/* DEV, PROC, READ_ONLY, MASK, SEAL: a target and nothing else. DEV and PROC: size of /dev/shm, unused. */
+/* READ_ONLY, MASK, SEAL: a target and nothing else. */
 struct wire_step_place {
   struct wire_step head;
   struct wire_target target;
-  uint64_t size;
+};
+
+struct wire_step_dev {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t size; /* of its shm */
+  uint32_t open; /* 1: places are made in it later, and a REMOUNT makes it read-only then */
+  uint32_t reserved;
+};
+
+enum wire_hidepid { WIRE_HIDEPID_OFF, WIRE_HIDEPID_NOACCESS, WIRE_HIDEPID_INVISIBLE, WIRE_HIDEPID_PTRACEABLE };
+
+struct wire_step_proc {
+  struct wire_step head;
+  struct wire_target target;
+  uint32_t hidepid; /* enum wire_hidepid, proc(5) */
+  uint32_t subset;  /* 1: pid */
+};
+
+enum wire_fs { WIRE_FS_SYSFS = 0, WIRE_FS_DEVPTS = 1, WIRE_FS_MQUEUE = 2, WIRE_FS_CGROUP2 = 3, WIRE_FS_COUNT };
+
+/* Without DEVPTS mode, ptmxmode and gid are 0. */
+struct wire_step_fs {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t attr_set;
+  uint32_t kind; /* enum wire_fs */
+  uint32_t mode;
+  uint32_t ptmxmode;
+  uint32_t has_gid;
+  uint32_t gid;
+  uint32_t reserved;
+};
+
+/* With an UPPER layer changes go there, without one it is read-only. */
+struct wire_step_overlay {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t attr_set;
+};
+
+struct wire_step_symlink {
+  struct wire_step head;
+  struct wire_target target;
+  uint32_t text;
+  uint32_t reserved;
+};
+
+/* After the pivot: the flags of a mount inside a detached tree cannot be changed. The target is for people alone. */
+struct wire_step_remount {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t attr_set; /* MOUNT_ATTR_* */
+  uint64_t attr_clear;
+  uint64_t propagation; /* MS_*, 0: as it is */
+  uint32_t kept;        /* 1 + the number of the kept mount; 0: the root */
+  uint32_t recursive;
 };
 
 struct wire_step_plain { /* LOOPBACK, SEAL_ROOT, PIVOT, INIT, SESSION, KEYRING, EXEC */

@@ -23,7 +23,7 @@ struct shape {
   uint16_t flags;     /* WIRE_HAS_SOURCE, WIRE_HAS_TARGET that the code implies */
   uint16_t source_at; /* offset of the wire_source */
   uint16_t target_at;
-  uint8_t once;
+  uint8_t most; /* how many there may be; 0: any number */
   uint8_t needed;
   struct member members[6];
   uint8_t members_n;
@@ -32,17 +32,16 @@ struct shape {
 #define AT(type, member) (uint16_t) offsetof(struct type, member)
 #define PLAIN(once_, needed_)                                                \
   {                                                                          \
-    .size = sizeof(struct wire_step_plain), .once = once_, .needed = needed_ \
+    .size = sizeof(struct wire_step_plain), .most = once_, .needed = needed_ \
   }
-#define PLACE(once_)                                                                                            \
-  {                                                                                                             \
-    .size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target), \
-    .once = once_                                                                                               \
+#define PLACE                                                                                                  \
+  {                                                                                                            \
+    .size = sizeof(struct wire_step_place), .flags = WIRE_HAS_TARGET, .target_at = AT(wire_step_place, target) \
   }
 
 static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RUN] = {.size = sizeof(struct wire_step_run),
-                       .once = 1,
+                       .most = 1,
                        .needed = 1,
                        .members = {{AT(wire_step_run, argv), MEMBER_LIST, 0},
                                    {AT(wire_step_run, env), MEMBER_LIST, 0},
@@ -51,15 +50,15 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                                    {AT(wire_step_run, preserve_fds), MEMBER_LIST, 0},
                                    {AT(wire_step_run, output_keep), MEMBER_LIMIT, WIRE_KEEP_BOTH + 1}},
                        .members_n = 6},
-    [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .once = 1, .needed = 1},
+    [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .most = 1, .needed = 1},
     [WIRE_STEP_NOTE] = {.size = sizeof(struct wire_step_note),
                         .members = {{AT(wire_step_note, field), MEMBER_TEXT, 0},
                                     {AT(wire_step_note, why), MEMBER_TEXT, 0},
                                     {AT(wire_step_note, protection), MEMBER_LIMIT, 64}},
                         .members_n = 3},
-    [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .once = 1, .needed = 1},
+    [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .most = 1, .needed = 1},
     [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
-                           .once = 1,
+                           .most = 1,
                            .needed = 1,
                            .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_JOIN + 1},
                                        {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_JOIN + 1},
@@ -69,19 +68,19 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                                        {AT(wire_step_map_ids, setgroups), MEMBER_LIMIT, WIRE_SETGROUPS_DENY + 1}},
                            .members_n = 6},
     [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
-                            .once = 1,
+                            .most = 1,
                             .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0},
                                         {AT(wire_step_hostname, domain), MEMBER_TEXT, 0}},
                             .members_n = 2},
     [WIRE_STEP_LOOPBACK] = PLAIN(1, 0),
-    [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .once = 1},
+    [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity),
-                            .once = 1,
+                            .most = 1,
                             .needed = 1,
                             .members = {{AT(wire_step_identity, groups), MEMBER_TEXT, 0}},
                             .members_n = 1},
     [WIRE_STEP_ROOT] = {.size = sizeof(struct wire_step_root),
-                        .once = 1,
+                        .most = 1,
                         .needed = 1,
                         .source_at = AT(wire_step_root, source),
                         .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_OVERLAY + 1}},
@@ -113,35 +112,58 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_TMPFS] = {.size = sizeof(struct wire_step_tmpfs),
                          .flags = WIRE_HAS_TARGET,
                          .target_at = AT(wire_step_tmpfs, target)},
-    [WIRE_STEP_DEV] = PLACE(1),
-    [WIRE_STEP_PROC] = PLACE(1),
-    [WIRE_STEP_READ_ONLY] = PLACE(0),
-    [WIRE_STEP_MASK] = PLACE(0),
+    [WIRE_STEP_DEV] = {.size = sizeof(struct wire_step_dev),
+                       .flags = WIRE_HAS_TARGET,
+                       .target_at = AT(wire_step_dev, target),
+                       .most = WIRE_DEVS_MAX},
+    [WIRE_STEP_PROC] = {.size = sizeof(struct wire_step_proc),
+                        .flags = WIRE_HAS_TARGET,
+                        .target_at = AT(wire_step_proc, target),
+                        .members = {{AT(wire_step_proc, hidepid), MEMBER_LIMIT, WIRE_HIDEPID_PTRACEABLE + 1}},
+                        .members_n = 1},
+    [WIRE_STEP_READ_ONLY] = PLACE,
+    [WIRE_STEP_MASK] = PLACE,
     [WIRE_STEP_SEAL_ROOT] = PLAIN(1, 1),
     [WIRE_STEP_PIVOT] = PLAIN(1, 1),
-    [WIRE_STEP_USERNS_LIMIT] = {.size = sizeof(struct wire_step_number), .once = 1},
+    [WIRE_STEP_USERNS_LIMIT] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_INIT] = PLAIN(1, 0),
     [WIRE_STEP_SESSION] = PLAIN(1, 0),
     [WIRE_STEP_KEYRING] = PLAIN(1, 0),
-    [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .once = 1, .needed = 1},
-    [WIRE_STEP_NICE] = {.size = sizeof(struct wire_step_number), .once = 1},
+    [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .most = 1, .needed = 1},
+    [WIRE_STEP_NICE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_RLIMIT] = {.size = sizeof(struct wire_step_rlimit),
                           .members = {{AT(wire_step_rlimit, resource), MEMBER_LIMIT, 16}},
                           .members_n = 1},
-    [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .once = 1, .needed = 1},
+    [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .most = 1, .needed = 1},
     [WIRE_STEP_ACCESS] = {.size = sizeof(struct wire_step_access),
                           .flags = WIRE_HAS_TARGET,
                           .target_at = AT(wire_step_access, target)},
     [WIRE_STEP_WORKDIR] = PLAIN(1, 1),
     [WIRE_STEP_SECCOMP] = {.size = sizeof(struct wire_step_seccomp)},
     [WIRE_STEP_EXEC] = PLAIN(1, 1),
-    [WIRE_STEP_SEAL] = PLACE(0),
+    [WIRE_STEP_SEAL] = PLACE,
     [WIRE_STEP_GROUP] = PLAIN(1, 0),
     [WIRE_STEP_JOIN] = {.size = sizeof(struct wire_step_join),
                         .source_at = AT(wire_step_join, source),
                         .members = {{AT(wire_step_join, space), MEMBER_LIMIT, WIRE_SPACE_COUNT}},
                         .members_n = 1},
-    [WIRE_STEP_CLOCKS] = {.size = sizeof(struct wire_step_clocks), .once = 1},
+    [WIRE_STEP_CLOCKS] = {.size = sizeof(struct wire_step_clocks), .most = 1},
+    [WIRE_STEP_SYMLINK] = {.size = sizeof(struct wire_step_symlink),
+                           .flags = WIRE_HAS_TARGET,
+                           .target_at = AT(wire_step_symlink, target),
+                           .members = {{AT(wire_step_symlink, text), MEMBER_TEXT, 0}},
+                           .members_n = 1},
+    [WIRE_STEP_OVERLAY] = {.size = sizeof(struct wire_step_overlay),
+                           .flags = WIRE_HAS_TARGET,
+                           .target_at = AT(wire_step_overlay, target)},
+    [WIRE_STEP_FS] = {.size = sizeof(struct wire_step_fs),
+                      .flags = WIRE_HAS_TARGET,
+                      .target_at = AT(wire_step_fs, target),
+                      .members = {{AT(wire_step_fs, kind), MEMBER_LIMIT, WIRE_FS_COUNT}},
+                      .members_n = 1},
+    [WIRE_STEP_REMOUNT] = {.size = sizeof(struct wire_step_remount),
+                           .flags = WIRE_HAS_TARGET,
+                           .target_at = AT(wire_step_remount, target)},
 };
 
 static const char *const fault_texts[WIRE_FAULT_COUNT] = {
@@ -300,7 +322,14 @@ static int check_target_path(const char *path)
   return WIRE_FAULT_NONE;
 }
 
-/* sources counts those seen so far: a base must be an earlier one. */
+/* What was seen so far: sources and kept mounts are named by their numbers, and only earlier ones can be. */
+struct seen {
+  uint32_t sources;
+  uint32_t kept;
+  uint32_t steps[WIRE_STEP_COUNT];    /* how many of each code */
+  uint32_t position[WIRE_STEP_COUNT]; /* 1 + the number of the last of each, 0: none */
+};
+
 static int check_source(const struct wire_plan *plan, const struct wire_source *source, uint32_t sources)
 {
   int fault = check_text(plan, source->path);
@@ -315,15 +344,15 @@ static int check_source(const struct wire_plan *plan, const struct wire_source *
   return source->base > sources || (source->base == 0 && relative) ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE;
 }
 
-static int check_places(const struct wire_plan *plan, const struct wire_step *step, uint32_t *sources)
+static int check_places(const struct wire_plan *plan, const struct wire_step *step, struct seen *seen)
 {
   const struct wire_source *source = wire_step_source(step);
   const struct wire_target *target = wire_step_target(step);
   int fault = WIRE_FAULT_NONE;
   if (source) {
-    fault = check_source(plan, source, *sources);
-    *sources += 1;
-    if (!fault && *sources > WIRE_SOURCES_MAX) {
+    fault = check_source(plan, source, seen->sources);
+    seen->sources += 1;
+    if (!fault && seen->sources > WIRE_SOURCES_MAX) {
       fault = WIRE_FAULT_VALUE;
     }
   }
@@ -359,15 +388,34 @@ static int check_step_flags(const struct wire_step *step, const struct shape *sh
     uint32_t kind = ((const struct wire_step_root *)step)->kind;
     wanted = kind == WIRE_ROOT_DIRECTORY || kind == WIRE_ROOT_DISCARD ? WIRE_HAS_SOURCE : 0;
   }
-  return implied == wanted && step->best_effort <= 64 && step->flags < 1u << 7 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  return implied == wanted && step->best_effort <= 64 && step->flags < 1u << 8 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
 }
 
-static int check_step(const struct wire_plan *plan, const struct wire_step *step, uint32_t *sources)
+static bool makes_mount(uint16_t code)
+{
+  return code == WIRE_STEP_BIND || code == WIRE_STEP_TMPFS || code == WIRE_STEP_DEV || code == WIRE_STEP_PROC ||
+         code == WIRE_STEP_FS || code == WIRE_STEP_OVERLAY;
+}
+
+static int check_kept(const struct wire_step *step, struct seen *seen)
+{
+  if (step->flags & WIRE_KEEP) {
+    seen->kept += 1;
+    return makes_mount(step->code) && seen->kept <= WIRE_KEPT_MAX ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  }
+  bool remount = step->code == WIRE_STEP_REMOUNT;
+  return remount && ((const struct wire_step_remount *)step)->kept > seen->kept ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE;
+}
+
+static int check_step(const struct wire_plan *plan, const struct wire_step *step, struct seen *seen)
 {
   const struct shape *shape = &shapes[step->code];
   int fault = check_step_flags(step, shape);
   if (!fault) {
-    fault = check_places(plan, step, sources);
+    fault = check_places(plan, step, seen);
+  }
+  if (!fault) {
+    fault = check_kept(step, seen);
   }
   for (unsigned i = 0; !fault && i < shape->members_n; i++) {
     fault = check_member(plan, step, &shape->members[i]);
@@ -453,8 +501,7 @@ static int check_order(const struct wire_plan *plan, const uint32_t position[WIR
 int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_ID_SIZE], uint32_t *step)
 {
   const struct wire_plan *plan = block;
-  uint32_t position[WIRE_STEP_COUNT] = {0};
-  uint32_t sources = 0;
+  struct seen seen = {.sources = 0};
   *step = 0;
   int fault = check_header(plan, len, wire_id);
   uint32_t at = fault ? 0 : plan->steps_off;
@@ -463,17 +510,18 @@ int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_
     fault = check_step_head(plan, at);
     const struct wire_step *one = (const struct wire_step *)((const char *)plan + at);
     if (!fault) {
-      fault = check_step(plan, one, &sources);
+      fault = check_step(plan, one, &seen);
     }
-    if (!fault && shapes[one->code].once && position[one->code]) {
+    if (!fault && shapes[one->code].most && seen.steps[one->code] == shapes[one->code].most) {
       fault = WIRE_FAULT_ORDER;
     }
     if (!fault) {
-      position[one->code] = i + 1;
+      seen.steps[one->code]++;
+      seen.position[one->code] = i + 1;
       at += one->size;
     }
   }
-  return fault ? fault : check_order(plan, position);
+  return fault ? fault : check_order(plan, seen.position);
 }
 
 /* A NUL-terminated byte string somewhere after the header. */

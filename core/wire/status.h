@@ -79,6 +79,8 @@ enum wire_what {
   WIRE_WHAT_GID_TOOL,    /* newgidmap, the same */
   WIRE_WHAT_SPACE_TYPE,  /* what is to be joined is another thing; component: which */
   WIRE_WHAT_UNSHARE,     /* making a time namespace */
+  WIRE_WHAT_ON_HOST,     /* it would be made, or changed, on the host */
+  WIRE_WHAT_NO_DEVICES,  /* asked for with devices, the source is nodev on the host */
   WIRE_WHAT_COUNT
 };
 

@@ -60,7 +60,12 @@ struct wire_open_how {
 #define WIRE_MOUNT_ATTR_NOSUID 0x2ull
 #define WIRE_MOUNT_ATTR_NODEV 0x4ull
 #define WIRE_MOUNT_ATTR_NOEXEC 0x8ull
+#define WIRE_MOUNT_ATTR_NOATIME 0x10ull
+#define WIRE_MOUNT_ATTR_ATIME 0x70ull /* MOUNT_ATTR__ATIME: what is cleared before another kind is set */
+#define WIRE_MS_UNBINDABLE (1ull << 17)
 #define WIRE_MS_PRIVATE (1ull << 18)
+#define WIRE_MS_SLAVE (1ull << 19)
+#define WIRE_MS_SHARED (1ull << 20)
 #define WIRE_MNT_DETACH 2
 struct wire_mount_attr {
   uint64_t attr_set;
@@ -102,5 +107,6 @@ struct wire_pidfd_info {
 #define WIRE_ST_NOSUID 0x0002
 #define WIRE_ST_NODEV 0x0004
 #define WIRE_ST_NOEXEC 0x0008
+#define WIRE_ST_NOATIME 0x0400
 
 #endif

@@ -488,7 +488,7 @@ def test_a_device_is_no_source(tree):
     assert (error["stage"], error["object"], error["errno_name"]) == ("path", "/dev/null", "ENODEV")
     assert error["message"] == "`/dev/null` on the host is not of a type that can stand there: No such device"
     assert error["hint"] == ("a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, "
-                             "random, urandom and tty")
+                             "random, urandom and tty, and in `mounts` a bind with the access `dev` shows others")
 
 
 @pytest.mark.invariant("S13")

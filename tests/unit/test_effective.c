@@ -52,8 +52,8 @@ START_TEST(every_default_of_the_table_is_filled_in)
   size_t n = 0;
   for (size_t i = 0; i < styro_field_count(); i++) {
     const struct styro_field *field = styro_field_at(i);
-    bool shown = field->fallback != NULL && strncmp(field->pointer, "/paths/", 7) != 0 &&
-                 (field->flags & STYRO_FIELD_HIDDEN) == 0 && field->type != STYRO_TYPE_LIST;
+    bool shown = field->fallback != NULL && !styro_field_in_entry(field) && (field->flags & STYRO_FIELD_HIDDEN) == 0 &&
+                 field->type != STYRO_TYPE_LIST;
     const char *text = NULL;
     if (!shown) {
       continue;

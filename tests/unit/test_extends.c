@@ -210,21 +210,21 @@ START_TEST(a_file_comes_in_pieces_and_past_interruptions)
 }
 END_TEST
 
-/* A request has at most 1 MiB, which is a whole number of pieces: one byte more must be seen, too. */
+/* A request has at most 4 MiB, which is a whole number of pieces: one byte more must be seen, too. */
 START_TEST(a_file_is_as_long_as_a_request_may_be)
 {
-  static char members[(1 << 20) + 1];
+  static char members[(4 << 20) + 1];
   const size_t others = strlen("{\"version\": 1, }");
   strcpy(members, "\"nice\": 5");
   memset(members + strlen(members), ' ', sizeof members - 1 - strlen(members));
-  members[(1 << 20) - others] = '\0';
+  members[(4 << 20) - others] = '\0';
   write_file("a.json", members);
   merged("\"${D}/a.json\"", "");
   ck_assert_int_eq(out.fields.nice, 5);
   strcat(members, " ");
   write_file("a.json", members);
   ck_assert_int_eq(merge("\"${D}/a.json\"", ""), STYRO_EPARSE);
-  ck_assert_str_eq(err.message, "the text is longer than the 1048576 bytes that a request may have");
+  ck_assert_str_eq(err.message, "the text is longer than the 4194304 bytes that a request may have");
   ck_assert_str_eq(err.object, path_of("a.json"));
   ck_assert_str_eq(err.hint, "hand large data over in a file that `paths` shows");
 }
@@ -233,13 +233,13 @@ END_TEST
 /* One byte too many is enough to know, however many there are. */
 START_TEST(of_a_longer_file_no_more_is_read_than_needed)
 {
-  static char members[1500000];
+  static char members[5000000];
   memset(members, ' ', sizeof members - 1);
   write_file("a.json", members);
   reads.most = 1000;
   ck_assert_int_eq(merge("\"${D}/a.json\"", ""), STYRO_EPARSE);
-  ck_assert_str_eq(err.message, "the text is longer than the 1048576 bytes that a request may have");
-  ck_assert_uint_eq(reads.bytes, (1 << 20) + 1);
+  ck_assert_str_eq(err.message, "the text is longer than the 4194304 bytes that a request may have");
+  ck_assert_uint_eq(reads.bytes, (4 << 20) + 1);
 }
 END_TEST
 

@@ -73,14 +73,14 @@ START_TEST(depth_and_size_have_limits)
   ck_assert_str_eq(err.message, "nested more than 16 levels deep at line 1, column 17");
   static const char brackets_in_text[] = "{\"version\": 1, \"cwd\": \"/[[[[[[[[[[[[[[[[[[[\\\"[[\"}";
   ck_assert_int_eq(read_text(brackets_in_text, strlen(brackets_in_text), &err), 0);
-  size_t len = 2 << 20;
+  size_t len = 5 << 20;
   char *large = malloc(len);
   if (large == NULL) {
     ck_abort_msg("no memory for the test");
   }
   memset(large, '[', len);
   ck_assert_int_eq(read_text(large, len, &err), STYRO_EPARSE);
-  ck_assert_str_eq(err.message, "the text is longer than the 1048576 bytes that a request may have");
+  ck_assert_str_eq(err.message, "the text is longer than the 4194304 bytes that a request may have");
   free(large);
 }
 END_TEST

@@ -210,11 +210,33 @@ START_TEST(places_that_the_flags_claim_are_those_of_the_code)
     expect(WIRE_FAULT_VALUE, i);
     broken->flags = flags ^ WIRE_HAS_TARGET;
     expect(WIRE_FAULT_VALUE, i);
-    broken->flags = flags | 1u << 7;
+    broken->flags = flags | 1u << 8;
     expect(WIRE_FAULT_VALUE, i);
     broken->flags = flags | 1u << 15;
     expect(WIRE_FAULT_VALUE, i);
     broken->flags = flags;
+  }
+}
+END_TEST
+
+/* Only what makes a mount has one to keep, and a change names one that was kept before. */
+START_TEST(kept_mounts_are_counted)
+{
+  const uint32_t kept = OFFSET(wire_step_remount, kept);
+  const uint8_t makers[] = {WIRE_STEP_OVERLAY, WIRE_STEP_BIND, WIRE_STEP_TMPFS,
+                            WIRE_STEP_DEV,     WIRE_STEP_PROC, WIRE_STEP_FS};
+  expect_word(WIRE_STEP_REMOUNT, kept, 0, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_REMOUNT, kept, 1, WIRE_FAULT_VALUE);
+  for (int code = 1; code < WIRE_STEP_COUNT; code++) {
+    struct wire_step *step = sample_step(block, code);
+    bool makes = memchr(makers, code, sizeof makers) != NULL;
+    step->flags |= WIRE_KEEP;
+    expect(makes ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE, makes ? plan->steps_n - 1 : sample_number(block, code));
+    if (makes) {
+      expect_word(WIRE_STEP_REMOUNT, kept, 1, WIRE_FAULT_NONE);
+      expect_word(WIRE_STEP_REMOUNT, kept, 2, WIRE_FAULT_VALUE);
+    }
+    step->flags &= (uint16_t)~WIRE_KEEP;
   }
 }
 END_TEST
@@ -266,9 +288,14 @@ static const struct {
     {WIRE_STEP_BIND, OFFSET(wire_step_bind, source.path)},
     {WIRE_STEP_BIND, OFFSET(wire_step_bind, target.path)},
     {WIRE_STEP_TMPFS, OFFSET(wire_step_tmpfs, target.path)},
-    {WIRE_STEP_DEV, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_IDENTITY, OFFSET(wire_step_identity, groups)},
-    {WIRE_STEP_PROC, OFFSET(wire_step_place, target.path)},
+    {WIRE_STEP_DEV, OFFSET(wire_step_dev, target.path)},
+    {WIRE_STEP_PROC, OFFSET(wire_step_proc, target.path)},
+    {WIRE_STEP_FS, OFFSET(wire_step_fs, target.path)},
+    {WIRE_STEP_OVERLAY, OFFSET(wire_step_overlay, target.path)},
+    {WIRE_STEP_SYMLINK, OFFSET(wire_step_symlink, target.path)},
+    {WIRE_STEP_SYMLINK, OFFSET(wire_step_symlink, text)},
+    {WIRE_STEP_REMOUNT, OFFSET(wire_step_remount, target.path)},
     {WIRE_STEP_READ_ONLY, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_MASK, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_SEAL, OFFSET(wire_step_place, target.path)},
@@ -361,6 +388,8 @@ START_TEST(numbers_with_a_range)
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, setgroups), WIRE_SETGROUPS_DENY},
       {WIRE_STEP_JOIN, OFFSET(wire_step_join, space), WIRE_SPACE_COUNT - 1},
       {WIRE_STEP_RLIMIT, OFFSET(wire_step_rlimit, resource), 15},
+      {WIRE_STEP_PROC, OFFSET(wire_step_proc, hidepid), WIRE_HIDEPID_PTRACEABLE},
+      {WIRE_STEP_FS, OFFSET(wire_step_fs, kind), WIRE_FS_CGROUP2},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
     expect_word(rows[i].code, rows[i].at, rows[i].last, WIRE_FAULT_NONE);
@@ -501,6 +530,7 @@ int main(void)
   tcase_add_test(cases, every_step_has_its_size);
   tcase_add_test(cases, steps_lie_in_the_step_area);
   tcase_add_test(cases, places_that_the_flags_claim_are_those_of_the_code);
+  tcase_add_test(cases, kept_mounts_are_counted);
   tcase_add_test(cases, best_effort_names_a_bit);
   tcase_add_test(cases, a_root_has_a_source_when_it_is_a_directory);
   tcase_add_test(cases, offsets_of_texts);

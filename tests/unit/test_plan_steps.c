@@ -84,6 +84,10 @@ START_TEST(every_kind_of_step_has_its_stage)
       {WIRE_STEP_SELF_BIND, STYRO_STAGE_MOUNT},
       {WIRE_STEP_JOIN, STYRO_STAGE_JOIN},
       {WIRE_STEP_CLOCKS, STYRO_STAGE_JOIN},
+      {WIRE_STEP_SYMLINK, STYRO_STAGE_MOUNT},
+      {WIRE_STEP_FS, STYRO_STAGE_MOUNT},
+      {WIRE_STEP_REMOUNT, STYRO_STAGE_MOUNT},
+      {WIRE_STEP_OVERLAY, STYRO_STAGE_MOUNT},
   };
   ck_assert_uint_eq(sizeof rows / sizeof *rows, WIRE_STEP_COUNT - 1);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -21,7 +21,7 @@ static int find(const char *pointer, struct styro_reading *in, struct styro_plac
 static bool is_reachable(const struct styro_field *field)
 {
   for (; field != NULL; field = styro_field_parent(field)) {
-    if ((field->flags & STYRO_FIELD_HIDDEN) != 0 || strncmp(field->pointer, "/paths/", 7) == 0) {
+    if ((field->flags & STYRO_FIELD_HIDDEN) != 0 || strchr(field->pointer, '*') != NULL) {
       return false;
     }
   }

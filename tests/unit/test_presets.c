@@ -232,12 +232,12 @@ START_TEST(a_file_that_is_too_long_is_refused)
   path_of("a.json", path, sizeof path);
   FILE *file = fopen(path, "w");
   ck_assert_ptr_nonnull(file);
-  for (int i = 0; i < 300000; i++) {
+  for (int i = 0; i < 900000; i++) {
     fputs("    \n", file);
   }
   fclose(file);
   expect_failure("\"${DIR}/a.json\"", STYRO_EPARSE, "", "a.json",
-                 "the text is longer than the 1048576 bytes that a request may have");
+                 "the text is longer than the 4194304 bytes that a request may have");
 }
 END_TEST
 

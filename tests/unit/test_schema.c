@@ -39,6 +39,9 @@ static const json_t *find(const json_t *root, const struct styro_field *field)
   }
   const struct styro_field *parent = styro_field_parent(field);
   const json_t *outer = find(root, parent);
+  if (parent->type == STYRO_TYPE_MOUNTS) {
+    return json_object_get(outer, "items");
+  }
   if (parent->type == STYRO_TYPE_RULES) {
     return json_object_get(outer, "additionalProperties");
   }

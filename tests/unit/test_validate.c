@@ -124,7 +124,6 @@ static const struct {
     {"\"security\": {\"seccomp\": {\"bpf\": [[0, 0, 0, 0]]}}", R, "/security/seccomp/bpf/0",
      "the filter program is not valid", "seccomp(2)"},
     /* not yet */
-    {"\"mounts\": []", U, "/mounts", "`mounts` is not supported yet", "never ignored"},
     {"\"terminal\": true", U, "/terminal", "`terminal` is not supported yet", ""},
     {"\"trace\": false", U, "/trace", "not supported yet", ""},
     {"\"isolation\": [\"process\"]", U, "/isolation/0", "`process` is not supported yet", ""},
@@ -338,7 +337,6 @@ START_TEST(a_setter_says_the_same_as_json)
   check_setter("/command", "ls", "\"ls\"");
   check_setter("/isolation", "process", "\"process\"");
   check_setter("/root", "/srv", "\"/srv\"");
-  check_setter("/mounts", "[]", "[]");
   check_setter("/user/groups", "[5, 5]", "[5, 5]");
   check_setter("/env/A=B", "1", "\"1\"");
 }

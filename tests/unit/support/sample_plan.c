@@ -10,14 +10,15 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,       WIRE_STEP_NOTE,         WIRE_STEP_PROMISES,  WIRE_STEP_JOIN,      WIRE_STEP_NAMESPACES,
-    WIRE_STEP_MAP_IDS,   WIRE_STEP_CLOCKS,       WIRE_STEP_HOSTNAME,  WIRE_STEP_LOOPBACK,  WIRE_STEP_OOM_SCORE,
-    WIRE_STEP_IDENTITY,  WIRE_STEP_ROOT,         WIRE_STEP_LAYER,     WIRE_STEP_DIR,       WIRE_STEP_LINK,
-    WIRE_STEP_FILE,      WIRE_STEP_BIND,         WIRE_STEP_TMPFS,     WIRE_STEP_DEV,       WIRE_STEP_PROC,
-    WIRE_STEP_READ_ONLY, WIRE_STEP_MASK,         WIRE_STEP_SELF_BIND, WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,
-    WIRE_STEP_SEAL,      WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,      WIRE_STEP_RESET,     WIRE_STEP_SESSION,
-    WIRE_STEP_GROUP,     WIRE_STEP_KEYRING,      WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,    WIRE_STEP_CAPABILITIES,
-    WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,          WIRE_STEP_NOTE,      WIRE_STEP_PROMISES, WIRE_STEP_JOIN,         WIRE_STEP_NAMESPACES,
+    WIRE_STEP_MAP_IDS,      WIRE_STEP_CLOCKS,    WIRE_STEP_HOSTNAME, WIRE_STEP_LOOPBACK,     WIRE_STEP_OOM_SCORE,
+    WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,      WIRE_STEP_LAYER,    WIRE_STEP_DIR,          WIRE_STEP_LINK,
+    WIRE_STEP_FILE,         WIRE_STEP_BIND,      WIRE_STEP_TMPFS,    WIRE_STEP_SYMLINK,      WIRE_STEP_FS,
+    WIRE_STEP_OVERLAY,      WIRE_STEP_DEV,       WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY,    WIRE_STEP_MASK,
+    WIRE_STEP_SELF_BIND,    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,    WIRE_STEP_SEAL,         WIRE_STEP_REMOUNT,
+    WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,      WIRE_STEP_RESET,    WIRE_STEP_SESSION,      WIRE_STEP_GROUP,
+    WIRE_STEP_KEYRING,      WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,   WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,
+    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -42,6 +43,12 @@ union body {
   struct wire_step_bind bind;
   struct wire_step_tmpfs tmpfs;
   struct wire_step_place place;
+  struct wire_step_dev dev;
+  struct wire_step_proc proc;
+  struct wire_step_fs fs;
+  struct wire_step_overlay overlay;
+  struct wire_step_symlink symlink;
+  struct wire_step_remount remount;
   struct wire_step_plain plain;
   struct wire_step_reset reset;
   struct wire_step_rlimit rlimit;
@@ -136,10 +143,23 @@ static size_t fill_place(struct styro_builder *b, uint16_t code, union body *bod
     body->tmpfs.mode = 01777;
     return sizeof body->tmpfs;
   case WIRE_STEP_SELF_BIND: body->self_bind.target.path = styro_builder_text(b, "/data"); return sizeof body->self_bind;
+  case WIRE_STEP_DEV: body->dev.target.path = styro_builder_text(b, "/dev"); return sizeof body->dev;
+  case WIRE_STEP_PROC: body->proc.target.path = styro_builder_text(b, "/proc"); return sizeof body->proc;
+  case WIRE_STEP_FS:
+    body->fs.target.path = styro_builder_text(b, "/pts");
+    body->fs.kind = WIRE_FS_DEVPTS;
+    return sizeof body->fs;
+  case WIRE_STEP_SYMLINK:
+    body->symlink.target.path = styro_builder_text(b, "/link");
+    body->symlink.text = styro_builder_text(b, "made");
+    return sizeof body->symlink;
+  case WIRE_STEP_OVERLAY: body->overlay.target.path = styro_builder_text(b, "/o"); return sizeof body->overlay;
+  case WIRE_STEP_REMOUNT:
+    body->remount.target.path = styro_builder_text(b, "/tmp");
+    body->remount.attr_set = WIRE_MOUNT_ATTR_RDONLY;
+    return sizeof body->remount;
   case WIRE_STEP_ACCESS: body->access.target.path = styro_builder_text(b, "/data"); return sizeof body->access;
-  default:
-    body->place.target.path = styro_builder_text(b, code == WIRE_STEP_PROC ? "/proc" : "/dev");
-    return sizeof body->place;
+  default: body->place.target.path = styro_builder_text(b, "/dev"); return sizeof body->place;
   }
 }
 
@@ -194,6 +214,10 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_MASK:
   case WIRE_STEP_SEAL:
   case WIRE_STEP_SELF_BIND:
+  case WIRE_STEP_FS:
+  case WIRE_STEP_OVERLAY:
+  case WIRE_STEP_SYMLINK:
+  case WIRE_STEP_REMOUNT:
   case WIRE_STEP_ACCESS: return fill_place(b, code, body, flags);
   default: return fill_identity(b, code, body);
   }

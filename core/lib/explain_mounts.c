@@ -1,0 +1,92 @@
+/* Steps that an ordered list of mounts has, in words. Reads the plan only. */
+#include "explain_mounts.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Cut where there is no room, like all that explains. */
+static size_t add_text(char *out, size_t size, size_t len, const char *format, const char *text)
+{
+  if (len >= size) {
+    return len;
+  }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  int n = snprintf(out + len, size - len, format, text);
+#pragma GCC diagnostic pop
+  return len + (n > 0 ? (size_t)n : 0);
+}
+
+static void fs_details(const struct wire_step *step, char *out, size_t size)
+{
+  static const char *const names[WIRE_FS_COUNT] = {[WIRE_FS_SYSFS] = "sysfs",
+                                                   [WIRE_FS_DEVPTS] = "devpts",
+                                                   [WIRE_FS_MQUEUE] = "mqueue",
+                                                   [WIRE_FS_CGROUP2] = "cgroup2"};
+  const struct wire_step_fs *body = (const void *)step;
+  size_t len = add_text(out, size, 0, "%s", names[body->kind]);
+  if (body->kind == WIRE_FS_DEVPTS) {
+    char words[96];
+    snprintf(words, sizeof words, ", mode %04o, ptmx %04o", body->mode, body->ptmxmode);
+    len = add_text(out, size, len, "%s", words);
+    snprintf(words, sizeof words, ", group %u", body->gid);
+    len = add_text(out, size, len, "%s", body->has_gid ? words : "");
+  }
+  styro_details_flags(out, size, len, body->attr_set);
+}
+
+static void proc_details(const struct wire_step *step, char *out, size_t size)
+{
+  static const char *const hidepid[] = {[WIRE_HIDEPID_OFF] = "",
+                                        [WIRE_HIDEPID_NOACCESS] = "processes of others closed",
+                                        [WIRE_HIDEPID_INVISIBLE] = "processes of others invisible",
+                                        [WIRE_HIDEPID_PTRACEABLE] = "only processes that can be traced"};
+  const struct wire_step_proc *body = (const void *)step;
+  size_t len = add_text(out, size, 0, "%s", hidepid[body->hidepid]);
+  add_text(out, size, len, len ? ", %s" : "%s", body->subset ? "nothing but processes" : "");
+}
+
+/* What is set, what is taken back, and how mounts below it spread from then on. */
+static void remount_details(const struct wire_step *step, char *out, size_t size)
+{
+  static const struct {
+    uint64_t attribute;
+    const char *set, *cleared;
+  } flags[] = {{WIRE_MOUNT_ATTR_RDONLY, "ro", "rw"},
+               {WIRE_MOUNT_ATTR_NOEXEC, "noexec", "exec"},
+               {WIRE_MOUNT_ATTR_NOATIME, "noatime", ""}};
+  static const struct {
+    uint64_t kind;
+    const char *name;
+  } kinds[] = {{WIRE_MS_PRIVATE, "private"},
+               {WIRE_MS_SLAVE, "slave"},
+               {WIRE_MS_SHARED, "shared"},
+               {WIRE_MS_UNBINDABLE, "unbindable"}};
+  const struct wire_step_remount *body = (const void *)step;
+  size_t len = 0;
+  for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    bool set = (body->attr_set & flags[i].attribute) != 0;
+    const char *word = set ? flags[i].set : body->attr_clear & flags[i].attribute ? flags[i].cleared : "";
+    len = word[0] ? add_text(out, size, len, len ? ", %s" : "%s", word) : len;
+  }
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    len = body->propagation & kinds[i].kind ? add_text(out, size, len, len ? ", %s" : "%s", kinds[i].name) : len;
+  }
+  add_text(out, size, len, "%s", body->recursive ? ", with the mounts below it" : "");
+}
+
+void styro_mount_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  out[0] = 0;
+  switch (step->code) {
+  case WIRE_STEP_FS: fs_details(step, out, size); break;
+  case WIRE_STEP_PROC: proc_details(step, out, size); break;
+  case WIRE_STEP_REMOUNT: remount_details(step, out, size); break;
+  case WIRE_STEP_OVERLAY:
+    styro_details_flags(out, size, 0, ((const struct wire_step_overlay *)(const void *)step)->attr_set);
+    break;
+  default:
+    add_text(out, size, 0, "to %s",
+             wire_str(plan->block, ((const struct wire_step_symlink *)(const void *)step)->text));
+  }
+}
