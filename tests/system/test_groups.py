@@ -38,6 +38,7 @@ def test_exactly_these(box, groups, init):
 
 @pytest.mark.as_root
 @pytest.mark.invariant("S12")
+@pytest.mark.kernel
 def test_who_they_are_outside(box):
     with box.start(["/bin/sh", "-c", "echo ready; sleep 30"], {"user": {**RANGES, "groups": [10, 20]}}, wrap=KEPT) as run:
         assert run.read_line() == "ready"
@@ -145,6 +146,7 @@ def test_the_own_group_in_a_list_is_refused_under_the_own_id(box):
     assert "newgidmap" in done.line
 
 
+@pytest.mark.kernel
 def test_keep_of_any_caller(box):
     done = box.run(["true"], {"user": {"groups": "keep"}})
     assert done.code == 0 and not promised(done) and "supplementary_groups" not in listed(done)

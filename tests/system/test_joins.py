@@ -91,6 +91,7 @@ def test_by_descriptor(box, number):
         assert "net" in joined(seen, pid) and fds == [0, 1, 2, 3]
 
 
+@pytest.mark.kernel
 def test_many_and_the_order_of_ownership(box):
     """All belong to the user namespace; a caller that is no root can join none of them before it."""
     kinds = ["ipc", "uts", "cgroup", "time", "network", "mount"]
@@ -118,6 +119,7 @@ def test_a_name(box):
     assert socket.gethostname() == before
 
 
+@pytest.mark.kernel
 def test_a_network_and_its_loopback(box):
     """It was down; who owns the namespace may bring it up."""
     code = """

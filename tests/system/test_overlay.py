@@ -96,7 +96,6 @@ def test_names_of_layers_need_no_escaping(tree, rootfs, layer, tmp_path, given, 
         assert (tmp_path / "upper" / name / "data" / "copy").read_text() == name
 
 
-@pytest.mark.kernel
 def test_many_lower_directories(tree, rootfs, layer):
     """499 and the root, the most that the kernel takes: their names alone are longer than a page."""
     made = [layer(f"a-layer-with-a-rather-long-name-{i}", {f"data/{i}": str(i)}) for i in range(499)]

@@ -85,6 +85,7 @@ def test_the_promises(alice):
         assert done.outcome["spawn_mode"] == "helper"
 
 
+@pytest.mark.kernel
 def test_either_map_alone(alice):
     """The other is the caller's own id; and setgroups(2) hangs on the gid map alone."""
     seen = alice.probe(IDS, {"user": {"uid_map": "subuid"}})
@@ -118,6 +119,7 @@ def test_without_a_capability_no_id_changes(alice):
     assert seen == ["EPERM", "EPERM", "EPERM", "EINVAL"]
 
 
+@pytest.mark.kernel
 def test_ambient_capabilities(alice):
     """All five sets after exec, and in use."""
     request = {**user(), "security": {"capabilities": ["NET_BIND_SERVICE"]}}

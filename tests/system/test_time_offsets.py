@@ -45,6 +45,7 @@ def test_offsets(tree, offsets, monotonic, boottime):
         assert low <= wanted <= high, (ranges, wanted)
 
 
+@pytest.mark.kernel
 def test_a_namespace_of_its_own_that_children_share(tree):
     text = tree.sh("readlink /proc/self/ns/time; sh -c 'readlink /proc/self/ns/time; cat /proc/self/timens_offsets; cat /proc/uptime'",
                    clocks(boottime="1000h"))
@@ -85,6 +86,7 @@ def test_without_an_init(box):
     figures(done, at_least=1)
 
 
+@pytest.mark.kernel
 def test_without_an_init_before_linux_6_2(box):
     box.kernel = "6.1"
     done = box.run(["echo", "ran"], {**clocks(monotonic="1h"), "init": False})
