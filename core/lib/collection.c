@@ -233,5 +233,5 @@ int styro_text_replace(const styro_allocator *alloc, char **place, const char *t
 /* Paths begin with a slash, or with a variable that will. */
 int styro_source_fd(const char *object)
 {
-  return object != NULL && object[0] >= '0' && object[0] <= '9' ? atoi(object) : -1;
+  return object != NULL && object[0] >= '0' && object[0] <= '9' ? (int)strtol(object, NULL, 10) : -1;
 }

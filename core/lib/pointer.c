@@ -1,6 +1,7 @@
 /* JSON pointers (RFC 6901) to places in a request, resolved by the table. Knows no value. */
 #include "pointer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "encoding.h"
@@ -50,10 +51,7 @@ static int descend_to_index(struct styro_reading *in, struct styro_place *place,
   }
   place->container = place->field;
   place->field = styro_field_exact("/mounts/*");
-  place->index = end ? STYRO_INDEX_END : 0;
-  for (size_t i = 0; plain && i < digits; i++) {
-    place->index = place->index * 10 + (size_t)(segment[i] - '0');
-  }
+  place->index = end ? STYRO_INDEX_END : strtoul(segment, NULL, 10);
   memcpy(place->key, segment, strlen(segment) + 1);
   return 0;
 }

@@ -398,7 +398,7 @@ wait $child"""
         os.mkfifo(tmp_path / name)
         (tmp_path / name).chmod(0o666)
     tmp_path.chmod(0o755)
-    inside = f"""
+    inside = """
 optional = [o.split(":")[0] for o in row("/b")["optional"]]
 before = os.listdir("/b/later")
 write("/sync/ready", "x\\n"); open("/sync/go").readline()

@@ -252,7 +252,7 @@ def test_a_later_list_replaces_an_earlier_one(vfork_box, tmp_path, host):
     assert vfork_box.sh("ls -d /one /own 2>/dev/null; true", {"extends": base, "mounts": []}) == ""
     out = vfork_box.sh("ls -d /one /two /x; cat /x/data", {"extends": base}, options=[
         "--set", "mounts=[{\"type\": \"tmpfs\", \"at\": \"/one\"}]", "--set", "mounts.-={\"type\": \"tmpfs\", \"at\": \"/two\"}",
-        "--set", f"mounts.-={{\"type\": \"bind\", \"at\": \"/x\", \"from\": \"/none\"}}", "--set", f"mounts.2.from={host}"])
+        "--set", "mounts.-={\"type\": \"bind\", \"at\": \"/x\", \"from\": \"/none\"}", "--set", f"mounts.2.from={host}"])
     assert out == "/one\n/two\n/x\ndata of the host\n"
 
 
