@@ -276,6 +276,14 @@ static bool cgroup_of_host(const struct styro_effective *e, size_t index, struct
   return needs_namespace(e, index, STYRO_MOUNT_CGROUP, STYRO_NS_CGROUP, found);
 }
 
+/* A sysfs shows a network namespace, and only its owner may mount one (sysfs asks for CAP_SYS_ADMIN there). */
+static bool sysfs_of_others(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  const struct styro_mount *mount = entry_at(e, index);
+  bool wrong = e->fields.network == STYRO_NETWORK_JOIN && e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_NEW;
+  return wrong && mount->type == STYRO_MOUNT_SYSFS && name_place(found, index, mount, "type");
+}
+
 /* Without ranges exactly one id is mapped, the payload's own. */
 static bool gid_unmapped(const struct styro_effective *e, size_t index, struct styro_finding *found)
 {
@@ -328,6 +336,7 @@ RULE(follows_nobody)
 RULE(proc_of_host)
 RULE(mqueue_of_host)
 RULE(cgroup_of_host)
+RULE(sysfs_of_others)
 RULE(gid_unmapped)
 RULE(too_many_devs)
 
@@ -362,6 +371,8 @@ const struct styro_rule styro_rules_mounts[] = {
         "leave out `namespaces.pid`; at /proc the host's is shown then"),
     SAY(mqueue_of_host, "the mqueue at `{}` needs an IPC namespace of its own", "leave out `namespaces.ipc`"),
     SAY(cgroup_of_host, "the cgroup at `{}` needs a cgroup namespace of its own", "leave out `namespaces.cgroup`"),
+    SAY(sysfs_of_others, "the sysfs at `{}` would show a joined network, which a new user namespace does not own",
+        "join the user namespace that owns it as well, or leave the sysfs out"),
     SAY(gid_unmapped, "the group {} is not mapped, so no terminal can have it",
         "name the payload's own group, or map the other with `user.gid_map`"),
     SAY(too_many_devs, "more than {} entries are of type `dev`", "a symbolic link to /dev serves as well"),

@@ -235,6 +235,8 @@ REFUSED = [
      ["/mounts/0/type", "process namespace of its own"]),
     ("an mqueue of the host's IPC", run(mounts=[{"type": "mqueue", "at": "/q"}], namespaces={"ipc": "host"}), 125, ["/mounts/0/type", "IPC namespace"]),
     ("a cgroup of the host's view", run(mounts=[{"type": "cgroup", "at": "/c"}], namespaces={"cgroup": "host"}), 125, ["/mounts/0/type", "cgroup namespace"]),
+    ("a sysfs of a joined network", run(mounts=[{"type": "sysfs", "at": "/s"}], network={"join": "/proc/self/ns/net"}), 125,
+     ["/mounts/0/type", "a new user namespace does not own", "join the user namespace"]),
     ("terminals of a group that is not mapped", run(mounts=[{"type": "devpts", "at": "/p", "gid": 5}]), 125, ["/mounts/0/gid", "5 is not mapped"]),
     ("too many device directories", run(mounts=[{"type": "dev", "at": f"/d{i}"} for i in range(8)]), 125, ["/mounts/7/type", "more than 7"]),
     ("a NUL in a file", run(mounts=[{"type": "file", "at": "/f", "data": "a\0b"}]), 125, ["/mounts/0/data", "NUL"]),
