@@ -140,6 +140,8 @@ static const struct {
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ENOTDIR, "what stands before its last `/` is a file: correct `from`"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, ELOOP,
      "links of /proc such as /proc/self/cwd are never followed: name the path that it points to"},
+    {WIRE_STEP_DEV, WIRE_WHAT_SOURCE_TYPE, ENODEV,
+     "it is another device, or none: the joined mount namespace is to have the kernel's own in its /dev"},
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE_TYPE, ENODEV,
      "a device of the host cannot be opened inside; the sandbox's own /dev has null, zero, full, random, urandom and tty, "
      "and in `mounts` a bind with the access `dev` shows others"},

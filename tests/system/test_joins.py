@@ -149,6 +149,14 @@ def test_mounts(box):
     assert not os.path.exists("/mnt/data")
 
 
+@pytest.mark.parametrize("fake", ["/dev/zero", "/etc/passwd"])
+def test_a_device_that_is_another(box, fake):
+    """Who made the joined one chose what stands at /dev/null; nobody's disk may stand there under that name."""
+    with others("--mount", script=f"mount --bind {fake} /dev/null", user=not AS_ROOT) as pid:
+        done = refused(box, own_or_joined(pid, "mount"), ["`/dev/null` on the host", "it is another device, or none"])
+    assert done.error["stage"] == "device" and done.error["object"] == "/dev/null"
+
+
 def test_processes(box):
     with others("--pid", "--mount-proc", user=not AS_ROOT) as pid:
         if AS_ROOT:
