@@ -243,6 +243,12 @@ START_TEST(weakenings_are_noted)
   note_is(0, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
   make("\"init\": false, \"namespaces\": {\"pid\": \"host\"}, \"best_effort\": [\"tree_kill\"]");
   note_is(1, STYRO_TREE_KILL, "/namespaces/pid", "processes of the host's pid namespace do not end with the payload");
+  make(
+      "\"namespaces\": {\"user\": {\"join\": \"/n\"}}, \"user\": {\"uid\": 0, \"gid\": 0}, \"security\": {\"seccomp\": "
+      "{\"bpf\": [[6, 0, 0, 2147418112]]}}, \"best_effort\": [\"nested_user_namespaces\"]");
+  note_is(0, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
+          "in a joined user namespace only the default filter refuses nested ones, and the request brings its own");
+  make("\"init\": false, \"namespaces\": {\"pid\": \"host\"}, \"best_effort\": [\"tree_kill\"]");
   ck_assert(!enforced(STYRO_PROCESS_VIEW));
   ck_assert(!enforced(STYRO_PROCESS_SIGNALS));
 }

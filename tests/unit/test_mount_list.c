@@ -55,6 +55,9 @@ START_TEST(entries_by_their_index)
   ck_assert_str_eq(text, "true");
   ck_assert_int_eq(styro_request_get(request, "/mounts/1/at", &text, &err), 0);
   ck_assert_ptr_null(text);
+  ck_assert_int_eq(styro_request_set_json(request, "/mounts/0", "{\"type\":\"dir\",\"at\":\"/d\"}", &err), 0);
+  ck_assert_int_eq(styro_request_get(request, "/mounts/0", &text, &err), 0);
+  ck_assert_str_eq(text, "{\"type\":\"dir\",\"at\":\"/d\"}");
   static const char *const wrong[] = {"/mounts/1/at", "/mounts/-/at", "/mounts/x", "/mounts/01", "/mounts/"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     ck_assert_msg(styro_request_set(request, wrong[i], "/x", &err) == STYRO_EREQUEST, "%s", wrong[i]);

@@ -62,6 +62,8 @@ static const struct {
      "", "/mounts/7/type", "more than 7"},
     {"{\"type\":\"bind\",\"at\":\"/x\",\"from\":\"/f\",\"sise\":1}", "", "/mounts/0/sise", "is not a field"},
     {"7", "", "/mounts/0", "an object"},
+    {"{\"type\":\"overlay\",\"at\":\"/x\",\"lower\":[\"/l\",\"${NO}\"]}", "", "/mounts/0/lower/1",
+     "the variable `NO` has no value"},
 };
 
 static const struct {
