@@ -62,6 +62,7 @@ def test_bind_of_a_file(tree, host):
     assert seen == ["data of the host\n", sorted(["ro", "noexec", *SAFE]), True]
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S6")
 def test_devices_can_be_used_where_they_were_asked_for(tree):
     """A device as a plain bind is refused; with `dev` it works, and only there."""
@@ -154,6 +155,7 @@ def test_access_times(tree, work):
 # ---- new file systems --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_tmpfs(tree):
     seen = probe(tree, """
 s, v = os.stat("/t"), os.statvfs("/t")
@@ -175,6 +177,7 @@ def test_a_tmpfs_that_nothing_runs_on(tree):
 KERNEL_OWN = sorted(["noexec", "nodev", "nosuid"])
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S2")
 @pytest.mark.invariant("S5")
 @pytest.mark.invariant("S7")
@@ -230,6 +233,7 @@ result = [row("/s")["type"], flags("/s"), all("ro" in m["options"] for m in belo
     assert seen[7] in ("EROFS", "ENOENT", "EACCES")
 
 
+@pytest.mark.kernel
 def test_devpts(tree):
     seen = probe(tree, """
 fd = os.open("/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
@@ -240,6 +244,7 @@ result = [row("/pts")["type"], flags("/pts"), name, stat.S_IMODE(s.st_mode), s.s
     assert seen == ["devpts", ["noexec", "nosuid", "rw"], ["0"], 0o600, 1000, 0o660, ["ptmx"]]
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S21")
 def test_mqueue(tree):
     """At its usual place, which the minimal /dev does not have by itself, and which nobody can add to."""
@@ -250,6 +255,7 @@ result = [row("/dev/mqueue")["type"], flags("/dev/mqueue"), os.listdir("/dev/mqu
     assert seen == ["mqueue", sorted(["rw", *KERNEL_OWN]), ["q"], sorted(["ro", *KERNEL_OWN]), "EROFS", "EROFS"]
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S6")
 def test_dev(tree):
     seen = probe(tree, """
@@ -267,6 +273,7 @@ def test_dev_seven_times(tree):
     assert tree.sh("for i in 0 1 2 3 4 5 6; do echo x > /d$i/null; ls /d$i/tty; done", mounts(*entries)).count("tty") == 7
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S19")
 def test_cgroup(tree):
     seen = probe(tree, """
@@ -281,6 +288,7 @@ result = [row("/cg")["type"], row("/cg")["root"], flags("/cg"), "cgroup.procs" i
 # ---- what is made ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 def test_symlink_dir_and_file(tree):
     seen = probe(tree, """
 kind = lambda p: stat.filemode(os.lstat(p).st_mode)
@@ -319,6 +327,7 @@ def test_nothing_is_made_twice(tree, entry):
 # ---- changes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S2")
 def test_remount(tree, work):
     """At the end, whatever stands in between: places are made before, and nothing can be written after."""

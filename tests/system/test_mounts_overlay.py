@@ -21,6 +21,7 @@ def layers(tmp_path):
     return [str(p) for p in paths]
 
 
+@pytest.mark.kernel
 @pytest.mark.invariant("S2")
 def test_read_only(tree, layers):
     seen = probe(tree, """
