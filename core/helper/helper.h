@@ -29,6 +29,14 @@ struct layers {
   struct layer work;
 };
 
+/* What an ordered list of mounts needs besides; mapped where the plan has one. */
+struct mount_list {
+  uint32_t kept_n;              /* how many were kept so far */
+  uint32_t own_n;               /* how many file systems the helper made */
+  uint64_t own[WIRE_STEPS_MAX]; /* their device numbers, for the guard of tree.c */
+  int kept[WIRE_KEPT_MAX];      /* mounts that a later step changes; -1: absent and optional */
+};
+
 struct helper {
   const struct wire_plan *plan;
   struct wire_run *run;
@@ -48,20 +56,16 @@ struct helper {
   int userns_limit; /* /proc/sys/user/max_user_namespaces, opened while it could be written */
   int proc_dir;     /* the caller's /proc where another mount namespace is joined, else -1 */
   bool clocks;      /* the payload enters a time namespace of its own */
-  int64_t clock_offset; /* of CLOCK_MONOTONIC there */
-  int64_t clock_shift;  /* what a joined time namespace adds to the caller's CLOCK_MONOTONIC */
-  int leaving;          /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
-  char parent[256];     /* where directories were attached last: neighbours are attached by name in it */
-  int parent_fd;        /* its descriptor, -1: none */
-  uint64_t nofile_soft; /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
-  bool listed;          /* the plan has an ordered list of mounts: what is made is guarded, see tree.c */
-  bool follows;         /* a bind follows what the host mounts below it */
-  int mount;            /* the running step's mount where a later step changes it, -1: none */
-  uint32_t kept_n;      /* how many were kept so far */
-  uint32_t devs;        /* which set of devices is the next device directory's */
-  uint32_t own_n;       /* how many file systems the helper made, as far as they count for the guard */
-  uint64_t own[WIRE_STEPS_MAX]; /* their device numbers */
-  int kept[WIRE_KEPT_MAX];      /* mounts that a later step changes; -1: absent and optional */
+  int64_t clock_offset;    /* of CLOCK_MONOTONIC there */
+  int64_t clock_shift;     /* what a joined time namespace adds to the caller's CLOCK_MONOTONIC */
+  int leaving;             /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
+  char parent[256];        /* where directories were attached last: neighbours are attached by name in it */
+  int parent_fd;           /* its descriptor, -1: none */
+  uint64_t nofile_soft;    /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
+  struct mount_list *list; /* NULL: the plan has no ordered list of mounts, and what is made needs no guard */
+  bool follows;            /* a bind follows what the host mounts below it */
+  int mount;               /* the running step's mount where a later step changes it, -1: none */
+  uint32_t devs;           /* which set of devices is the next device directory's */
   int devices[WIRE_DEVS_MAX][DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
   int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */

@@ -99,7 +99,7 @@ int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t nu
       result = verbs[from->code](h, from);
     }
     if (from->flags & WIRE_KEEP) {
-      h->kept[h->kept_n++] = h->mount;
+      h->list->kept[h->list->kept_n++] = h->mount;
     }
     if (result < 0 && from->best_effort) {
       h->run->verdict.skipped |= 1ull << (from->best_effort - 1);

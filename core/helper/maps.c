@@ -105,8 +105,8 @@ static int tool_answer(struct helper *h, const char *tool, int pidfd, int words)
 
 static int run_tool(struct helper *h, const char *tool, const char *map, int pid, uint32_t what)
 {
-  static char copy[4096];
-  static const char *argv[TOOL_ARGUMENTS];
+  char copy[4096];
+  const char *argv[TOOL_ARGUMENTS];
   static char number[21];
   int words[2];
   int pidfd = -1;

@@ -112,6 +112,6 @@ static int change(struct helper *h, const struct wire_step_remount *body, int mo
 int step_remount(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_remount *body = (const void *)step;
-  int mount = body->kept ? h->kept[body->kept - 1] : h->root;
+  int mount = body->kept ? h->list->kept[body->kept - 1] : h->root;
   return mount < 0 ? 0 : change(h, body, mount); /* its source was optional, and is not there */
 }

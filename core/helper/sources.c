@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "../wire/maps.h"
@@ -206,14 +207,24 @@ static int part_from_host(struct helper *h)
 }
 
 /* What has to be known before the first source is opened. */
-static void survey(struct helper *h)
+static int survey(struct helper *h)
 {
+  bool listed = false;
   const struct wire_step *step = wire_step_first(h->plan);
   for (uint32_t i = 0; i < h->plan->steps_n; i++, step = wire_step_next(step)) {
-    h->listed = h->listed || wire_step_item(step) >= 0;
+    listed = listed || wire_step_item(step) >= 0 || step->flags & WIRE_KEEP;
     h->follows = h->follows || (step->code == WIRE_STEP_BIND &&
                                 ((const struct wire_step_bind *)(const void *)step)->propagation == WIRE_MS_SLAVE);
   }
+  if (listed) {
+    long at = sys_mmap(sizeof *h->list, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (at < 0 && at > -4096) {
+      h->what = WIRE_WHAT_SOURCE;
+      return (int)at;
+    }
+    h->list = (struct mount_list *)(uintptr_t)at;
+  }
+  return 0;
 }
 
 /* proc of the sandbox's own, with everything in it. */
@@ -227,8 +238,7 @@ int sources_open(struct helper *h)
 {
   const struct wire_step *step = wire_step_first(h->plan);
   bool own_proc = false, parted = false;
-  int result = 0;
-  survey(h);
+  int result = survey(h);
   for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
     const struct wire_source *source = wire_step_source(step);
     h->step = step;

@@ -60,8 +60,8 @@ int tree_open(struct helper *h, const char *path, bool directory)
 void tree_own(struct helper *h, int mount)
 {
   struct stat st;
-  if (h->listed && h->own_n < sizeof h->own / sizeof h->own[0] && sys_fstat(mount, &st) == 0) {
-    h->own[h->own_n++] = st.st_dev;
+  if (h->list && h->list->own_n < WIRE_STEPS_MAX && sys_fstat(mount, &st) == 0) {
+    h->list->own[h->list->own_n++] = st.st_dev;
   }
 }
 
@@ -72,17 +72,17 @@ void tree_own(struct helper *h, int mount)
 bool tree_may_make(struct helper *h, int parent)
 {
   struct stat st;
-  if (!h->listed) {
+  if (!h->list) {
     return true;
   }
   if (sys_fstat(parent, &st) < 0) {
     return false;
   }
   uint32_t i = 0;
-  while (i < h->own_n && h->own[i] != st.st_dev) {
+  while (i < h->list->own_n && h->list->own[i] != st.st_dev) {
     i++;
   }
-  return i < h->own_n;
+  return i < h->list->own_n;
 }
 
 /* Makes one component in an opened parent; one that is there already is fine. What may not be made will be missed. */
@@ -147,7 +147,7 @@ int tree_make(struct helper *h, const char *path, bool directory)
     result = make_parents(h, copy, directory);
   }
   if (result < 0) {
-    h->what = h->listed && result == -ENOENT ? WIRE_WHAT_TARGET_MISSING : WIRE_WHAT_CREATE;
+    h->what = h->list && result == -ENOENT ? WIRE_WHAT_TARGET_MISSING : WIRE_WHAT_CREATE;
     return result;
   }
   return tree_open(h, path, directory);
@@ -168,7 +168,7 @@ int tree_parent(struct helper *h, const char *path, const char **name)
   int fd = open_below(h, len ? parent : "/", O_DIRECTORY); /* a link on the way is followed, as on any other */
   if (fd == -ENOENT) {
     fd = tree_make(h, parent, true);
-    h->what = h->listed && fd == -ENOENT ? WIRE_WHAT_TARGET_MISSING : h->what;
+    h->what = h->list && fd == -ENOENT ? WIRE_WHAT_TARGET_MISSING : h->what;
   }
   if (fd >= 0 && !tree_may_make(h, fd)) {
     sys_close(fd);
@@ -222,7 +222,7 @@ static int open_parent_of(struct helper *h, const char *path)
 /* What stands in the way of the kept descriptor from now on: it lies below the new mount. */
 static void forget_parent(struct helper *h, const char *path)
 {
-  bool below = h->listed || strncmp(h->parent, path, strlen(path)) == 0; /* links of a list may lead anywhere */
+  bool below = h->list || strncmp(h->parent, path, strlen(path)) == 0; /* links of a list may lead anywhere */
   if (h->parent_fd >= 0 && below) {
     sys_close(h->parent_fd);
     h->parent_fd = -1;

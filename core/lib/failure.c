@@ -148,8 +148,6 @@ static const struct {
     {WIRE_STEP_BIND, WIRE_WHAT_SOURCE, EACCES, "the caller itself may not reach it: check the directories above it"},
     {WIRE_STEP_BIND, WIRE_WHAT_CLONE_TREE, EINVAL,
      "mounts stand below it, and in a user namespace of its own nobody may show it without them: leave `recursive` out"},
-    {WIRE_STEP_BIND, WIRE_WHAT_FLAGS, EPERM,
-     "in a user namespace of its own the kernel changes no access times of the host's mounts: leave `noatime` out"},
     {WIRE_STEP_REMOUNT, WIRE_WHAT_FLAGS, EPERM,
      "what the host's mount forbids stays forbidden: a remount loosens only what an earlier entry set itself"},
     {WIRE_STEP_FILE, WIRE_WHAT_CREATE, EEXIST, "something stands there already: choose another place"},
@@ -247,6 +245,16 @@ static const char *find_hint(int code, uint32_t what, int number)
     }
   }
   return what < WIRE_WHAT_COUNT ? rows[what].hint : NULL;
+}
+
+/* The kernel locks what a more privileged user namespace set for its mounts (mount_namespaces(7)). */
+static const char *find_flags_hint(const struct wire_step *step, uint32_t what, int number)
+{
+  bool changes_times = step && step->code == WIRE_STEP_BIND &&
+                       ((const struct wire_step_bind *)(const void *)step)->attr_set & WIRE_MOUNT_ATTR_NOATIME;
+  return changes_times && what == WIRE_WHAT_FLAGS && number == EPERM
+             ? "in a user namespace of its own the kernel changes no access times of the host's mounts: leave `noatime` out"
+             : NULL;
 }
 
 static const struct wire_source *find_source(const styro_plan *plan, uint32_t number)
@@ -372,7 +380,8 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   }
   styro_error_field(err, "%s", field);
   styro_error_object(err, "%s", object);
-  const char *hint = find_hint(step && !refused ? step->code : 0, what, sys_errno);
+  const char *hint = find_flags_hint(refused ? NULL : step, what, sys_errno);
+  hint = hint ? hint : find_hint(step && !refused ? step->code : 0, what, sys_errno);
   if (hint) {
     styro_error_hint(err, "%s", hint);
   }
