@@ -69,6 +69,7 @@ struct helper {
   int devices[WIRE_DEVS_MAX][DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
   int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */
+  int idmaps[WIRE_IDMAPS_MAX];   /* user namespaces, before the clone only */
   struct layers layers;          /* gathered by the LAYER steps before the one that lays them */
 };
 
@@ -97,7 +98,8 @@ int joins_enter(struct helper *h);
 int64_t clocks_now(const struct helper *h);
 
 /* sources.c */
-int sources_open(struct helper *h);
+/* Those that are idmapped, before the clone; or all others, after it. */
+int sources_open(struct helper *h, bool mapped);
 int sources_descriptor(const struct helper *h, int number); /* where the caller's descriptor stands here, or -EBADF */
 
 /* status.c */
@@ -136,6 +138,10 @@ struct fs_option {
   const char *value;
 };
 int fs_mount(const char *type, const struct fs_option *options, unsigned n, uint64_t attributes);
+
+/* idmaps.c: before the clone, all that the plan asks to be idmapped; and the map of that number, 1 the first, for a mount. */
+int idmaps_prepare(struct helper *h);
+int idmap_apply(struct helper *h, int mount, uint32_t number);
 
 /*
  * overlay.c: one detached mount of these layers, or -errno; the layer at fault is then h->component. The layers stay the

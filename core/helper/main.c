@@ -232,13 +232,18 @@ _Noreturn void helper_main(void)
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;
   h->what = WIRE_WHAT_FDS;
   int result = settle_fds(h);
+  if (result >= 0) {
+    widen_nofile(h);
+  }
+  if (result >= 0 && h->plan->flags & WIRE_PLAN_IDMAPS) {
+    result = idmaps_prepare(h);
+  }
   if (result >= 0 && h->run->flags & WIRE_RUN_HELPER_MODE) {
     result = helper_clone(h);
   }
   if (result >= 0) {
     sys_call(SYS_umask, 0, 0, 0, 0, 0, 0);
-    widen_nofile(h);
-    result = sources_open(h);
+    result = sources_open(h, false);
   }
   h->run->verdict.stamps[WIRE_STAMP_SOURCES] = clocks_now(h);
   if (result >= 0) {

@@ -82,6 +82,10 @@ int step_root(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_root *body = (const void *)step;
   h->own_root = body->kind == WIRE_ROOT_TMPFS;
+  if (step->flags & WIRE_HAS_SOURCE && body->source.idmap) {
+    /* Made before the clone, it is a detached tree of the caller's mount namespace: nothing can be attached to it here. */
+    h->run->kernel &= ~(uint32_t)WIRE_KERNEL_DETACHED;
+  }
   h->root = make_root(h, body);
   if (h->root < 0) {
     return h->root;

@@ -101,6 +101,15 @@ static int open_object(struct helper *h, const struct wire_step *step, const str
              : sys_openat2(base, path, open_flags(step, source), WIRE_RESOLVE_IN_ROOT | WIRE_RESOLVE_NO_MAGICLINKS);
 }
 
+static int map_tree(struct helper *h, int tree, uint32_t idmap)
+{
+  int result = idmap_apply(h, tree, idmap);
+  if (result < 0) {
+    sys_close(tree);
+  }
+  return result < 0 ? result : tree;
+}
+
 /* The descriptor that the step will work with: a link's or layer's own, else a copy of the mounts at the object. */
 static int take_object(struct helper *h, const struct wire_step *step, const struct wire_source *source, int fd)
 {
@@ -124,7 +133,9 @@ static int take_object(struct helper *h, const struct wire_step *step, const str
   }
   h->what = WIRE_WHAT_CLONE_TREE;
   bool flat = step->code == WIRE_STEP_BIND && ((const struct wire_step_bind *)(const void *)step)->flat;
-  return sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC | (flat ? 0u : WIRE_AT_RECURSIVE));
+  int tree =
+      sys_open_tree(fd, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC | (flat ? 0u : WIRE_AT_RECURSIVE));
+  return tree < 0 || !source->idmap ? tree : map_tree(h, tree, source->idmap);
 }
 
 static int open_source(struct helper *h, const struct wire_step *step, const struct wire_source *source)
@@ -231,10 +242,30 @@ static int survey(struct helper *h)
 static bool is_whole_proc(const struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_proc *body = (const void *)step;
-  return strncmp(wire_str(h->plan, body->target.path), "/proc", 6) == 0 && !body->subset;
+  return step->code == WIRE_STEP_PROC && strncmp(wire_str(h->plan, body->target.path), "/proc", 6) == 0 &&
+         !body->subset;
 }
 
-int sources_open(struct helper *h)
+/* Whoever is not of this turn keeps what the other one gave it. */
+static int open_in_turn(struct helper *h, const struct wire_step *step, const struct wire_source *source, bool mapped)
+{
+  if ((source->idmap != 0) != mapped) {
+    h->source++;
+    return 0;
+  }
+  return open_source(h, step, source);
+}
+
+/* What is no host object that the plan names, and opened in the sandbox's own namespaces. */
+static int open_other(struct helper *h, const struct wire_step *step, bool own_proc)
+{
+  if (step->code == WIRE_STEP_DEV) {
+    return open_devices(h);
+  }
+  return step->code == WIRE_STEP_USERNS_LIMIT && !own_proc ? open_userns_limit(h) : 0;
+}
+
+int sources_open(struct helper *h, bool mapped)
 {
   const struct wire_step *step = wire_step_first(h->plan);
   bool own_proc = false, parted = false;
@@ -242,20 +273,17 @@ int sources_open(struct helper *h)
   for (h->number = 0; result >= 0 && h->number < h->plan->steps_n; h->number++, step = wire_step_next(step)) {
     const struct wire_source *source = wire_step_source(step);
     h->step = step;
-    if (!parted && (step->code == WIRE_STEP_ROOT || step->code == WIRE_STEP_LAYER)) {
+    own_proc = own_proc || is_whole_proc(h, step);
+    if (!mapped && !parted && (step->code == WIRE_STEP_ROOT || step->code == WIRE_STEP_LAYER)) {
       parted = true;
       if ((result = part_from_host(h)) < 0) {
         return result;
       }
     }
     if (source) {
-      result = open_source(h, step, source);
-    } else if (step->code == WIRE_STEP_DEV) {
-      result = open_devices(h);
-    } else if (step->code == WIRE_STEP_PROC) {
-      own_proc = own_proc || is_whole_proc(h, step);
-    } else if (step->code == WIRE_STEP_USERNS_LIMIT && !own_proc) {
-      result = open_userns_limit(h);
+      result = open_in_turn(h, step, source, mapped);
+    } else if (!mapped) {
+      result = open_other(h, step, own_proc);
     }
     if (result < 0) {
       return result;

@@ -175,7 +175,8 @@ int styro_rule_copy(const styro_allocator *alloc, struct styro_path_rule *to, co
   struct styro_path_rule copy = *from;
   copy.path = styro_strdup(alloc, from->path);
   copy.from = styro_strdup(alloc, from->from);
-  if (copy.path == NULL || (copy.from == NULL && from->from != NULL)) {
+  copy.idmap = styro_strdup(alloc, from->idmap);
+  if (copy.path == NULL || (copy.from == NULL && from->from != NULL) || (copy.idmap == NULL && from->idmap != NULL)) {
     styro_rule_free(alloc, &copy);
     return STYRO_ENOMEM;
   }
@@ -187,6 +188,7 @@ void styro_rule_free(const styro_allocator *alloc, struct styro_path_rule *rule)
 {
   styro_strfree(alloc, rule->path);
   styro_strfree(alloc, rule->from);
+  styro_strfree(alloc, rule->idmap);
   *rule = (struct styro_path_rule){0};
 }
 

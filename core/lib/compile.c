@@ -42,6 +42,9 @@ static int compile_steps(struct styro_compile *c)
   if (result == 0) {
     styro_compile_promises(c);
     styro_compile_namespaces(c);
+    result = styro_compile_idmaps(c);
+  }
+  if (result == 0) {
     styro_compile_identity(c);
     result = styro_compile_list_begin(c);
   }
@@ -66,10 +69,11 @@ static int compile_steps(struct styro_compile *c)
   return 0;
 }
 
-static uint32_t plan_flags(const struct styro_fields *fields)
+static uint32_t plan_flags(const struct styro_compile *c)
 {
+  const struct styro_fields *fields = c->fields;
   return (fields->init ? WIRE_PLAN_INIT : 0u) | (fields->fixed ? WIRE_PLAN_FIXED : 0u) |
-         (fields->preserve_by_caller ? WIRE_PLAN_PRESERVE_ANY : 0u);
+         (fields->preserve_by_caller ? WIRE_PLAN_PRESERVE_ANY : 0u) | (c->idmaps_n ? WIRE_PLAN_IDMAPS : 0u);
 }
 
 static int too_large(styro_error *err, const char *field, size_t n, const char *of_what, size_t most, const char *hint)
@@ -111,7 +115,7 @@ static int compile_effective(const struct styro_effective *effective, styro_plan
   if (result == 0) {
     result = check_size(&c);
   }
-  void *block = result == 0 ? styro_builder_finish(&c.builder, plan_flags(c.fields), &len) : NULL;
+  void *block = result == 0 ? styro_builder_finish(&c.builder, plan_flags(&c), &len) : NULL;
   styro_builder_free(&c.builder);
   if (result != 0) {
     return result;

@@ -13,7 +13,9 @@ struct styro_compile {
   struct styro_builder builder;
   uint64_t enforced;
   uint64_t not_enforced;
-  struct styro_listed *listed; /* one for each entry of `mounts` */
+  struct styro_listed *listed;         /* one for each entry of `mounts` */
+  const char *idmaps[WIRE_IDMAPS_MAX]; /* by the number of their steps */
+  uint32_t idmaps_n;
   styro_error *err;
 };
 
@@ -31,6 +33,7 @@ int styro_compile_best_effort(const struct styro_compile *c, int protection);
 int styro_compile_run(struct styro_compile *c);         /* compile_run.c: what a run starts from */
 void styro_compile_promises(struct styro_compile *c);   /* compile_run.c: masks and notes */
 void styro_compile_namespaces(struct styro_compile *c); /* compile_identity.c */
+int styro_compile_idmaps(struct styro_compile *c);      /* compile_idmaps.c */
 void styro_compile_identity(struct styro_compile *c);
 void styro_compile_root(struct styro_compile *c); /* compile_root.c */
 int styro_compile_tree(struct styro_compile *c);  /* compile_mounts.c: root, base, paths */
@@ -46,11 +49,14 @@ uint64_t styro_compile_list_room(const struct styro_compile *c); /* bytes that i
 /* compile_proc.c; options NULL: none */
 void styro_compile_proc(struct styro_compile *c, const char *at, const struct styro_mount *options, unsigned flags);
 void styro_compile_sysfs(struct styro_compile *c, const char *at, unsigned flags);
-void styro_compile_seals(struct styro_compile *c);   /* compile_mounts.c: denied places with something inside */
-void styro_compile_access(struct styro_compile *c);  /* compile_mounts.c: rw places the payload must be able to write */
+void styro_compile_seals(struct styro_compile *c);   /* compile_access.c: denied places with something inside */
+void styro_compile_access(struct styro_compile *c);  /* compile_access.c: rw places the payload must be able to write */
 void styro_compile_process(struct styro_compile *c); /* compile_process.c */
 void styro_compile_security(struct styro_compile *c); /* compile_security.c */
 void styro_compile_filter(struct styro_compile *c);
+
+/* What stands in a source: 0 for NULL, else 1 + the number of its step. */
+uint32_t styro_compile_idmap(const struct styro_compile *c, const char *idmap);
 
 /* compile_root.c: is it a tree of the host's; are its changes thrown away, so that places can be made; do they stay? */
 bool styro_root_is_tree(const struct styro_fields *fields);

@@ -20,6 +20,7 @@ struct place {
   int parent;      /* index of the rule that encloses it, -1: none */
   bool has_inner;  /* another rule lies below */
   uint32_t source; /* 1 + number of its source, 0: none */
+  uint32_t idmap;  /* of that source */
 };
 
 struct tree {
@@ -276,6 +277,19 @@ static unsigned create_flag(const struct tree *tree, const struct place *place)
   return access == STYRO_ACCESS_TMPFS || access == STYRO_ACCESS_DENY ? WIRE_CREATE : 0;
 }
 
+static uint32_t root_idmap(const struct styro_compile *c)
+{
+  return styro_compile_idmap(c, c->fields->root_idmap);
+}
+
+/* Below an idmapped source ids are what they are there. */
+static struct wire_source below(struct styro_compile *c, const char *path, uint32_t base, uint32_t idmap)
+{
+  struct wire_source found = source(c, path, base);
+  found.idmap = idmap;
+  return found;
+}
+
 /*
  * Where a rule without `from` takes its object: what its nearest enclosing rule with a source shows there (resolved below
  * that source, so that a link planted inside cannot lead out), or else an entry of `mounts`; below a root directory the
@@ -289,7 +303,7 @@ static struct wire_source inherited_source(const struct tree *tree, const struct
   for (int i = place->parent; i >= 0 && !own; i = tree->places[i].parent) {
     const struct place *outer = &tree->places[i];
     if (outer->source) {
-      return source(tree->c, path + strlen(outer->rule->path) + 1, outer->source);
+      return below(tree->c, path + strlen(outer->rule->path) + 1, outer->source, outer->idmap);
     }
     own = outer->rule->access == STYRO_ACCESS_TMPFS;
   }
@@ -298,21 +312,59 @@ static struct wire_source inherited_source(const struct tree *tree, const struct
     return path[len] ? source(tree->c, path + len + 1, over.source) : source(tree->c, over.mount->from, 0);
   }
   bool directory = tree->c->fields->root_kind == STYRO_ROOT_DIRECTORY;
-  return directory ? source(tree->c, path + 1, 1) : source(tree->c, path, 0);
+  return directory ? below(tree->c, path + 1, 1, root_idmap(tree->c)) : source(tree->c, path, 0);
 }
 
-static void add_rule_bind(struct tree *tree, struct place *place)
+/* What is wrong with a rule as it stands among its neighbours. */
+static int fail_rule(struct tree *tree, const struct styro_path_rule *rule, const char *part, const char *hint,
+                     const char *words, const char *outer)
+{
+  struct styro_reading at = {.at = "/paths"};
+  styro_at_push(&at, rule->path);
+  if (part) {
+    styro_at_push(&at, part);
+  }
+  int code = styro_fail(tree->c->err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0, "`%s` has no `from`, and %s%s%s%s",
+                        rule->path, words, outer ? " `" : "", outer ? outer : "", outer ? "`" : "");
+  styro_error_field(tree->c->err, "%s", at.at);
+  styro_error_object(tree->c->err, "%s", rule->path);
+  styro_error_hint(tree->c->err, "%s", hint);
+  return code;
+}
+
+/* Idmapped sources are opened before all others, so none lies below one that is not. */
+static int map_source(struct tree *tree, const struct styro_path_rule *rule, struct wire_source *from)
+{
+  bool is_below = from->base && wire_source_fd(from) < 0;
+  if (!rule->idmap) {
+    return 0;
+  }
+  if (is_below && !from->idmap) {
+    return fail_rule(tree, rule, "idmap", "name the host's directory or file with `from`, or write `idmap` there",
+                     "what it shows a part of has no `idmap`", NULL);
+  }
+  from->idmap = styro_compile_idmap(tree->c, rule->idmap);
+  return 0;
+}
+
+static int add_rule_bind(struct tree *tree, struct place *place)
 {
   const struct styro_path_rule *rule = place->rule;
   struct wire_step_bind body;
   memset(&body, 0, sizeof body);
   body.source = rule->from ? source(tree->c, rule->from, 0) : inherited_source(tree, place);
+  int result = map_source(tree, rule, &body.source);
+  if (result != 0) {
+    return result;
+  }
   body.target = target(tree->c, rule->path);
   body.attr_set = (rule->access == STYRO_ACCESS_RO ? READ_ONLY : SAFE) | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
   unsigned flags = create_flag(tree, place) | (rule->optional ? WIRE_OPTIONAL : 0u) |
                    (place->has_inner ? WIRE_BASE : 0u) | WIRE_HAS_SOURCE | WIRE_HAS_TARGET;
   styro_builder_step(&tree->c->builder, WIRE_STEP_BIND, (uint16_t)flags, "/paths", STYRO_FATAL, &body, sizeof body);
   place->source = tree->c->builder.sources_n;
+  place->idmap = body.source.idmap;
+  return 0;
 }
 
 /*
@@ -338,19 +390,15 @@ static bool is_of_overlay(const struct tree *tree, const struct place *place)
 static int add_rule_self(struct tree *tree, const struct place *place)
 {
   const struct styro_path_rule *rule = place->rule;
+  static const char from[] = "name the host's directory or file with `from`";
   for (int i = place->parent; i >= 0; i = tree->places[i].parent) {
     const struct styro_path_rule *outer = tree->places[i].rule;
     if (outer->access == STYRO_ACCESS_TMPFS || outer->access == STYRO_ACCESS_DENY) {
-      int code =
-          styro_fail(tree->c->err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0,
-                     "`%s` has no `from`, and what the overlay has there is hidden by `%s`", rule->path, outer->path);
-      struct styro_reading at = {.at = "/paths"};
-      styro_at_push(&at, rule->path);
-      styro_error_field(tree->c->err, "%s", at.at);
-      styro_error_object(tree->c->err, "%s", rule->path);
-      styro_error_hint(tree->c->err, "name the host's directory or file with `from`");
-      return code;
+      return fail_rule(tree, rule, NULL, from, "what the overlay has there is hidden by", outer->path);
     }
+  }
+  if (rule->idmap) {
+    return fail_rule(tree, rule, "idmap", from, "an overlay as a whole cannot be idmapped", NULL);
   }
   add_self_bind(tree->c, rule->path,
                 (rule->access == STYRO_ACCESS_RO ? READ_ONLY : SAFE) | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0),
@@ -400,6 +448,7 @@ static bool is_held(const struct tree *tree, const struct place *place, const ch
 struct outer {
   const char *path;
   uint32_t source; /* 1 + its number; 0: none, what is there is bound onto itself */
+  uint32_t idmap;  /* of that source */
   bool noexec;
 };
 
@@ -408,12 +457,12 @@ static struct outer outer_of(const struct tree *tree, const struct place *place)
   struct styro_over over;
   if (place->parent >= 0) {
     const struct place *parent = &tree->places[place->parent];
-    return (struct outer){parent->rule->path, parent->source, parent->rule->noexec};
+    return (struct outer){parent->rule->path, parent->source, parent->idmap, parent->rule->noexec};
   }
   if (styro_compile_over(tree->c, place->rule->path, &over)) {
-    return (struct outer){over.mount->at, over.source, over.mount->noexec};
+    return (struct outer){over.mount->at, over.source, 0, over.mount->noexec};
   }
-  return (struct outer){"", tree->c->fields->root_kind == STYRO_ROOT_OVERLAY ? 0 : 1, false};
+  return (struct outer){"", tree->c->fields->root_kind == STYRO_ROOT_OVERLAY ? 0 : 1, root_idmap(tree->c), false};
 }
 
 /*
@@ -436,7 +485,8 @@ static int hold_between(struct tree *tree, const struct place *place)
     if (!is_held(tree, place, path) && overlay) {
       add_self_bind(c, path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED);
     } else if (!is_held(tree, place, path)) {
-      add_bind(c, source(c, path + base, outer.source), path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED, "/paths");
+      add_bind(c, below(c, path + base, outer.source, outer.idmap), path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED,
+               "/paths");
     }
     *end = '/';
   }
@@ -458,8 +508,9 @@ static int add_rule(struct tree *tree, struct place *place)
     return add_rule_self(tree, place);
   }
   if (shows) {
-    add_rule_bind(tree, place);
-  } else if (rule->access == STYRO_ACCESS_TMPFS) {
+    return add_rule_bind(tree, place);
+  }
+  if (rule->access == STYRO_ACCESS_TMPFS) {
     add_tmpfs(tree->c, rule->path, rule->size ? rule->size : STYRO_TMP_SIZE, rule->mode ? rule->mode : 0755,
               SAFE | (rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0), create_flag(tree, place), "/paths");
   } else if (place->has_inner) {
@@ -528,49 +579,4 @@ int styro_compile_tree(struct styro_compile *c)
   memset(&seal, 0, sizeof seal);
   styro_builder_step(&c->builder, WIRE_STEP_SEAL_ROOT, 0, "/root", STYRO_FATAL, &seal, sizeof seal);
   return result;
-}
-
-/* Is there a rule below this one? */
-static bool has_inner(const struct styro_fields *fields, const struct styro_path_rule *rule)
-{
-  for (size_t i = 0; i < fields->rules_n; i++) {
-    if (&fields->rules[i] != rule && styro_encloses(rule->path, fields->rules[i].path)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/* After the pivot: the flags of a mount inside a detached tree cannot be changed. */
-void styro_compile_seals(struct styro_compile *c)
-{
-  for (size_t i = 0; i < c->fields->rules_n; i++) {
-    const struct styro_path_rule *rule = &c->fields->rules[i];
-    if (rule->access == STYRO_ACCESS_DENY && has_inner(c->fields, rule)) {
-      add_place(c, WIRE_STEP_SEAL, rule->path, 0, "/paths", STYRO_FATAL);
-    }
-  }
-}
-
-static void add_access(struct styro_compile *c, const char *path, unsigned flags, const char *field)
-{
-  struct wire_step_access body;
-  memset(&body, 0, sizeof body);
-  body.target = target(c, path);
-  styro_builder_step(&c->builder, WIRE_STEP_ACCESS, (uint16_t)(flags | WIRE_HAS_TARGET), field, STYRO_FATAL, &body,
-                     sizeof body);
-}
-
-void styro_compile_access(struct styro_compile *c)
-{
-  if (styro_root_writes_host(c->fields)) {
-    add_access(c, "/", 0, c->fields->root_upper ? "/root/overlay/upper" : "/root/writable");
-  }
-  styro_compile_list_access(c);
-  for (size_t i = 0; i < c->fields->rules_n; i++) {
-    const struct styro_path_rule *rule = &c->fields->rules[i];
-    if (rule->access == STYRO_ACCESS_RW) {
-      add_access(c, rule->path, rule->optional ? WIRE_OPTIONAL : 0u, "/paths");
-    }
-  }
 }

@@ -86,6 +86,7 @@ void styro_compile_root(struct styro_compile *c)
   body.attr_set = attributes_of(c->fields);
   if (directory) {
     body.source = styro_builder_source(&c->builder, c->fields->root_directory, 0);
+    body.source.idmap = styro_compile_idmap(c, c->fields->root_idmap);
   }
   styro_builder_step(&c->builder, WIRE_STEP_ROOT, directory ? WIRE_HAS_SOURCE | WIRE_BASE : 0,
                      directory ? "/root/directory"

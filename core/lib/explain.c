@@ -80,6 +80,7 @@ static void bind_details(const styro_plan *plan, const struct wire_step *step, c
   len = add_text(out, size, len, "%s", body->devices ? ", devices can be used" : "");
   len = add_text(out, size, len, "%s", body->flat ? ", without the mounts below it" : "");
   len = add_text(out, size, len, "%s", body->propagation ? ", follows what the host mounts below it" : "");
+  len = add_text(out, size, len, "%s", body->source.idmap ? ", idmapped" : "");
   add_flags(out, size, len, step);
 }
 
@@ -208,6 +209,30 @@ static void identity_details(const styro_plan *plan, const struct wire_step *ste
   }
 }
 
+static size_t add_disk_map(char *out, size_t size, size_t len, const char *ranges, uint32_t id)
+{
+  struct styro_id_range range;
+  if (!ranges[0]) {
+    char number[16];
+    snprintf(number, sizeof number, "%" PRIu32, id);
+    return add_text(out, size, len, "on disk %s, outside the payload's own", number);
+  }
+  for (const char *before = "on disk"; len < size && styro_id_map_next(&ranges, &range); before = ",") {
+    int n = snprintf(out + len, size - len, "%s %" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " outside",
+                     before, range.count, range.inside, range.outside);
+    len += n > 0 ? (size_t)n : 0;
+  }
+  return len;
+}
+
+static void idmap_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_idmap *body = (const void *)step;
+  size_t len = add_disk_map(out, size, 0, wire_str(plan->block, body->uid_ranges), body->uid);
+  len = add_text(out, size, len, "%s", "; groups ");
+  add_disk_map(out, size, len, wire_str(plan->block, body->gid_ranges), body->gid);
+}
+
 static void reset_details(const struct wire_step *step, char *out, size_t size)
 {
   snprintf(out, size, "umask %04o", ((const struct wire_step_reset *)(const void *)step)->umask);
@@ -231,7 +256,8 @@ static void root_details(const struct wire_step *step, char *out, size_t size)
               ? snprintf(out, size, "changes go to a tmpfs of %" PRIu64 " bytes and end with the sandbox", body->size)
               : 0;
   bool sealed = body->kind == WIRE_ROOT_TMPFS; /* read-only in the end */
-  add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
+  size_t len = add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
+  add_text(out, size, len, "%s", body->source.idmap ? ", idmapped" : "");
 }
 
 static void layer_details(const struct wire_step *step, char *out, size_t size)
@@ -266,6 +292,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_JOIN:
     add_text(out, size, 0, "its %s namespace, shared with who is in it", styro_space_name(step));
     break;
+  case WIRE_STEP_IDMAP: idmap_details(plan, step, out, size); break;
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;
   case WIRE_STEP_ROOT: root_details(step, out, size); break;
   case WIRE_STEP_LAYER: layer_details(step, out, size); break;

@@ -83,6 +83,7 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
                            "make it below a `tmpfs`, or below a place that no `bind` shows"},
     [WIRE_WHAT_NO_DEVICES] = {"`%s` is asked for with devices, but is mounted nodev on the host",
                               "name a device on a mount that has them, such as the host's /dev"},
+    [WIRE_WHAT_IDMAP] = {"cannot show `%s` with other ids", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -123,6 +124,11 @@ static const struct {
     {0, WIRE_WHAT_OVERLAY, EBUSY, "upper or work are in use by another overlay: give each its own"},
     {0, WIRE_WHAT_OVERLAY, ESTALE, "upper and work belong to other lower directories: empty both, or name new ones"},
     {0, WIRE_WHAT_OVERLAY, E2BIG, "the kernel takes 500 lower directories, before Linux 6.5 in one page of text"},
+    {0, WIRE_WHAT_IDMAP, EINVAL,
+     "its file system, or one mounted below it, takes no idmap on this kernel (ext4 and xfs from Linux 5.12 on, btrfs 5.15, "
+     "tmpfs 6.3): leave `idmap` out and let the payload's id own the files"},
+    {0, WIRE_WHAT_IDMAP, EPERM,
+     "it is idmapped already, or its file system belongs to another user namespace, where this caller is nobody"},
     {WIRE_STEP_LAYER, WIRE_WHAT_SOURCE, ENOENT, "make the directory, or name one that exists"},
     {WIRE_STEP_LAYER, WIRE_WHAT_SOURCE_TYPE, 0, "each layer of an overlay must be a directory"},
     {WIRE_STEP_DEV, WIRE_WHAT_TARGET_MISSING, 0, "make the directory `dev` in the root directory"},
@@ -158,7 +164,8 @@ static const struct {
     {WIRE_STEP_FS, WIRE_WHAT_STEP, ENODEV, "this kernel has no such file system"},
     {WIRE_STEP_ACCESS, 0, EACCES,
      "let who the payload is outside own it on the host (of a root caller 65534, where no map says otherwise: chown 65534:65534 "
-     "PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+     "PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}, or as root let it show as the "
+     "payload's with `idmap`"},
     {WIRE_STEP_ACCESS, 0, EROFS, "it lies on a read-only mount: ask for \"ro\""},
     {WIRE_STEP_RLIMIT, 0, EPERM, "a hard limit cannot be raised above the caller's own"},
     {WIRE_STEP_NICE, 0, EACCES, "a nice value cannot go below the caller's own"},
@@ -291,7 +298,7 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
     styro_step_describe(plan, step, field, field_size, object, size);
   }
   bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE ||
-                 what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR;
+                 what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR || what == WIRE_WHAT_IDMAP;
   if (step && what < WIRE_WHAT_COUNT && own_fields[what]) {
     snprintf(field, field_size, "%s", own_fields[what]);
   }

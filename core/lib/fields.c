@@ -76,6 +76,8 @@ static const struct styro_field table[] = {
             "overlay with an `upper` needs no word"},
     {.pointer = "/root/size", .type = STYRO_TYPE_SIZE, AT(root_size), .min = KIB(4), .max = GIB(1 << 20),
      .doc = "for `writable` as `discard`: bytes that the changes can take; 256M when not given"},
+    {.pointer = "/root/idmap", .type = STYRO_TYPE_IDMAP, AT(root_idmap), .min = 1, .max = STYRO_ID_MAP_LINES,
+     .doc = "for `directory`, the same as `paths.*.idmap`"},
     {.pointer = "/root/overlay", .type = STYRO_TYPE_OBJECT,
      .doc = "directories of the host that become `/` one above the other. Nothing of it is changed but `upper`: without "
             "one it is read-only, or with `writable` as `discard` changes go to a tmpfs. Mounts below a directory do "
@@ -110,7 +112,10 @@ static const struct styro_field table[] = {
      .doc = "for `tmpfs`: bytes it can hold; 256M when not given"},
     {.pointer = "/paths/*/mode", .type = STYRO_TYPE_MODE, RULE(mode), .min = 1, .max = 01777,
      .doc = "for `tmpfs`: permission bits; 0755 when not given"},
-    LATER("/paths/*/idmap", "an id-mapped view"),
+    {.pointer = "/paths/*/idmap", .type = STYRO_TYPE_IDMAP, RULE(idmap), .min = 1, .max = STYRO_ID_MAP_LINES,
+     .doc = "for `ro` and `rw`, of root callers: whose files on disk are whose inside. `user`: an id on disk is the same "
+            "id inside; or ranges [on disk, inside, count], for users and groups alike. What the payload makes gets the "
+            "id on disk; entries without `from` below it show the same"},
     {.pointer = "/mounts", .type = STYRO_TYPE_MOUNTS, AT(mounts), .max = 4096,
      .doc = "operations on the mount tree, carried out in their order once the root and its base stand, and before "
             "`paths`: what `paths` says about a place holds over what an entry puts there. A rule of `paths` without "

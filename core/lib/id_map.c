@@ -1,7 +1,11 @@
 /* Maps of ids as text: what stands in one, and what is wrong with it. See id_map.h for the form. */
 #include "id_map.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+const char styro_id_map_twice_inside[] = "maps an id inside that an earlier range maps";
+const char styro_id_map_twice_outside[] = "maps to an id outside that an earlier range maps to";
 
 bool styro_id_map_is_self(const char *map)
 {
@@ -59,10 +63,10 @@ static const char *complaint_of(const char *before, const char *end, const struc
   }
   while (before < end && styro_id_map_next(&before, &other)) {
     if (overlaps(one->inside, one->count, other.inside, other.count)) {
-      return "maps an id inside that an earlier range maps";
+      return styro_id_map_twice_inside;
     }
     if (overlaps(one->outside, one->count, other.outside, other.count)) {
-      return "maps to an id outside that an earlier range maps to";
+      return styro_id_map_twice_outside;
     }
   }
   return NULL;
@@ -85,14 +89,57 @@ const char *styro_id_map_complaint(const char *map, struct styro_id_range *found
   return NULL;
 }
 
-bool styro_id_map_lookup(const char *map, uint32_t inside, uint32_t *outside)
+static bool range_of(const char *map, uint32_t inside, struct styro_id_range *out)
 {
-  struct styro_id_range range;
-  while (styro_id_map_next(&map, &range)) {
-    if (inside >= range.inside && inside - range.inside < range.count) {
-      *outside = range.outside + (inside - range.inside);
+  while (styro_id_map_next(&map, out)) {
+    if (inside >= out->inside && inside - out->inside < out->count) {
       return true;
     }
   }
   return false;
+}
+
+/* How many of the ids from `inside` on the range has, of those that are wanted. */
+static uint32_t in_range(const struct styro_id_range *range, uint32_t inside, uint32_t wanted)
+{
+  uint32_t left = range->count - (inside - range->inside);
+  return left < wanted ? left : wanted;
+}
+
+bool styro_id_map_covers(const char *map, uint32_t inside, uint32_t count)
+{
+  struct styro_id_range range;
+  while (count > 0 && range_of(map, inside, &range)) {
+    uint32_t n = in_range(&range, inside, count);
+    inside += n;
+    count -= n;
+  }
+  return count == 0;
+}
+
+void styro_id_map_compose(const char *idmap, const char *map, struct styro_buffer *out)
+{
+  struct styro_id_range wanted, range;
+  const char *at = idmap;
+  bool any = false;
+  while (styro_id_map_next(&at, &wanted)) {
+    any = true;
+    for (uint32_t done = 0; done < wanted.count && range_of(map, wanted.outside + done, &range);) {
+      uint32_t inside = wanted.outside + done, n = in_range(&range, inside, wanted.count - done);
+      styro_buffer_format(out, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", wanted.inside + done,
+                          range.outside + (inside - range.inside), n);
+      done += n;
+    }
+  }
+  styro_buffer_text(out, any ? "" : map);
+}
+
+bool styro_id_map_lookup(const char *map, uint32_t inside, uint32_t *outside)
+{
+  struct styro_id_range range;
+  if (!range_of(map, inside, &range)) {
+    return false;
+  }
+  *outside = range.outside + (inside - range.inside);
+  return true;
 }

@@ -127,7 +127,7 @@ static void write_id_map(struct styro_buffer *buffer, const char *map)
 {
   struct styro_id_range range;
   bool first = true;
-  if (!styro_id_map_has_ranges(map)) {
+  if (!styro_id_map_next(&(const char *){map}, &range)) {
     write_string(buffer, map);
     return;
   }
@@ -253,7 +253,8 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_GROUPS: write_groups(buffer, *(char *const *)place); break;
   case STYRO_TYPE_FDS: write_fds(buffer, base); break;
   case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
-  case STYRO_TYPE_ID_MAP: write_id_map(buffer, *(char *const *)place); break;
+  case STYRO_TYPE_ID_MAP:
+  case STYRO_TYPE_IDMAP: write_id_map(buffer, *(char *const *)place); break;
   case STYRO_TYPE_RULES: write_rules(buffer, base); break;
   case STYRO_TYPE_MOUNTS: write_mounts(buffer, place); break;
   default: write_number(buffer, field, place);

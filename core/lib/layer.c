@@ -23,6 +23,7 @@ static void clear_place(struct styro_layer *layer, const struct styro_field *fie
   switch (field->type) {
   case STYRO_TYPE_TEXT:
   case STYRO_TYPE_ID_MAP:
+  case STYRO_TYPE_IDMAP:
   case STYRO_TYPE_SOURCE:
   case STYRO_TYPE_GROUPS:
   case STYRO_TYPE_PATH: styro_text_replace(&layer->alloc, place, NULL); break;
@@ -160,6 +161,7 @@ static int copy_place(struct styro_layer *lower, const struct styro_field *field
   case STYRO_TYPE_OBJECT: return 0; /* what it holds is its children's */
   case STYRO_TYPE_TEXT:
   case STYRO_TYPE_ID_MAP:
+  case STYRO_TYPE_IDMAP:
   case STYRO_TYPE_SOURCE:
   case STYRO_TYPE_GROUPS:
   case STYRO_TYPE_PATH: return styro_text_replace(&lower->alloc, to, *(char *const *)place);

@@ -24,6 +24,8 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                           "before anybody is in it; init stays with the old clocks"},
     [WIRE_STEP_MAP_IDS] = {"map ids", STYRO_STAGE_IDS, "write the id maps",
                            "right after the clone: until then the new process has no ids"},
+    [WIRE_STEP_IDMAP] = {"idmap", STYRO_STAGE_IDS, "map ids on disk",
+                         "before the clone, by the caller's rights in the file systems' own user namespace"},
     [WIRE_STEP_HOSTNAME] = {"hostname", STYRO_STAGE_UTS, "name the host", "while the set-up still has the right to"},
     [WIRE_STEP_LOOPBACK] = {"loopback", STYRO_STAGE_NETWORK, "bring the loopback interface up",
                             "a new network namespace starts with it down"},

@@ -212,6 +212,7 @@ static bool takes_json(const struct styro_field *field)
   case STYRO_TYPE_FDS:
   case STYRO_TYPE_BPF:
   case STYRO_TYPE_ID_MAP:
+  case STYRO_TYPE_IDMAP:
   case STYRO_TYPE_RULES:
   case STYRO_TYPE_MOUNTS: return true;
   default: return false;

@@ -40,6 +40,7 @@ struct styro_path_rule {
   int if_missing; /* enum styro_if_missing, for deny */
   uint64_t size;  /* tmpfs: bytes, 0: 256 MiB */
   uint32_t mode;  /* tmpfs: permission bits, 0: 0755 */
+  char *idmap;    /* id_map.h; NULL: ids are what they are outside */
 };
 
 /* In the order of the words in the table. */
@@ -153,6 +154,7 @@ struct styro_fields {
 
   int root_kind; /* enum styro_root_kind */
   char *root_directory;
+  char *root_idmap;
   struct styro_list root_lowers; /* the topmost first */
   char *root_upper, *root_work;
   int root_writable; /* enum styro_root_writable */

@@ -91,7 +91,8 @@ static bool write_entry(struct styro_buffer *buffer, const struct styro_layer *l
     return true;
   }
   bool nothing = place->field->type == STYRO_TYPE_LATER || /* has no member that could be shown */
-                 (place->field->type == STYRO_TYPE_SOURCE && rule->from == NULL);
+                 (place->field->type == STYRO_TYPE_SOURCE && rule->from == NULL) ||
+                 (place->field->type == STYRO_TYPE_IDMAP && rule->idmap == NULL);
   if (!nothing) {
     styro_write_plain(buffer, place->field, rule);
   }

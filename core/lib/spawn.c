@@ -55,7 +55,8 @@ static int wanted_mode(const styro_runner *runner, const styro_plan *plan, const
   bool needs_time = plan->namespaces->clone_flags & WIRE_CLONE_NEWTIME && !plan->namespaces->time_default;
   bool joins =
       step_with(plan, WIRE_STEP_JOIN) != NULL; /* setns(2) moves the whole caller, so never its child in its memory */
-  return joins || prctl(PR_GET_DUMPABLE) != 1 || (needs_time && !time_vm) ? STYRO_SPAWN_HELPER : mode;
+  bool idmaps = ((const struct wire_plan *)plan->block)->flags & WIRE_PLAN_IDMAPS; /* made before the clone */
+  return joins || idmaps || prctl(PR_GET_DUMPABLE) != 1 || (needs_time && !time_vm) ? STYRO_SPAWN_HELPER : mode;
 }
 
 /* What only one of the modes can do, or no mode on this kernel. */
@@ -68,6 +69,11 @@ static int check_mode(const styro_runner *runner, const styro_plan *plan, int mo
     code = styro_fail(err, STYRO_ESPAWN, STYRO_STAGE_JOIN, 0,
                       "namespaces are joined in the spawn mode `helper`, and this runner is held to `vfork`");
     styro_error_field(err, "%s", styro_field_pointer(join->field_id));
+    styro_error_hint(err, "unset STYRO_SPAWN");
+  } else if (block->flags & WIRE_PLAN_IDMAPS && mode != STYRO_SPAWN_HELPER) {
+    code = styro_fail(err, STYRO_ESPAWN, STYRO_STAGE_SPAWN, 0,
+                      "idmapped mounts are made in the spawn mode `helper`, and this runner is held to `vfork`");
+    styro_error_field(err, "%s", styro_field_pointer(step_with(plan, WIRE_STEP_IDMAP)->field_id));
     styro_error_hint(err, "unset STYRO_SPAWN");
   } else if (clocks && !(block->flags & WIRE_PLAN_INIT) && !(runner->kernel & WIRE_KERNEL_TIME_VM)) {
     /* time_namespaces(7): only a child enters one, or since Linux 6.2 who executes; without an init there is neither. */

@@ -12,6 +12,7 @@
 #include "base.h"
 #include "groups.h"
 #include "id_map.h"
+#include "request.h"
 
 #define CAP(name) (1u << CAP_##name)
 
@@ -295,6 +296,25 @@ static int prepare_joined_user(const struct wire_step_map_ids *ids, struct wire_
   return 0;
 }
 
+/* Of the file systems' own user namespace, which is the first one but for what was mounted in a later one. */
+static int prepare_idmaps(const styro_plan *plan, styro_error *err)
+{
+  const struct wire_plan *block = plan->block;
+  const uint32_t needed = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID;
+  if (!(block->flags & WIRE_PLAN_IDMAPS) || (styro_caller_capabilities() & needed) == needed) {
+    return 0;
+  }
+  const struct wire_step *step = wire_step_first(block);
+  while (step->code != WIRE_STEP_IDMAP) {
+    step = wire_step_next(step);
+  }
+  int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
+                        "idmapped mounts need CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID, and this caller has not all");
+  styro_error_field(err, "%s", styro_field_pointer(step->field_id));
+  styro_error_hint(err, "call as root, or leave `idmap` out: the files must then be the payload's own outside");
+  return code;
+}
+
 int styro_spawn_ids(const styro_plan *plan, struct wire_run *run, styro_error *err)
 {
   if (plan->map_ids->uid_map == WIRE_MAP_JOIN) {
@@ -302,7 +322,8 @@ int styro_spawn_ids(const styro_plan *plan, struct wire_run *run, styro_error *e
   }
   int result = plan->map_ids->uid_map == WIRE_MAP_HOST ? prepare_host_user(plan->map_ids, run, err)
                                                        : prepare_maps(plan, run, err);
-  return result == 0 ? prepare_groups(plan, run, err) : result;
+  result = result == 0 ? prepare_groups(plan, run, err) : result;
+  return result == 0 ? prepare_idmaps(plan, err) : result;
 }
 
 bool styro_spawn_ids_by_helper(const struct wire_run *run)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "id_map.h"
+
 /* ---- root and paths ---- */
 
 static bool overlay(const struct styro_effective *e)
@@ -159,6 +161,93 @@ static bool mode_without_tmpfs(const struct styro_path_rule *rule)
   return rule->mode != 0 && rule->access != STYRO_ACCESS_TMPFS;
 }
 
+static bool idmap_without_source(const struct styro_path_rule *rule)
+{
+  return rule->idmap != NULL && !shows_host(rule);
+}
+
+static bool path_idmap(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_path(e, idmap_without_source, "idmap", found);
+}
+
+/* ---- id maps of mounts ---- */
+
+static bool root_idmap_alone(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.root_idmap != NULL &&
+         (e->fields.root_kind != STYRO_ROOT_DIRECTORY || e->fields.root_writable == STYRO_ROOT_DISCARD);
+}
+
+typedef bool idmap_test(const struct styro_effective *e, const char *idmap, struct styro_finding *found);
+
+/* The first `idmap` that fails the test. */
+static bool any_idmap(const struct styro_effective *e, idmap_test *test, struct styro_finding *found)
+{
+  if (e->fields.root_idmap != NULL && test(e, e->fields.root_idmap, found)) {
+    snprintf(found->field, sizeof found->field, "/root/idmap");
+    return true;
+  }
+  for (size_t i = 0; i < e->fields.rules_n; i++) {
+    const struct styro_path_rule *rule = &e->fields.rules[i];
+    if (rule->idmap != NULL && test(e, rule->idmap, found)) {
+      styro_name_field(found, "/paths", rule->path, "idmap");
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool lacks_namespace(const struct styro_effective *e, const char *idmap, struct styro_finding *found)
+{
+  (void)idmap;
+  (void)found;
+  return e->fields.namespaces[STYRO_NS_USER] != STYRO_NS_NEW || e->fields.namespaces[STYRO_NS_MOUNT] == STYRO_NS_JOIN;
+}
+
+/* Which ids those are is known when it runs, and to newuidmap alone what it writes. */
+static bool is_subordinate(const struct styro_effective *e, const char *idmap, struct styro_finding *found)
+{
+  (void)idmap;
+  (void)found;
+  return styro_id_map_is_subordinate(e->fields.uid_map) || styro_id_map_is_subordinate(e->fields.gid_map);
+}
+
+/* One id is all that is inside where no ranges say otherwise. */
+static bool is_inside(const char *map, int64_t id, const struct styro_id_range *range)
+{
+  return styro_id_map_has_ranges(map) ? styro_id_map_covers(map, range->outside, range->count)
+                                      : range->outside == (uint32_t)id && range->count == 1;
+}
+
+static bool leads_nowhere(const struct styro_effective *e, const char *idmap, struct styro_finding *found)
+{
+  struct styro_id_range range;
+  while (styro_id_map_next(&idmap, &range)) {
+    if (!is_inside(e->fields.uid_map, e->fields.uid, &range) || !is_inside(e->fields.gid_map, e->fields.gid, &range)) {
+      snprintf(found->object, sizeof found->object, "[%u, %u, %u]", range.inside, range.outside, range.count);
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool idmap_of_host(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_idmap(e, lacks_namespace, found);
+}
+
+static bool idmap_subordinate(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_idmap(e, is_subordinate, found);
+}
+
+static bool idmap_outside(const struct styro_effective *e, struct styro_finding *found)
+{
+  return any_idmap(e, leads_nowhere, found);
+}
+
 static bool path_from(const struct styro_effective *e, struct styro_finding *found)
 {
   return any_path(e, from_without_source, "from", found);
@@ -219,6 +308,20 @@ const struct styro_rule styro_rules_tree[] = {
      "`from` goes with the access `ro` or `rw`"},
     {STYRO_EREQUEST, "/paths", path_optional, "`{}` is `optional`, and its access shows nothing of the host",
      "`optional` goes with `ro` or `rw`; for `deny` write \"if_missing\": \"ignore\""},
+    {STYRO_EREQUEST, "/paths", path_idmap, "`{}` has an `idmap`, and its access shows nothing of the host",
+     "`idmap` goes with the access `ro` or `rw`"},
+    {STYRO_EUNSUPPORTED, "/root/idmap", root_idmap_alone,
+     "`root.idmap` is not supported for anything but a `directory` that is read-only or writable",
+     "idmap entries of `paths`, or leave out \"discard\""},
+    {STYRO_EREQUEST, "/paths", idmap_of_host,
+     "`idmap` needs a user namespace of the sandbox's own, and mounts that are not joined",
+     "leave `namespaces.user` and `namespaces.mount` out, or `idmap`"},
+    {STYRO_EUNSUPPORTED, "/paths", idmap_subordinate,
+     "`idmap` together with a map that is `subuid` is not supported yet",
+     "give `user.uid_map` and `user.gid_map` as ranges"},
+    {STYRO_EREQUEST, "/paths", idmap_outside,
+     "the range `{}` of `idmap` leads to an id inside that the sandbox does not have for users and groups alike",
+     "give `user.uid_map` and `user.gid_map` ranges that have them, or write \"idmap\": \"user\""},
     {STYRO_EREQUEST, "/paths", path_if_missing, "`{}` has an `if_missing`, and nothing is denied there",
      "`if_missing` goes with `deny`; for `ro` and `rw` write \"optional\": true"},
     {STYRO_EREQUEST, "/paths", path_size, "`{}` has a `size`, and is no tmpfs", "`size` goes with the access `tmpfs`"},

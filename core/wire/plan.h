@@ -13,14 +13,16 @@
 #define WIRE_PLAN_MAX (4u << 20) /* bytes of one plan */
 #define WIRE_STEPS_MAX 8192u     /* steps of one plan */
 #define WIRE_SOURCES_MAX 4096u   /* host objects of one plan */
+#define WIRE_IDMAPS_MAX 64       /* id maps of mounts */
 #define WIRE_LAYERS_MAX 500      /* what the kernel takes as lower layers of one overlay */
 #define WIRE_KEPT_MAX 4096u      /* mounts of one plan that are changed later */
 #define WIRE_DEVS_MAX 8u         /* device directories of one plan */
 
 enum wire_plan_flags {
-  WIRE_PLAN_INIT = 1u << 0,        /* an init stays as PID 1 and supervises */
-  WIRE_PLAN_FIXED = 1u << 1,       /* a run may vary stdio and name only */
-  WIRE_PLAN_PRESERVE_ANY = 1u << 2 /* preserve_fds "by_caller": a run may add descriptors */
+  WIRE_PLAN_INIT = 1u << 0,         /* an init stays as PID 1 and supervises */
+  WIRE_PLAN_FIXED = 1u << 1,        /* a run may vary stdio and name only */
+  WIRE_PLAN_PRESERVE_ANY = 1u << 2, /* preserve_fds "by_caller": a run may add descriptors */
+  WIRE_PLAN_IDMAPS = 1u << 3        /* some sources are idmapped, before the clone and so in helper mode */
 };
 
 struct wire_plan {
@@ -97,7 +99,8 @@ enum wire_step_code {
   WIRE_STEP_FS = 41,        /* a file system of the kernel's: enum wire_fs */
   WIRE_STEP_REMOUNT = 42,   /* flags and propagation of a kept mount */
   WIRE_STEP_OVERLAY = 43,   /* of the LAYER steps before it */
-  WIRE_STEP_COUNT = 44
+  WIRE_STEP_IDMAP = 44,     /* carried out before the clone: how ids on disk show in an idmapped source */
+  WIRE_STEP_COUNT = 45
 };
 
 enum wire_step_flags {
@@ -128,6 +131,8 @@ struct wire_step {
 struct wire_source {
   uint32_t path; /* text */
   uint32_t base;
+  uint32_t idmap; /* 0: none, else 1 + the number of the IDMAP step: its mount is made before the clone */
+  uint32_t reserved;
 };
 
 #define WIRE_SOURCE_FD (1u << 31)
@@ -248,6 +253,15 @@ struct wire_step_clocks {
   struct wire_step head;
   int64_t boottime; /* nanoseconds */
   int64_t monotonic;
+};
+
+/* Of a mount (mount_setattr(2), MOUNT_ATTR_IDMAP): lines "ON-DISK OUTSIDE COUNT", or "" where one id is all that is mapped. */
+struct wire_step_idmap {
+  struct wire_step head;
+  uint32_t uid_ranges; /* text */
+  uint32_t gid_ranges;
+  uint32_t uid; /* with "": on disk; outside it is the run's */
+  uint32_t gid;
 };
 
 struct wire_step_hostname {

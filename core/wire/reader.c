@@ -1,5 +1,5 @@
 /*
- * The checked reader of plan and run block, shared by library and helper. Every offset that a later accessor follows is
+ * The checked reader of plans (that of run blocks is run_reader.c), shared by library and helper. Every offset that a later accessor follows is
  * checked here once; it allocates nothing and trusts nothing but its own length.
  */
 #include <stdbool.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "plan.h"
-#include "run.h"
 
 enum body_member { MEMBER_TEXT, MEMBER_LIST, MEMBER_LIMIT };
 
@@ -67,6 +66,11 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                                        {AT(wire_step_map_ids, groups), MEMBER_LIMIT, WIRE_GROUPS_KEEP + 1},
                                        {AT(wire_step_map_ids, setgroups), MEMBER_LIMIT, WIRE_SETGROUPS_DENY + 1}},
                            .members_n = 6},
+    [WIRE_STEP_IDMAP] = {.size = sizeof(struct wire_step_idmap),
+                         .most = WIRE_IDMAPS_MAX,
+                         .members = {{AT(wire_step_idmap, uid_ranges), MEMBER_TEXT, 0},
+                                     {AT(wire_step_idmap, gid_ranges), MEMBER_TEXT, 0}},
+                         .members_n = 2},
     [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
                             .most = 1,
                             .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0},
@@ -322,13 +326,22 @@ static int check_target_path(const char *path)
   return WIRE_FAULT_NONE;
 }
 
-/* What was seen so far: sources and kept mounts are named by their numbers, and only earlier ones can be. */
+/* What was seen so far: sources, kept mounts and id maps are named by their numbers, and only earlier ones can be. */
 struct seen {
   uint32_t sources;
   uint32_t kept;
   uint32_t steps[WIRE_STEP_COUNT];    /* how many of each code */
   uint32_t position[WIRE_STEP_COUNT]; /* 1 + the number of the last of each, 0: none */
+  uint8_t mapped[WIRE_SOURCES_MAX];   /* 1: that source is idmapped */
 };
+
+/* Idmapped ones are opened before the clone and all others after it, so what lies below another is of its kind. */
+static int check_idmap(const struct wire_source *source, const struct seen *seen)
+{
+  bool below = source->base && !(source->base & WIRE_SOURCE_FD);
+  bool unlike = below && seen->mapped[source->base - 1] != (source->idmap != 0);
+  return source->idmap > seen->steps[WIRE_STEP_IDMAP] || unlike ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE;
+}
 
 static int check_source(const struct wire_plan *plan, const struct wire_source *source, uint32_t sources)
 {
@@ -350,10 +363,10 @@ static int check_places(const struct wire_plan *plan, const struct wire_step *st
   const struct wire_target *target = wire_step_target(step);
   int fault = WIRE_FAULT_NONE;
   if (source) {
-    fault = check_source(plan, source, seen->sources);
-    seen->sources += 1;
-    if (!fault && seen->sources > WIRE_SOURCES_MAX) {
-      fault = WIRE_FAULT_VALUE;
+    fault = seen->sources < WIRE_SOURCES_MAX ? check_source(plan, source, seen->sources) : WIRE_FAULT_VALUE;
+    if (!fault) {
+      fault = check_idmap(source, seen);
+      seen->mapped[seen->sources++] = source->idmap != 0;
     }
   }
   if (!fault && target) {
@@ -452,7 +465,7 @@ static int check_header(const struct wire_plan *plan, uint64_t len, const uint8_
   if (plan->steps_off < sizeof *plan || plan->steps_off > plan->data_off || plan->data_off > plan->total) {
     return WIRE_FAULT_BOUNDS;
   }
-  return plan->steps_n <= WIRE_STEPS_MAX && plan->flags < 1u << 3 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  return plan->steps_n <= WIRE_STEPS_MAX && plan->flags < 1u << 4 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
 }
 
 /* Header of the step at offset `at`: it must lie wholly in the step area and have its code's size. */
@@ -490,7 +503,8 @@ static int check_order(const struct wire_plan *plan, const uint32_t position[WIR
       return WIRE_FAULT_ORDER;
     }
   }
-  if (position[WIRE_STEP_EXEC] != plan->steps_n || !(plan->flags & WIRE_PLAN_INIT) != !position[WIRE_STEP_INIT]) {
+  if (position[WIRE_STEP_EXEC] != plan->steps_n || !(plan->flags & WIRE_PLAN_INIT) != !position[WIRE_STEP_INIT] ||
+      !(plan->flags & WIRE_PLAN_IDMAPS) != !position[WIRE_STEP_IDMAP]) {
     return WIRE_FAULT_ORDER;
   }
   uint32_t init = position[WIRE_STEP_INIT];
@@ -522,79 +536,4 @@ int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_
     }
   }
   return fault ? fault : check_order(plan, seen.position);
-}
-
-/* A NUL-terminated byte string somewhere after the header. */
-static int check_bytes(const struct wire_run *run, uint64_t at)
-{
-  if (at < sizeof *run || at >= run->total) {
-    return WIRE_FAULT_BOUNDS;
-  }
-  return memchr((const char *)run + at, 0, run->total - at) ? WIRE_FAULT_NONE : WIRE_FAULT_TEXT;
-}
-
-static int check_vector(const struct wire_run *run, uint32_t at, uint32_t n)
-{
-  if (at % 8) {
-    return WIRE_FAULT_ALIGN;
-  }
-  if (at < sizeof *run || at > run->total || n >= (run->total - at) / 8) {
-    return WIRE_FAULT_BOUNDS;
-  }
-  const uint64_t *words = (const uint64_t *)(const void *)((const char *)run + at);
-  for (uint32_t i = 0; i < n; i++) {
-    int fault = check_bytes(run, words[i]);
-    if (fault) {
-      return fault;
-    }
-  }
-  return words[n] == 0 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
-}
-
-static int check_fd_table(const struct wire_run *run)
-{
-  if (run->fds_n == 0) {
-    return WIRE_FAULT_NONE;
-  }
-  if (run->fds_off % 8 || run->fds_off < sizeof *run || run->fds_off > run->total ||
-      run->fds_n > (run->total - run->fds_off) / sizeof(struct wire_fd_entry)) {
-    return WIRE_FAULT_BOUNDS;
-  }
-  const struct wire_fd_entry *entries = (const void *)((const char *)run + run->fds_off);
-  for (uint32_t i = 0; i < run->fds_n; i++) {
-    if (entries[i].at != WIRE_FD_FIRST_FREE + (int32_t)i ||
-        (entries[i].target < WIRE_SOURCE_FD_MIN && entries[i].target > ~WIRE_SOURCE_FD_MIN)) {
-      return WIRE_FAULT_VALUE;
-    }
-  }
-  return WIRE_FAULT_NONE;
-}
-
-int wire_run_check(const void *block, uint64_t len)
-{
-  const struct wire_run *run = block;
-  if (len < sizeof *run || len > WIRE_RUN_MAX || run->total != len) {
-    return WIRE_FAULT_SHORT;
-  }
-  if (run->magic != WIRE_RUN_MAGIC) {
-    return WIRE_FAULT_MAGIC;
-  }
-  if (run->format != WIRE_RUN_FORMAT || run->header_size != sizeof *run) {
-    return WIRE_FAULT_FORMAT;
-  }
-  if (run->argc == 0) {
-    return WIRE_FAULT_VALUE;
-  }
-  int fault = check_vector(run, run->argv_off, run->argc);
-  if (!fault) {
-    fault = check_vector(run, run->env_off, run->envc);
-  }
-  if (!fault) {
-    fault = check_bytes(run, run->cwd_off);
-  }
-  const uint32_t optional[] = {run->uid_map_off, run->gid_map_off, run->uid_tool_off, run->gid_tool_off};
-  for (unsigned i = 0; !fault && i < sizeof optional / sizeof optional[0]; i++) {
-    fault = optional[i] ? check_bytes(run, optional[i]) : WIRE_FAULT_NONE;
-  }
-  return fault ? fault : check_fd_table(run);
 }

@@ -63,6 +63,7 @@ struct wire_open_how {
 #define WIRE_MOUNT_ATTR_NOATIME 0x10ull
 #define WIRE_MOUNT_ATTR_ATIME 0x70ull /* MOUNT_ATTR__ATIME: what is cleared before another kind is set */
 #define WIRE_MS_UNBINDABLE (1ull << 17)
+#define WIRE_MOUNT_ATTR_IDMAP 0x00100000ull
 #define WIRE_MS_PRIVATE (1ull << 18)
 #define WIRE_MS_SLAVE (1ull << 19)
 #define WIRE_MS_SHARED (1ull << 20)

@@ -17,7 +17,7 @@ needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installe
 
 ROWS = pathlib.Path(__file__).parent.parent.parent / "core" / "lib" / "plan_steps.c"
 NOTHING_TO_DO = {"run", "promises", "note"}  # read by the library
-REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer", "join"}  # each has a test of its own: below, or in test_overlay.py
+REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer", "idmap", "join"}  # each has a test of its own: below, or in test_overlay.py, test_idmap.py
 
 HOSTNAME = {"namespaces": {"uts": {"hostname": "box"}}}
 WRITABLE = {"from": "{work}", "access": "rw"}

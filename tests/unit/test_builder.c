@@ -140,7 +140,7 @@ START_TEST(the_finished_block)
   ck_assert_uint_eq(plan->steps_off, sizeof *plan);
   ck_assert_uint_eq(plan->steps_n, sample_codes_n);
   ck_assert_uint_eq(plan->data_off % 8, 0);
-  ck_assert_uint_eq(plan->flags, WIRE_PLAN_INIT);
+  ck_assert_uint_eq(plan->flags, WIRE_PLAN_INIT | WIRE_PLAN_IDMAPS);
   ck_assert_uint_eq(plan->crc32c, styro_plan_crc32c(block, len));
   free(block);
 }

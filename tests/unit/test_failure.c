@@ -133,7 +133,8 @@ static const struct expected table[] = {
     {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, EACCES, "", STYRO_STAGE_ACCESS, "/paths/~1data", "/data",
      "`/data` is asked for as rw, but the payload's id cannot write it: Permission denied",
      "let who the payload is outside own it on the host (of a root caller 65534, where no map says otherwise: chown "
-     "65534:65534 PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
+     "65534:65534 PATH), or keep the caller's own id with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}, "
+     "or as root let it show as the payload's with `idmap`"},
     {WIRE_STEP_ACCESS, WIRE_WHAT_STEP, EROFS, "", STYRO_STAGE_ACCESS, "/paths/~1data", "/data",
      "`/data` is asked for as rw, but the payload's id cannot write it: Read-only file system",
      "it lies on a read-only mount: ask for \"ro\""},

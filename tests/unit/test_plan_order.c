@@ -102,10 +102,10 @@ END_TEST
 START_TEST(what_may_come_twice)
 {
   static const uint8_t many[] = {
-      WIRE_STEP_JOIN,    WIRE_STEP_NOTE,    WIRE_STEP_DIR,     WIRE_STEP_LINK,      WIRE_STEP_FILE,      WIRE_STEP_BIND,
-      WIRE_STEP_TMPFS,   WIRE_STEP_SEAL,    WIRE_STEP_LAYER,   WIRE_STEP_SELF_BIND, WIRE_STEP_READ_ONLY, WIRE_STEP_MASK,
-      WIRE_STEP_RLIMIT,  WIRE_STEP_ACCESS,  WIRE_STEP_SECCOMP, WIRE_STEP_DEV,       WIRE_STEP_PROC,      WIRE_STEP_FS,
-      WIRE_STEP_SYMLINK, WIRE_STEP_REMOUNT, WIRE_STEP_OVERLAY,
+      WIRE_STEP_JOIN, WIRE_STEP_IDMAP,   WIRE_STEP_NOTE,    WIRE_STEP_DIR,     WIRE_STEP_LINK,      WIRE_STEP_FILE,
+      WIRE_STEP_BIND, WIRE_STEP_TMPFS,   WIRE_STEP_SEAL,    WIRE_STEP_LAYER,   WIRE_STEP_SELF_BIND, WIRE_STEP_READ_ONLY,
+      WIRE_STEP_MASK, WIRE_STEP_RLIMIT,  WIRE_STEP_ACCESS,  WIRE_STEP_SECCOMP, WIRE_STEP_DEV,       WIRE_STEP_PROC,
+      WIRE_STEP_FS,   WIRE_STEP_SYMLINK, WIRE_STEP_REMOUNT, WIRE_STEP_OVERLAY,
   };
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
     setup();
@@ -177,6 +177,18 @@ START_TEST(too_many_sources)
 }
 END_TEST
 
+START_TEST(too_many_idmaps)
+{
+  for (int i = 1; i < WIRE_IDMAPS_MAX; i++) {
+    put_in(place_of(WIRE_STEP_IDMAP), WIRE_STEP_IDMAP);
+  }
+  expect(WIRE_FAULT_NONE, n - 1);
+  size_t first = place_of(WIRE_STEP_IDMAP);
+  put_in(first, WIRE_STEP_IDMAP);
+  expect(WIRE_FAULT_ORDER, first + WIRE_IDMAPS_MAX);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("plan_order");
@@ -189,6 +201,7 @@ int main(void)
   tcase_add_test(cases, exec_is_the_last_step);
   tcase_add_test(cases, init_stands_where_the_flag_says);
   tcase_add_test(cases, too_many_sources);
+  tcase_add_test(cases, too_many_idmaps);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

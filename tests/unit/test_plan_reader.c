@@ -109,7 +109,7 @@ START_TEST(header_words)
       {OFFSET(wire_plan, data_off), 0xfffffff8u, WIRE_FAULT_BOUNDS},
       {OFFSET(wire_plan, steps_n), WIRE_STEPS_MAX + 1, WIRE_FAULT_VALUE},
       {OFFSET(wire_plan, steps_n), UINT32_MAX, WIRE_FAULT_VALUE},
-      {OFFSET(wire_plan, flags), 8, WIRE_FAULT_VALUE},
+      {OFFSET(wire_plan, flags), 16, WIRE_FAULT_VALUE},
       {OFFSET(wire_plan, flags), 1u << 31, WIRE_FAULT_VALUE},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
@@ -451,6 +451,23 @@ START_TEST(sources_are_absolute_or_below_an_earlier_one)
 }
 END_TEST
 
+START_TEST(idmaps_come_before_their_sources_and_are_alike_below_each_other)
+{
+  const uint32_t root_idmap = OFFSET(wire_step_root, source.idmap);
+  const uint32_t bind_idmap = OFFSET(wire_step_bind, source.idmap);
+  expect_word(WIRE_STEP_LAYER, OFFSET(wire_step_layer, source.idmap), 1, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_LAYER, OFFSET(wire_step_layer, source.idmap), 2, WIRE_FAULT_VALUE);
+  expect_word(WIRE_STEP_BIND, bind_idmap, 1, WIRE_FAULT_VALUE); /* the root that it lies below has none */
+  put(sample_step(block, WIRE_STEP_ROOT), root_idmap, 1);
+  uint32_t step;
+  ck_assert_int_eq(sample_check(block, len, &step), WIRE_FAULT_VALUE);
+  put(sample_step(block, WIRE_STEP_BIND), bind_idmap, 1);
+  ck_assert_int_eq(sample_check(block, len, &step), WIRE_FAULT_NONE);
+  plan->flags &= ~(uint32_t)WIRE_PLAN_IDMAPS;
+  ck_assert_int_eq(sample_check(block, len, &step), WIRE_FAULT_ORDER);
+}
+END_TEST
+
 /* ---- filter ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(filters_lie_in_the_data)
@@ -539,6 +556,7 @@ int main(void)
   tcase_add_test(cases, numbers_with_a_range);
   tcase_add_test(cases, paths_inside_are_absolute_and_normalised);
   tcase_add_test(cases, sources_are_absolute_or_below_an_earlier_one);
+  tcase_add_test(cases, idmaps_come_before_their_sources_and_are_alike_below_each_other);
   tcase_add_test(cases, filters_lie_in_the_data);
   tcase_add_test(cases, every_fault_has_words_of_its_own);
   tcase_add_test(cases, accessors);

@@ -165,7 +165,7 @@ END_TEST
 START_TEST(hidden_keys_are_neither_listed_nor_meant)
 {
   const struct kit_said said = {WRONG("`kin` is not a field here"), AT "/kin", "kin",
-                                "known here: directory, writable, size, overlay"};
+                                "known here: directory, writable, size, idmap, overlay"};
   styro_read_unknown_key(&in, kit_row("/root"), "kin");
   kit_says("hidden", &err, &said);
 }

@@ -248,7 +248,8 @@ static const struct {
     {J,
      "/paths",
      "{\"/a\": {\"idmap\": 1}}",
-     {NOT_YET("`idmap` is not supported yet"), "/paths/~1a/idmap", "idmap", LATER_HINT}},
+     {WRONG("expected `user` or a list of ranges, not a whole number"), "/paths/~1a/idmap", "1",
+      "a range is a list of three numbers [on disk, inside, count]"}},
 };
 
 START_TEST(what_is_not_taken_says_why)

@@ -22,7 +22,7 @@ static styro_error err;
 
 static void setup(void)
 {
-  plan = sample_plan_without(WIRE_STEP_JOIN); /* which asks for a mode */
+  plan = sample_plan_to_spawn();
   memset(&runner, 0, sizeof runner);
   memset(&run, 0, sizeof run);
   runner.forced_mode = -1;

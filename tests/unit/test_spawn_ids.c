@@ -69,7 +69,7 @@ static void caller(uint32_t uid, uint32_t held)
 /* The sample has uid 1000 and gid 1001, ranges of one id for both, and the groups 10 and 20. */
 static void setup(void)
 {
-  plan = sample_plan();
+  plan = sample_plan_to_spawn();
   ids = sample_step(plan->block, WIRE_STEP_MAP_IDS);
   groups_n = 0;
   caller(1500, 0);

@@ -90,7 +90,7 @@ static void setup(void)
 {
   int pair[2];
   descriptors_before = descriptors();
-  plan = sample_plan_without(WIRE_STEP_JOIN); /* which asks for a mode */
+  plan = sample_plan_to_spawn();
   memset(&runner, 0, sizeof runner);
   memset(&run, 0, sizeof run);
   ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof self - 1), 0);

@@ -33,6 +33,7 @@ static const struct {
     [STYRO_TYPE_ENUM] = {"a word", ""},
     [STYRO_TYPE_ID_MAP] = {"`self`, `subuid` or a list of ranges",
                            "a range is a list of three numbers [inside, outside, count]"},
+    [STYRO_TYPE_IDMAP] = {"`user` or a list of ranges", "a range is a list of three numbers [on disk, inside, count]"},
     [STYRO_TYPE_LIST] = {"a list of texts", "a list is written as [\"first\", \"second\"]"},
     [STYRO_TYPE_MAP] = {"an object of texts", "write {\"NAME\": \"value\"}"},
     [STYRO_TYPE_PROTECTIONS] = {"a list of protections", "write a list such as [\"limits\"]"},

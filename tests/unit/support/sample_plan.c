@@ -10,15 +10,15 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,          WIRE_STEP_NOTE,      WIRE_STEP_PROMISES, WIRE_STEP_JOIN,         WIRE_STEP_NAMESPACES,
-    WIRE_STEP_MAP_IDS,      WIRE_STEP_CLOCKS,    WIRE_STEP_HOSTNAME, WIRE_STEP_LOOPBACK,     WIRE_STEP_OOM_SCORE,
-    WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,      WIRE_STEP_LAYER,    WIRE_STEP_DIR,          WIRE_STEP_LINK,
-    WIRE_STEP_FILE,         WIRE_STEP_BIND,      WIRE_STEP_TMPFS,    WIRE_STEP_SYMLINK,      WIRE_STEP_FS,
-    WIRE_STEP_OVERLAY,      WIRE_STEP_DEV,       WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY,    WIRE_STEP_MASK,
-    WIRE_STEP_SELF_BIND,    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,    WIRE_STEP_SEAL,         WIRE_STEP_REMOUNT,
-    WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,      WIRE_STEP_RESET,    WIRE_STEP_SESSION,      WIRE_STEP_GROUP,
-    WIRE_STEP_KEYRING,      WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,   WIRE_STEP_CAPABILITIES, WIRE_STEP_ACCESS,
-    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,       WIRE_STEP_NOTE,         WIRE_STEP_PROMISES,  WIRE_STEP_JOIN,     WIRE_STEP_NAMESPACES,
+    WIRE_STEP_MAP_IDS,   WIRE_STEP_IDMAP,        WIRE_STEP_CLOCKS,    WIRE_STEP_HOSTNAME, WIRE_STEP_LOOPBACK,
+    WIRE_STEP_OOM_SCORE, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,      WIRE_STEP_LAYER,    WIRE_STEP_DIR,
+    WIRE_STEP_LINK,      WIRE_STEP_FILE,         WIRE_STEP_BIND,      WIRE_STEP_TMPFS,    WIRE_STEP_SYMLINK,
+    WIRE_STEP_FS,        WIRE_STEP_OVERLAY,      WIRE_STEP_DEV,       WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY,
+    WIRE_STEP_MASK,      WIRE_STEP_SELF_BIND,    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,    WIRE_STEP_SEAL,
+    WIRE_STEP_REMOUNT,   WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,      WIRE_STEP_RESET,    WIRE_STEP_SESSION,
+    WIRE_STEP_GROUP,     WIRE_STEP_KEYRING,      WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,   WIRE_STEP_CAPABILITIES,
+    WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -36,6 +36,7 @@ union body {
   struct wire_step_identity identity;
   struct wire_step_root root;
   struct wire_step_layer layer;
+  struct wire_step_idmap idmap;
   struct wire_step_self_bind self_bind;
   struct wire_step_dir dir;
   struct wire_step_link link;
@@ -109,6 +110,11 @@ static size_t fill_identity(struct styro_builder *b, uint16_t code, union body *
     body->map_ids.uid_ranges = styro_builder_text(b, "1000 1500 1\n");
     body->map_ids.gid_ranges = styro_builder_text(b, "1001 1501 1\n");
     return sizeof body->map_ids;
+  case WIRE_STEP_IDMAP:
+    body->idmap.uid_ranges = styro_builder_text(b, "0 1500 1\n");
+    body->idmap.gid_ranges = styro_builder_text(b, "");
+    body->idmap.gid = 7;
+    return sizeof body->idmap;
   case WIRE_STEP_IDENTITY:
     body->identity.uid = 1000;
     body->identity.gid = 1001;
@@ -235,6 +241,7 @@ void *sample_block_of(const uint8_t *codes, size_t n, uint32_t flags, size_t *le
     size_t size = fill(&builder, codes[i], &body, &step_flags);
     styro_builder_step(&builder, codes[i], step_flags, "/paths", STYRO_FATAL, &body, size);
   }
+  flags |= memchr(codes, WIRE_STEP_IDMAP, n) ? WIRE_PLAN_IDMAPS : 0; /* the two go together */
   void *block = styro_builder_finish(&builder, flags, len);
   styro_builder_free(&builder);
   if (!block) {
@@ -265,12 +272,12 @@ styro_plan *sample_plan(void)
   return adopt(block, len);
 }
 
-styro_plan *sample_plan_without(int code)
+styro_plan *sample_plan_to_spawn(void)
 {
   uint8_t codes[WIRE_STEP_COUNT];
   size_t n = 0, len;
   for (size_t i = 0; i < sample_codes_n; i++) {
-    if (sample_codes[i] != code) {
+    if (sample_codes[i] != WIRE_STEP_IDMAP && sample_codes[i] != WIRE_STEP_JOIN) {
       codes[n++] = sample_codes[i];
     }
   }

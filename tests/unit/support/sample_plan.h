@@ -22,8 +22,8 @@ void *sample_block_of(const uint8_t *codes, size_t n, uint32_t flags, size_t *le
 /* The sample as a handle. */
 styro_plan *sample_plan(void);
 
-/* The same without the step of one code. */
-styro_plan *sample_plan_without(int code);
+/* The same without JOIN and IDMAP, which would decide the spawn mode. */
+styro_plan *sample_plan_to_spawn(void);
 
 /* The first step of a code and its number; the test ends where there is none. */
 void *sample_step(void *block, int code);
