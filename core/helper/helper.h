@@ -45,17 +45,19 @@ struct helper {
   uint32_t what;                /* enum wire_what of the call at hand */
   const char *component;        /* path component at fault, NULL: the step's own object */
   bool payload;                 /* in the payload's own process: failures go to the verdict only */
-  bool fds_placed;  /* the payload's descriptors are in place, one of them perhaps over the status channel */
-  uint32_t source;  /* next source's number */
-  int fd;           /* the running step's source, -1: absent and optional, or none */
-  int root;         /* the new root's mount */
-  bool own_root;    /* it is a tmpfs of the sandbox's own */
-  bool opens;       /* it is a directory of the host that the payload may write, and closed until all places are made */
-  int mask;         /* tmpfs with the two mask objects, -1 until needed */
-  int proc;         /* mount of the new proc, -1 until there */
-  int userns_limit; /* /proc/sys/user/max_user_namespaces, opened while it could be written */
-  int proc_dir;     /* the caller's /proc where another mount namespace is joined, else -1 */
-  bool clocks;      /* the payload enters a time namespace of its own */
+  bool fds_placed; /* the payload's descriptors are in place, one of them perhaps over the status channel */
+  uint32_t source; /* next source's number */
+  int fd;          /* the running step's source, -1: absent and optional, or none */
+  int root;        /* the new root's mount */
+  bool own_root;   /* it is a tmpfs of the sandbox's own */
+  bool opens;      /* it is a directory of the host that the payload may write, and closed until all places are made */
+  int mask;        /* tmpfs with the two mask objects, -1 until needed */
+  int proc;        /* mount of the new proc, -1 until there */
+  int other_proc;  /* that of the last one elsewhere, -1: none */
+  const char *other_at;    /* its place, with which the places of its masks begin */
+  int userns_limit;        /* /proc/sys/user/max_user_namespaces, opened while it could be written */
+  int proc_dir;            /* the caller's /proc where another mount namespace is joined, else -1 */
+  bool clocks;             /* the payload enters a time namespace of its own */
   int64_t clock_offset;    /* of CLOCK_MONOTONIC there */
   int64_t clock_shift;     /* what a joined time namespace adds to the caller's CLOCK_MONOTONIC */
   int leaving;             /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */

@@ -270,11 +270,25 @@ struct spot {
   bool plain;
 };
 
+/* Below a proc that stands elsewhere, and a mask that came with it; a rule of the caller's own is about what shows there. */
+static bool in_other_proc(const struct helper *h, const struct wire_step *step, const char *path)
+{
+  size_t len = h->other_proc < 0 ? 0 : strlen(h->other_at);
+  return len > 0 && step->flags & WIRE_DEFAULTED && strncmp(path, h->other_at, len) == 0 && path[len] == '/';
+}
+
 static struct spot spot_of(struct helper *h, const struct wire_step *step)
 {
   const char *path = wire_str(h->plan, wire_step_target(step)->path);
-  bool in_proc = h->proc >= 0 && strncmp(path, "/proc/", 6) == 0;
-  return in_proc ? (struct spot){h->proc, path + 6, !strchr(path + 6, '/')} : (struct spot){h->root, path + 1, false};
+  int dir = -1;
+  if (h->proc >= 0 && strncmp(path, "/proc/", 6) == 0) {
+    dir = h->proc;
+    path += 6;
+  } else if (in_other_proc(h, step, path)) {
+    dir = h->other_proc;
+    path += strlen(h->other_at) + 1;
+  }
+  return dir < 0 ? (struct spot){h->root, path + 1, false} : (struct spot){dir, path, !strchr(path, '/')};
 }
 
 /* What is at the spot, and its descriptor in *fd (-1: a plain one needs none). -ENOENT when there is nothing. */
