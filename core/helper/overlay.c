@@ -42,6 +42,8 @@ void overlay_forget(struct layers *layers)
   }
   if (layers->upper.path) {
     sys_close(layers->upper.fd);
+  }
+  if (layers->work.path) {
     sys_close(layers->work.fd);
   }
   layers->n = 0;
@@ -188,6 +190,9 @@ int overlay_make(struct helper *h, const struct layers *layers, uint64_t attribu
 {
   const struct wire_mount_attr attr = {.attr_set = attributes};
   h->what = WIRE_WHAT_OVERLAY;
+  if (layers->n == 0 || !layers->upper.path != !layers->work.path) {
+    return -EINVAL; /* no plan of this library's */
+  }
   int mount = layers->upper.path ? check_upper(h, layers) : 0;
   if (mount < 0) {
     return mount;

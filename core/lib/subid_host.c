@@ -216,6 +216,30 @@ static int find_tool(const struct kind *kind, const char **out, styro_error *err
   return fail_tool(kind, err);
 }
 
+/* Its programs and /etc are another's there, and one that gets rights from the caller's host is none of them. */
+static bool joins_mounts(const styro_plan *plan)
+{
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  bool joins = false;
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    joins = joins || (step->code == WIRE_STEP_JOIN &&
+                      ((const struct wire_step_join *)(const void *)step)->space == WIRE_SPACE_MOUNT);
+  }
+  return joins;
+}
+
+static int fail_joined(const struct styro_subid_maps *maps, styro_error *err)
+{
+  const struct kind *kind = &kinds[maps->uid_tool != NULL ? 0 : 1];
+  int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
+                        "a map of subordinate ids needs %s, which would be the joined mount namespace's", kind->tool);
+  styro_error_field(err, "%s", kind->field);
+  styro_error_object(err, "%s", kind->tool);
+  styro_error_hint(err, "leave out one of the two, or call as root, who needs no such program");
+  return code;
+}
+
 int styro_subid_maps(const styro_plan *plan, const styro_allocator *alloc, struct styro_subid_maps *out,
                      styro_error *err)
 {
@@ -230,7 +254,8 @@ int styro_subid_maps(const styro_plan *plan, const styro_allocator *alloc, struc
     result = make_map(&kinds[1], alloc, ids->gid, getegid(), &out->gid_map, err);
     result = result == 0 ? find_tool(&kinds[1], &out->gid_tool, err) : result;
   }
-  return result;
+  bool by_tool = out->uid_tool != NULL || out->gid_tool != NULL;
+  return result == 0 && by_tool && joins_mounts(plan) ? fail_joined(out, err) : result;
 }
 
 void styro_subid_maps_free(const styro_allocator *alloc, struct styro_subid_maps *maps)

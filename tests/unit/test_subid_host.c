@@ -39,6 +39,10 @@ static struct {
 
 static struct wire_step_map_ids ids;
 static styro_plan plan;
+static struct {
+  struct wire_plan head;
+  struct wire_step_join join;
+} block;
 static struct styro_subid_maps maps;
 static styro_error err;
 static styro_allocator alloc;
@@ -116,6 +120,10 @@ static void setup(void)
   ids =
       (struct wire_step_map_ids){.uid = 4, .gid = 0, .uid_map = WIRE_MAP_SUBORDINATE, .gid_map = WIRE_MAP_SUBORDINATE};
   plan.map_ids = &ids;
+  block.head = (struct wire_plan){.steps_off = sizeof block.head, .steps_n = 1};
+  block.join =
+      (struct wire_step_join){.head = {.code = WIRE_STEP_JOIN, .size = sizeof block.join}, .space = WIRE_SPACE_NETWORK};
+  plan.block = &block;
   err = (styro_error){.size = sizeof err};
   alloc = styro_allocator_or_malloc(NULL);
 }
@@ -194,6 +202,18 @@ START_TEST(who_may_map_ids_needs_no_tool)
 {
   host.capabilities = 1u << CAP_SETUID;
   finds("0 100000 4\n4 1500 1\n5 100004 6\n", "0 1600 1\n1 200000 10\n", NULL, "/usr/bin/newgidmap");
+}
+END_TEST
+
+/* Under a joined mount namespace the program would be another's; who needs none may join it. */
+START_TEST(tools_of_a_joined_mount_namespace)
+{
+  block.join.space = WIRE_SPACE_MOUNT;
+  fails("/user/uid_map", EPERM, "would be the joined mount namespace's", "leave out one of the two");
+  ids.uid_map = WIRE_MAP_SELF;
+  fails("/user/gid_map", EPERM, "needs newgidmap", "call as root");
+  host.capabilities = 1u << CAP_SETGID;
+  finds(NULL, "0 1600 1\n1 200000 10\n", NULL, NULL);
 }
 END_TEST
 
@@ -303,6 +323,7 @@ int main(void)
   tcase_add_test(cases, the_own_id_is_mapped_once);
   tcase_add_test(cases, root_has_subordinate_ids_only);
   tcase_add_test(cases, who_may_map_ids_needs_no_tool);
+  tcase_add_test(cases, tools_of_a_joined_mount_namespace);
   tcase_add_test(cases, a_caller_without_a_line);
   tcase_add_test(cases, a_line_that_is_wrong);
   tcase_add_test(cases, a_map_that_is_too_long);
