@@ -176,7 +176,7 @@ int step_proc(struct helper *h, const struct wire_step *step)
   if (result < 0) {
     return result;
   }
-  if (strncmp(wire_str(h->plan, body->target.path), "/proc", 6) != 0) {
+  if (strcmp(wire_str(h->plan, body->target.path), "/proc") != 0) {
     result = keep_other(h, wire_str(h->plan, body->target.path), proc);
     mount_done(h, step, proc);
     return result;

@@ -242,8 +242,7 @@ static int survey(struct helper *h)
 static bool is_whole_proc(const struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_proc *body = (const void *)step;
-  return step->code == WIRE_STEP_PROC && strncmp(wire_str(h->plan, body->target.path), "/proc", 6) == 0 &&
-         !body->subset;
+  return step->code == WIRE_STEP_PROC && strcmp(wire_str(h->plan, body->target.path), "/proc") == 0 && !body->subset;
 }
 
 /* Whoever is not of this turn keeps what the other one gave it. */

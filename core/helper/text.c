@@ -83,6 +83,13 @@ char *strcpy(char *restrict to, const char *restrict from)
   return memcpy(to, from, strlen(from) + 1);
 }
 
+int strcmp(const char *a, const char *b)
+{
+  for (; *a && *a == *b; a++, b++) {
+  }
+  return (unsigned char)*a - (unsigned char)*b;
+}
+
 int strncmp(const char *a, const char *b, size_t n)
 {
   for (size_t i = 0; i < n; i++) {

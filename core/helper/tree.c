@@ -71,7 +71,7 @@ void tree_own(struct helper *h, int mount)
  */
 bool tree_may_make(struct helper *h, int parent)
 {
-  struct stat st;
+  struct stat st = {.st_dev = 0};
   if (!h->list) {
     return true;
   }
