@@ -8,7 +8,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-static uint8_t codes[2 * WIRE_STEP_COUNT];
+static uint8_t codes[2 * WIRE_STEP_COUNT + WIRE_IDMAPS_MAX];
 static size_t n;
 
 static void setup(void)
