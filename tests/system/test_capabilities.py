@@ -88,7 +88,6 @@ def bind_low():
 result = attempt(bind_low)"""
 
 
-@pytest.mark.kernel
 def test_a_capability_that_is_used(box):
     assert box.probe(BIND, asked(["NET_BIND_SERVICE"])) == "ok"
     assert box.probe(BIND) == "EACCES"

@@ -209,7 +209,6 @@ def test_no_format(box, host, content):
     assert error["errno_name"] in ("ENOEXEC", "EIO", "EINVAL") and error["object"] == "/h/p"
 
 
-@pytest.mark.kernel
 def test_a_script_without_its_interpreter(box, host):
     error = exec_error(box, host, b"#! /opt/none/interpreter -x\necho\n", 0o755, 127)
     assert error["object"] == "/opt/none/interpreter" and "first line" in error["message"] and "paths" in error["hint"]

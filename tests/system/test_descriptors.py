@@ -41,7 +41,6 @@ def test_a_file(tree, host, flags):
         assert tree.sh("cat /x; echo more > /x || echo refused", bind(9), **more).endswith("of the host\nrefused\n")
 
 
-@pytest.mark.kernel
 def test_a_writable_directory(tree, work):
     with opened(work, 9) as more:
         tree.sh("echo inside > /x/new", bind(9, access="rw"), **more)

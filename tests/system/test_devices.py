@@ -141,7 +141,6 @@ def test_the_mask_is_not_a_way_to_store_or_share(tree):
     assert tree.probe("result = [attempt(append, '/proc/keys'), attempt(os.mkdir, '/proc/acpi/x')]")[0] in ("EROFS", "EACCES")
 
 
-@pytest.mark.kernel
 def test_proc_cannot_be_uncovered(tree):
     seen = tree.probe("""
 result = [system_call(166, b"/proc/kcore", 2), attempt(os.rename, "/proc/sys", "/proc/x"), attempt(os.rmdir, "/proc/sys")]""")

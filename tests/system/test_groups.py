@@ -146,7 +146,6 @@ def test_the_own_group_in_a_list_is_refused_under_the_own_id(box):
     assert "newgidmap" in done.line
 
 
-@pytest.mark.kernel
 def test_keep_of_any_caller(box):
     done = box.run(["true"], {"user": {"groups": "keep"}})
     assert done.code == 0 and not promised(done) and "supplementary_groups" not in listed(done)

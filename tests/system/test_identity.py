@@ -79,7 +79,6 @@ def test_one_map_of_the_two(box, key, outside):
     assert [int(c[1]) for c in seen["maps"]] == expected
 
 
-@pytest.mark.kernel
 def test_setgroups_is_denied_or_gone(box):
     """An ordinary caller's gid map is only accepted with setgroups denied; a root caller's payload has no right to it."""
     seen = box.probe("result = [read('/proc/self/setgroups').strip(), attempt(os.setgroups, [0])]")
@@ -90,7 +89,6 @@ def test_setgroups_is_denied_or_gone(box):
 
 @pytest.mark.as_root
 @pytest.mark.invariant("S12")
-@pytest.mark.kernel
 def test_roots_groups_are_dropped(box):
     done = box.run(["/bin/sh", "-c", "grep ^Groups /proc/self/status"], wrap=["setpriv", "--groups", "4,24,27"])
     assert done.text.split() == ["Groups:"]

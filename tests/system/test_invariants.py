@@ -49,7 +49,8 @@ def test_every_promise_has_its_test():
 
 
 # Nothing is started there, or only in the one mode that has what can go wrong.
-ONE_MODE = {"test_refused", "test_bytes_of_a_request_that_were_changed", "test_a_caller_killed_at_the_maps_leaves_nothing"}
+ONE_MODE = {"test_refused", "test_bytes_of_a_request_that_were_changed", "test_a_caller_killed_at_the_maps_leaves_nothing",
+            "test_set_user_id_gives_nothing_inside_and_stays_on_disk"}
 
 
 def test_every_invariant_is_tested_in_both_spawn_modes():

@@ -75,7 +75,6 @@ def test_a_call_of_the_fast_mode_alone(box):
         assert line.startswith("styrolite: helper: ") and "has no execveat" in line
 
 
-@pytest.mark.kernel
 def test_the_fast_mode_gives_way_before_anything_is_refused(vfork_box):
     """Not forced: where clone3 is hidden both modes are tried, and the second one's error stands."""
     line = refused(vfork_box.run(["echo", "ran"], wrap=without("ENOSYS", "clone3")))
@@ -141,7 +140,6 @@ def test_fields_together(box, host, work):
 # ---- a release that is only a text -----------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_a_release_that_lies_does_no_harm(box):
     """personality(2) UNAME26: a 6.18 is a 2.6.78 to all who ask. The payload sees the real one: the personality is reset."""
     seen = box.ok(["uname", "-r"], wrap=["setarch", "--uname-2.6"])

@@ -62,7 +62,6 @@ def test_bind_of_a_file(tree, host):
     assert seen == ["data of the host\n", sorted(["ro", "noexec", *SAFE]), True]
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S6")
 def test_devices_can_be_used_where_they_were_asked_for(tree):
     """A device as a plain bind is refused; with `dev` it works, and only there."""
@@ -155,7 +154,6 @@ def test_access_times(tree, work):
 # ---- new file systems --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_tmpfs(tree):
     seen = probe(tree, """
 s, v = os.stat("/t"), os.statvfs("/t")
@@ -244,7 +242,6 @@ result = [row("/pts")["type"], flags("/pts"), name, stat.S_IMODE(s.st_mode), s.s
     assert seen == ["devpts", ["noexec", "nosuid", "rw"], ["0"], 0o600, 1000, 0o660, ["ptmx"]]
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S21")
 def test_mqueue(tree):
     """At its usual place, which the minimal /dev does not have by itself, and which nobody can add to."""
@@ -255,7 +252,6 @@ result = [row("/dev/mqueue")["type"], flags("/dev/mqueue"), os.listdir("/dev/mqu
     assert seen == ["mqueue", sorted(["rw", *KERNEL_OWN]), ["q"], sorted(["ro", *KERNEL_OWN]), "EROFS", "EROFS"]
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S6")
 def test_dev(tree):
     seen = probe(tree, """

@@ -33,7 +33,6 @@ def test_one_of_the_host(box, name, form):
     assert {one for one in seen if seen[one] == host[one]} == {LINKS[name], *SHARED}
 
 
-@pytest.mark.kernel
 def test_all_that_can_be_the_hosts(box):
     names = ["ipc", "uts", "cgroup", "time"]
     seen, host = box.probe(SEEN, {"namespaces": {n: "host" for n in names}, "network": "host"}), outside()

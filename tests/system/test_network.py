@@ -119,7 +119,6 @@ result = attempt(vsock)""")
     assert seen != "ok"
 
 
-@pytest.mark.kernel
 def test_host(box):
     seen = box.probe("result = [sorted(n for _, n in socket.if_nameindex()), os.readlink('/proc/self/ns/net')]",
                      {"network": "host"})

@@ -70,7 +70,6 @@ def test_figures_have_their_types(ended):
         assert sum(usage["setup"].values()) <= usage["wall"] + 0.001
 
 
-@pytest.mark.kernel
 def test_what_was_enforced(box):
     outcome = box.run(["true"]).outcome
     assert set(DEFAULT) <= set(outcome["enforced"]) and len(set(outcome["enforced"])) == len(outcome["enforced"])

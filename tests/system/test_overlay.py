@@ -62,7 +62,6 @@ def keeps_attributes(directory):
 # ---- what shows ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_the_first_lower_directory_is_the_topmost(tree, rootfs, layer):
     top = layer("top", {"data/file": "of the top\n", "data/top": ""})
     middle = layer("middle", {"data/file": "of the middle\n", "data/middle": ""})
@@ -104,7 +103,6 @@ def test_many_lower_directories(tree, rootfs, layer):
     assert tree.sh(count, overlay(*made, rootfs)) == "500\n0250498"
 
 
-@pytest.mark.kernel
 def test_whiteouts_hide_what_lies_below(tree, rootfs, layer, upper):
     """What one sandbox deletes in its upper directory stays deleted where that is a lower one."""
     base = layer("base", {"data/one": "1", "data/two": "2"})

@@ -280,7 +280,6 @@ def test_nested_rules(tree, nest, accesses, expected):
     assert list(seen.values()) == expected
 
 
-@pytest.mark.kernel
 def test_rw_inside_deny_inside_ro(tree, nest):
     seen = tree.probe(LOOK, nested(nest, w="ro", a="deny", c="rw"))
     top, denied, between, inner, innermost = seen.values()
@@ -366,7 +365,6 @@ def test_deny_of_what_could_be_made_is_refused(tree, work):
     assert "if_missing" in error["hint"] and os.listdir(work) == []
 
 
-@pytest.mark.kernel
 def test_a_gap_that_was_accepted_is_listed(tree, work):
     done = tree.run(["/bin/sh", "-c", "echo x > /w/env"],
                     paths(w=bind(work, "rw"), w__env={"access": "deny", "if_missing": "ignore"}))

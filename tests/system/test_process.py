@@ -19,7 +19,6 @@ BOTH = pytest.mark.parametrize("init", [True, False], ids=["init", "no-init"])
 # ---- init ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 def test_init_is_the_helper_and_the_payload_its_child(box):
     seen = box.probe("result = [os.getpid(), os.getppid(), read('/proc/1/comm').strip(), read('/proc/1/cmdline').strip('\\0')]")
     assert seen[:2] == [2, 1] and seen[2].startswith("styrolite-helpe") and seen[3] in ("", "styrolite-helper")

@@ -160,7 +160,6 @@ def test_empty_holds_only_its_own_places(tree, compiled):
     assert sorted(tree.ok(["/list", "/etc"], {"root": "empty", "paths": paths}).split()) == ["group", "passwd"]
 
 
-@pytest.mark.kernel
 def test_empty_has_no_programs(tree):
     assert tree.fails(["/bin/sh"], {"root": "empty"}, code=127)["errno_name"] == "ENOENT"
 
@@ -332,7 +331,6 @@ def test_discarded_changes_are_bounded(tree, own_tree):
     assert not (own_tree / "big").exists()
 
 
-@pytest.mark.kernel
 def test_below_discarded_changes_places_are_made(tree, own_tree, host, work):
     """Nothing of it is on the host: what a read-only directory must have is not asked for."""
     for name in ("dev", "proc", "tmp", "home"):
@@ -429,7 +427,6 @@ def test_an_overlay_over_sub_mounts_is_refused(tree, own_tree, below_mounts):
 
 @pytest.mark.parametrize("kind", ["root", "ro"])
 @pytest.mark.invariant("S2")
-@pytest.mark.kernel
 def test_sub_mounts_are_read_only_too(tree, rootfs, below_mounts, kind):
     sub = rootfs / "data" / "sub"
     sub.mkdir()
@@ -473,7 +470,6 @@ def test_a_source_that_is_read_only_on_the_host_cannot_be_made_writable(tree, wo
 
 
 @pytest.mark.invariant("S4")
-@pytest.mark.kernel
 def test_the_old_root_is_out_of_reach(tree):
     seen = tree.probe("""
 os.chdir("/")

@@ -158,7 +158,6 @@ def test_what_needs_a_capability_is_refused_without_the_filter(box, name):
 
 
 @pytest.mark.invariant("S17")
-@pytest.mark.kernel
 def test_the_session_keyring_is_another(box):
     """KEYCTL_GET_KEYRING_ID of the session keyring, on a filter that lets it through."""
     number = 250 if X86_64 else 219
@@ -178,7 +177,6 @@ result = [child, system_call({prctl}, 22, 0, 0, 0, 0), status()["Seccomp"]]""")
     assert seen[0] == seen[2] == "2" and seen[1] != 0
 
 
-@pytest.mark.kernel
 def test_init_has_its_own_filter(box):
     assert box.probe('result = [status(1)["Seccomp"], status(1)["Seccomp_filters"]]', raw(ALLOW_ALL)) == ["2", "1"]
 

@@ -144,7 +144,6 @@ KEYCTL = 250 if platform.machine() == "x86_64" else 219
 SESSION = f"result = system_call({KEYCTL}, 0, -3, 0)"  # KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
 
 
-@pytest.mark.kernel
 def test_the_callers_keyring(box):
     """By its serial number, which is the machine's."""
     own = LIBC.syscall(KEYCTL, 0, -3, 0)

@@ -119,7 +119,6 @@ def test_without_a_capability_no_id_changes(alice):
     assert seen == ["EPERM", "EPERM", "EPERM", "EINVAL"]
 
 
-@pytest.mark.kernel
 def test_ambient_capabilities(alice):
     """All five sets after exec, and in use."""
     request = {**user(), "security": {"capabilities": ["NET_BIND_SERVICE"]}}

@@ -131,7 +131,6 @@ def refused(done):
 
 
 @pytest.mark.as_ordinary
-@pytest.mark.kernel
 def test_an_ordinary_caller_has_no_right_to_it(box):
     refused(box.run(["echo", "ran"], HOST))
 
