@@ -49,17 +49,20 @@ static int mount_kind(const struct wire_step_fs *body)
   return body->kind == WIRE_FS_DEVPTS ? mount_devpts(body) : fs_mount(types[body->kind], NULL, 0, body->attr_set);
 }
 
+/* Flags are read back before anything is attached; the mount is kept or let go. */
+static int attach_mount(struct helper *h, const struct wire_step *step, int mount, uint64_t attributes)
+{
+  h->what = WIRE_WHAT_READ_BACK;
+  int result = mount_holds(mount, attributes) ? tree_mount(h, step, mount) : -EPERM;
+  mount_done(h, step, mount);
+  return result;
+}
+
 int step_fs(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_fs *body = (const void *)step;
   int mount = mount_kind(body);
-  if (mount < 0) {
-    return mount;
-  }
-  h->what = WIRE_WHAT_READ_BACK;
-  int result = mount_holds(mount, body->attr_set) ? tree_mount(h, step, mount) : -EPERM;
-  mount_done(h, step, mount);
-  return result;
+  return mount < 0 ? mount : attach_mount(h, step, mount, body->attr_set);
 }
 
 /* Its layers were gathered by the steps before it. Nothing is made on it: changes may go to the host. */
@@ -68,13 +71,7 @@ int step_overlay(struct helper *h, const struct wire_step *step)
   const struct wire_step_overlay *body = (const void *)step;
   int mount = overlay_make(h, &h->layers, body->attr_set);
   overlay_forget(&h->layers);
-  if (mount < 0) {
-    return mount;
-  }
-  h->what = WIRE_WHAT_READ_BACK;
-  int result = mount_holds(mount, body->attr_set) ? tree_mount(h, step, mount) : -EPERM;
-  mount_done(h, step, mount);
-  return result;
+  return mount < 0 ? mount : attach_mount(h, step, mount, body->attr_set);
 }
 
 int step_symlink(struct helper *h, const struct wire_step *step)

@@ -71,10 +71,10 @@ void tree_own(struct helper *h, int mount)
  */
 bool tree_may_make(struct helper *h, int parent)
 {
-  struct stat st = {.st_dev = 0};
   if (!h->list) {
     return true;
   }
+  struct stat st = {.st_dev = 0};
   if (sys_fstat(parent, &st) < 0) {
     return false;
   }

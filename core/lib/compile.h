@@ -36,7 +36,9 @@ void styro_compile_namespaces(struct styro_compile *c); /* compile_identity.c */
 int styro_compile_idmaps(struct styro_compile *c);      /* compile_idmaps.c */
 void styro_compile_identity(struct styro_compile *c);
 void styro_compile_root(struct styro_compile *c); /* compile_root.c */
-int styro_compile_tree(struct styro_compile *c);  /* compile_mounts.c: root, base, paths */
+/* A directory for the overlay of the next step; kind is an enum wire_layer. */
+void styro_compile_layer(struct styro_compile *c, const char *path, uint32_t kind, const char *field);
+int styro_compile_tree(struct styro_compile *c); /* compile_mounts.c: root, base, paths */
 /* compile_mount_list.c: `mounts`, between a begin and an end. */
 int styro_compile_list_begin(struct styro_compile *c);
 void styro_compile_list_end(struct styro_compile *c);

@@ -160,24 +160,15 @@ static void add_dev(struct styro_compile *c, const struct styro_mount *mount, st
   emit(c, WIRE_STEP_DEV, create_flag(mount->at), entry, &body, sizeof body);
 }
 
-static void add_layer(struct styro_compile *c, const char *path, uint32_t kind)
-{
-  struct wire_step_layer body;
-  memset(&body, 0, sizeof body);
-  body.source = styro_builder_source(&c->builder, path, 0);
-  body.kind = kind;
-  styro_builder_step(&c->builder, WIRE_STEP_LAYER, WIRE_HAS_SOURCE, FIELD, STYRO_FATAL, &body, sizeof body);
-}
-
 static void add_overlay(struct styro_compile *c, const struct styro_mount *mount, struct styro_listed *entry)
 {
   struct wire_step_overlay body;
   for (size_t i = 0; i < mount->lowers.n; i++) {
-    add_layer(c, mount->lowers.items[i], WIRE_LAYER_LOWER);
+    styro_compile_layer(c, mount->lowers.items[i], WIRE_LAYER_LOWER, FIELD);
   }
   if (mount->upper) {
-    add_layer(c, mount->upper, WIRE_LAYER_UPPER);
-    add_layer(c, mount->work, WIRE_LAYER_WORK);
+    styro_compile_layer(c, mount->upper, WIRE_LAYER_UPPER, FIELD);
+    styro_compile_layer(c, mount->work, WIRE_LAYER_WORK, FIELD);
   }
   memset(&body, 0, sizeof body);
   body.target = target(c, mount);

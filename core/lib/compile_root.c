@@ -27,7 +27,7 @@ bool styro_root_writes_host(const struct styro_fields *fields)
              : styro_root_is_tree(fields) && fields->root_writable == STYRO_ROOT_WRITABLE;
 }
 
-static void add_layer(struct styro_compile *c, const char *path, uint32_t kind, const char *field)
+void styro_compile_layer(struct styro_compile *c, const char *path, uint32_t kind, const char *field)
 {
   struct wire_step_layer body;
   memset(&body, 0, sizeof body);
@@ -39,11 +39,11 @@ static void add_layer(struct styro_compile *c, const char *path, uint32_t kind, 
 static void add_layers(struct styro_compile *c)
 {
   for (size_t i = 0; i < c->fields->root_lowers.n; i++) {
-    add_layer(c, c->fields->root_lowers.items[i], WIRE_LAYER_LOWER, "/root/overlay/lower");
+    styro_compile_layer(c, c->fields->root_lowers.items[i], WIRE_LAYER_LOWER, "/root/overlay/lower");
   }
   if (c->fields->root_upper) {
-    add_layer(c, c->fields->root_upper, WIRE_LAYER_UPPER, "/root/overlay/upper");
-    add_layer(c, c->fields->root_work, WIRE_LAYER_WORK, "/root/overlay/work");
+    styro_compile_layer(c, c->fields->root_upper, WIRE_LAYER_UPPER, "/root/overlay/upper");
+    styro_compile_layer(c, c->fields->root_work, WIRE_LAYER_WORK, "/root/overlay/work");
   }
 }
 

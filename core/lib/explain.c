@@ -24,7 +24,7 @@ static const struct {
     {WIRE_MOUNT_ATTR_NOEXEC, "noexec"}, {WIRE_MOUNT_ATTR_NOATIME, "noatime"},
 };
 
-static size_t add_text(char *out, size_t size, size_t len, const char *format, const char *text)
+size_t styro_details_text(char *out, size_t size, size_t len, const char *format, const char *text)
 {
   if (len >= size) {
     return len;
@@ -36,22 +36,17 @@ static size_t add_text(char *out, size_t size, size_t len, const char *format, c
   return len + (n > 0 ? (size_t)n : 0);
 }
 
-static size_t add_attributes(char *out, size_t size, size_t len, uint64_t set)
+size_t styro_details_flags(char *out, size_t size, size_t len, uint64_t set)
 {
   for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
     if (set & attributes[i].attribute) {
-      len = add_text(out, size, len, len ? ", %s" : "%s", attributes[i].name);
+      len = styro_details_text(out, size, len, len ? ", %s" : "%s", attributes[i].name);
     }
   }
   if (!(set & WIRE_MOUNT_ATTR_RDONLY)) {
-    len = add_text(out, size, len, len ? ", %s" : "%s", "rw");
+    len = styro_details_text(out, size, len, len ? ", %s" : "%s", "rw");
   }
   return len;
-}
-
-size_t styro_details_flags(char *out, size_t size, size_t len, uint64_t set)
-{
-  return add_attributes(out, size, len, set);
 }
 
 static size_t add_flags(char *out, size_t size, size_t len, const struct wire_step *step)
@@ -64,7 +59,7 @@ static size_t add_flags(char *out, size_t size, size_t len, const struct wire_st
                {WIRE_IF_MISSING_IGNORE, "a missing one is accepted and listed as not enforced"}};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (step->flags & words[i].flag && step->code != WIRE_STEP_RUN) {
-      len = add_text(out, size, len, len ? ", %s" : "%s", words[i].words);
+      len = styro_details_text(out, size, len, len ? ", %s" : "%s", words[i].words);
     }
   }
   return len;
@@ -75,44 +70,44 @@ static void bind_details(const styro_plan *plan, const struct wire_step *step, c
   const struct wire_step_bind *body = (const void *)step;
   const char *path = wire_str(plan->block, body->source.path);
   bool below = body->source.base && wire_source_fd(&body->source) < 0;
-  size_t len = add_text(out, size, 0, below ? "from `%s` below the enclosing source" : "from `%s`", path);
-  len = add_attributes(out, size, len, body->attr_set);
-  len = add_text(out, size, len, "%s", body->devices ? ", devices can be used" : "");
-  len = add_text(out, size, len, "%s", body->flat ? ", without the mounts below it" : "");
-  len = add_text(out, size, len, "%s", body->propagation ? ", follows what the host mounts below it" : "");
-  len = add_text(out, size, len, "%s", body->source.idmap ? ", idmapped" : "");
+  size_t len = styro_details_text(out, size, 0, below ? "from `%s` below the enclosing source" : "from `%s`", path);
+  len = styro_details_flags(out, size, len, body->attr_set);
+  len = styro_details_text(out, size, len, "%s", body->devices ? ", devices can be used" : "");
+  len = styro_details_text(out, size, len, "%s", body->flat ? ", without the mounts below it" : "");
+  len = styro_details_text(out, size, len, "%s", body->propagation ? ", follows what the host mounts below it" : "");
+  len = styro_details_text(out, size, len, "%s", body->source.idmap ? ", idmapped" : "");
   add_flags(out, size, len, step);
 }
 
 static size_t add_capabilities(char *out, size_t size, size_t len, const char *set, uint64_t bits)
 {
   char name[32];
-  len = add_text(out, size, len, "%s", set);
+  len = styro_details_text(out, size, len, "%s", set);
   for (int cap = 0; cap < 64; cap++) {
     if (bits >> cap & 1) {
-      len = add_text(out, size, len, " %s", styro_capability_name(cap, name, sizeof name));
+      len = styro_details_text(out, size, len, " %s", styro_capability_name(cap, name, sizeof name));
     }
   }
-  return bits ? len : add_text(out, size, len, "%s", " none");
+  return bits ? len : styro_details_text(out, size, len, "%s", " none");
 }
 
 static size_t add_securebits(char *out, size_t size, size_t len, uint32_t bits)
 {
-  len = add_text(out, size, len, "%s", bits ? "securebits" : "");
+  len = styro_details_text(out, size, len, "%s", bits ? "securebits" : "");
   for (unsigned i = 0; styro_securebit_name(i); i++) {
-    len = bits >> i & 1 ? add_text(out, size, len, " %s", styro_securebit_name(i)) : len;
+    len = bits >> i & 1 ? styro_details_text(out, size, len, " %s", styro_securebit_name(i)) : len;
   }
-  return add_text(out, size, len, "%s", bits ? "; " : "");
+  return styro_details_text(out, size, len, "%s", bits ? "; " : "");
 }
 
 /* The sets that hold the same as the permitted one need no word of their own. */
 static void capability_details(const struct wire_step *step, char *out, size_t size)
 {
   const struct wire_step_capabilities *body = (const void *)step;
-  size_t len = add_text(out, size, 0, "%s", body->no_new_privs ? "no_new_privs; " : "");
+  size_t len = styro_details_text(out, size, 0, "%s", body->no_new_privs ? "no_new_privs; " : "");
   len = add_securebits(out, size, len, body->securebits);
   if (!(body->bounding | body->permitted | body->inheritable)) {
-    add_text(out, size, len, "%s", "all empty");
+    styro_details_text(out, size, len, "%s", "all empty");
     return;
   }
   len = add_capabilities(out, size, len, "permitted", body->permitted);
@@ -139,11 +134,11 @@ static void run_details(const styro_plan *plan, char *out, size_t size)
 {
   const struct wire_step_run *run = plan->run;
   const struct wire_list *argv = wire_list_at(plan->block, run->argv);
-  size_t len = add_text(out, size, 0, "%s", argv ? "" : "command given by each run");
+  size_t len = styro_details_text(out, size, 0, "%s", argv ? "" : "command given by each run");
   for (uint32_t i = 0; argv && i < argv->n; i++) {
-    len = add_text(out, size, len, i ? " %s" : "%s", wire_str(plan->block, argv->at[i]));
+    len = styro_details_text(out, size, len, i ? " %s" : "%s", wire_str(plan->block, argv->at[i]));
   }
-  len = add_text(out, size, len, ", in %s", wire_str(plan->block, run->cwd));
+  len = styro_details_text(out, size, len, ", in %s", wire_str(plan->block, run->cwd));
   if (run->timeout && len < size) {
     snprintf(out + len, size - len, ", at most %g s", (double)run->timeout / 1e9);
   }
@@ -153,7 +148,7 @@ static void run_details(const styro_plan *plan, char *out, size_t size)
 static size_t add_ranges(char *out, size_t size, size_t len, const char *map)
 {
   struct styro_id_range range;
-  len = add_text(out, size, len, "%s", "outside: ");
+  len = styro_details_text(out, size, len, "%s", "outside: ");
   for (bool first = true; len < size && styro_id_map_next(&map, &range); first = false) {
     int n = snprintf(out + len, size - len, "%s%" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " and following%s",
                      first ? "" : ", ", range.count, range.inside, range.outside,
@@ -174,7 +169,8 @@ static size_t add_map(char *out, size_t size, size_t len, uint32_t kind, const c
           "outside: the caller's own id and subordinate ids around it; for a root caller subordinate ids only",
       [WIRE_MAP_JOIN] = "no map: the ids are those of the joined user namespace",
   };
-  return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges) : add_text(out, size, len, "%s", outside[kind]);
+  return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges)
+                                 : styro_details_text(out, size, len, "%s", outside[kind]);
 }
 
 /* Most often both maps are alike, and one text says it. */
@@ -184,13 +180,13 @@ static void map_details(const styro_plan *plan, const struct wire_step *step, ch
   const char *uids = wire_str(plan->block, body->uid_ranges), *gids = wire_str(plan->block, body->gid_ranges);
   size_t len = add_map(out, size, 0, body->uid_map, uids);
   if (body->uid_map != body->gid_map || strcmp(uids, gids) != 0) {
-    len = add_text(out, size, len, "%s", "; groups ");
+    len = styro_details_text(out, size, len, "%s", "; groups ");
     len = add_map(out, size, len, body->gid_map, gids);
   }
   static const char *const groups[] = {"", "", "; supplementary groups of the caller are kept"};
   static const char *const setgroups[] = {"", "; setgroups(2) allowed", "; setgroups(2) denied"};
-  len = add_text(out, size, len, "%s", groups[body->groups]);
-  add_text(out, size, len, "%s", setgroups[body->setgroups]);
+  len = styro_details_text(out, size, len, "%s", groups[body->groups]);
+  styro_details_text(out, size, len, "%s", setgroups[body->setgroups]);
 }
 
 /* The list itself where the request has one; the map's step says what else becomes of them. */
@@ -202,7 +198,7 @@ static void identity_details(const styro_plan *plan, const struct wire_step *ste
   if (plan->map_ids->groups != WIRE_GROUPS_EXACT) {
     return;
   }
-  len = add_text(out, size, len, "%s", groups[0] ? "supplementary groups" : "no supplementary groups");
+  len = styro_details_text(out, size, len, "%s", groups[0] ? "supplementary groups" : "no supplementary groups");
   while (len < size && styro_groups_next(&groups, &id)) {
     int n = snprintf(out + len, size - len, " %" PRIu32, id);
     len += n > 0 ? (size_t)n : 0;
@@ -215,7 +211,7 @@ static size_t add_disk_map(char *out, size_t size, size_t len, const char *range
   if (!ranges[0]) {
     char number[16];
     snprintf(number, sizeof number, "%" PRIu32, id);
-    return add_text(out, size, len, "on disk %s, outside the payload's own", number);
+    return styro_details_text(out, size, len, "on disk %s, outside the payload's own", number);
   }
   for (const char *before = "on disk"; len < size && styro_id_map_next(&ranges, &range); before = ",") {
     int n = snprintf(out + len, size - len, "%s %" PRIu32 " of them from %" PRIu32 " on are %" PRIu32 " outside",
@@ -229,7 +225,7 @@ static void idmap_details(const styro_plan *plan, const struct wire_step *step, 
 {
   const struct wire_step_idmap *body = (const void *)step;
   size_t len = add_disk_map(out, size, 0, wire_str(plan->block, body->uid_ranges), body->uid);
-  len = add_text(out, size, len, "%s", "; groups ");
+  len = styro_details_text(out, size, len, "%s", "; groups ");
   add_disk_map(out, size, len, wire_str(plan->block, body->gid_ranges), body->gid);
 }
 
@@ -245,7 +241,7 @@ static void tmpfs_details(const struct wire_step *step, char *out, size_t size)
   if (body->inodes && n > 0 && (size_t)n < size) {
     n += snprintf(out + n, size - (size_t)n, ", %" PRIu64 " files", body->inodes);
   }
-  size_t len = add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set);
+  size_t len = styro_details_flags(out, size, n > 0 ? (size_t)n : 0, body->attr_set);
   add_flags(out, size, len, step);
 }
 
@@ -256,20 +252,21 @@ static void root_details(const struct wire_step *step, char *out, size_t size)
               ? snprintf(out, size, "changes go to a tmpfs of %" PRIu64 " bytes and end with the sandbox", body->size)
               : 0;
   bool sealed = body->kind == WIRE_ROOT_TMPFS; /* read-only in the end */
-  size_t len = add_attributes(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
-  add_text(out, size, len, "%s", body->source.idmap ? ", idmapped" : "");
+  size_t len =
+      styro_details_flags(out, size, n > 0 ? (size_t)n : 0, body->attr_set | (sealed ? WIRE_MOUNT_ATTR_RDONLY : 0));
+  styro_details_text(out, size, len, "%s", body->source.idmap ? ", idmapped" : "");
 }
 
 static void layer_details(const struct wire_step *step, char *out, size_t size)
 {
   static const char *const kinds[] = {"read only, below all before it", "changes go there and stay",
                                       "for the kernel's own use"};
-  add_text(out, size, 0, "%s", kinds[((const struct wire_step_layer *)(const void *)step)->kind]);
+  styro_details_text(out, size, 0, "%s", kinds[((const struct wire_step_layer *)(const void *)step)->kind]);
 }
 
 static void self_bind_details(const struct wire_step *step, char *out, size_t size)
 {
-  size_t len = add_attributes(out, size, 0, ((const struct wire_step_self_bind *)(const void *)step)->attr_set);
+  size_t len = styro_details_flags(out, size, 0, ((const struct wire_step_self_bind *)(const void *)step)->attr_set);
   add_flags(out, size, len, step);
 }
 
@@ -277,7 +274,7 @@ static void hostname_details(const styro_plan *plan, const struct wire_step *ste
 {
   const char *domain = wire_str(plan->block, ((const struct wire_step_hostname *)(const void *)step)->domain);
   if (strcmp(domain, STYRO_DOMAINNAME_DEFAULT) != 0) {
-    add_text(out, size, 0, "domain name %s", domain);
+    styro_details_text(out, size, 0, "domain name %s", domain);
   }
 }
 
@@ -290,7 +287,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_MAP_IDS: map_details(plan, step, out, size); break;
   case WIRE_STEP_IDENTITY: identity_details(plan, step, out, size); break;
   case WIRE_STEP_JOIN:
-    add_text(out, size, 0, "its %s namespace, shared with who is in it", styro_space_name(step));
+    styro_details_text(out, size, 0, "its %s namespace, shared with who is in it", styro_space_name(step));
     break;
   case WIRE_STEP_IDMAP: idmap_details(plan, step, out, size); break;
   case WIRE_STEP_HOSTNAME: hostname_details(plan, step, out, size); break;

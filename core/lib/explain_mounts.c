@@ -4,19 +4,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Cut where there is no room, like all that explains. */
-static size_t add_text(char *out, size_t size, size_t len, const char *format, const char *text)
-{
-  if (len >= size) {
-    return len;
-  }
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  int n = snprintf(out + len, size - len, format, text);
-#pragma GCC diagnostic pop
-  return len + (n > 0 ? (size_t)n : 0);
-}
-
 static void fs_details(const struct wire_step *step, char *out, size_t size)
 {
   static const char *const names[WIRE_FS_COUNT] = {[WIRE_FS_SYSFS] = "sysfs",
@@ -24,13 +11,13 @@ static void fs_details(const struct wire_step *step, char *out, size_t size)
                                                    [WIRE_FS_MQUEUE] = "mqueue",
                                                    [WIRE_FS_CGROUP2] = "cgroup2"};
   const struct wire_step_fs *body = (const void *)step;
-  size_t len = add_text(out, size, 0, "%s", names[body->kind]);
+  size_t len = styro_details_text(out, size, 0, "%s", names[body->kind]);
   if (body->kind == WIRE_FS_DEVPTS) {
     char words[96];
     snprintf(words, sizeof words, ", mode %04o, ptmx %04o", body->mode, body->ptmxmode);
-    len = add_text(out, size, len, "%s", words);
+    len = styro_details_text(out, size, len, "%s", words);
     snprintf(words, sizeof words, ", group %u", body->gid);
-    len = add_text(out, size, len, "%s", body->has_gid ? words : "");
+    len = styro_details_text(out, size, len, "%s", body->has_gid ? words : "");
   }
   styro_details_flags(out, size, len, body->attr_set);
 }
@@ -42,8 +29,8 @@ static void proc_details(const struct wire_step *step, char *out, size_t size)
                                         [WIRE_HIDEPID_INVISIBLE] = "processes of others invisible",
                                         [WIRE_HIDEPID_PTRACEABLE] = "only processes that can be traced"};
   const struct wire_step_proc *body = (const void *)step;
-  size_t len = add_text(out, size, 0, "%s", hidepid[body->hidepid]);
-  add_text(out, size, len, len ? ", %s" : "%s", body->subset ? "nothing but processes" : "");
+  size_t len = styro_details_text(out, size, 0, "%s", hidepid[body->hidepid]);
+  styro_details_text(out, size, len, len ? ", %s" : "%s", body->subset ? "nothing but processes" : "");
 }
 
 /* What is set, what is taken back, and how mounts below it spread from then on. */
@@ -67,12 +54,13 @@ static void remount_details(const struct wire_step *step, char *out, size_t size
   for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
     bool set = (body->attr_set & flags[i].attribute) != 0;
     const char *word = set ? flags[i].set : body->attr_clear & flags[i].attribute ? flags[i].cleared : "";
-    len = word[0] ? add_text(out, size, len, len ? ", %s" : "%s", word) : len;
+    len = word[0] ? styro_details_text(out, size, len, len ? ", %s" : "%s", word) : len;
   }
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-    len = body->propagation & kinds[i].kind ? add_text(out, size, len, len ? ", %s" : "%s", kinds[i].name) : len;
+    len = body->propagation & kinds[i].kind ? styro_details_text(out, size, len, len ? ", %s" : "%s", kinds[i].name)
+                                            : len;
   }
-  add_text(out, size, len, "%s", body->recursive ? ", with the mounts below it" : "");
+  styro_details_text(out, size, len, "%s", body->recursive ? ", with the mounts below it" : "");
 }
 
 void styro_mount_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
@@ -86,7 +74,7 @@ void styro_mount_details(const styro_plan *plan, const struct wire_step *step, c
     styro_details_flags(out, size, 0, ((const struct wire_step_overlay *)(const void *)step)->attr_set);
     break;
   default:
-    add_text(out, size, 0, "to %s",
-             wire_str(plan->block, ((const struct wire_step_symlink *)(const void *)step)->text));
+    styro_details_text(out, size, 0, "to %s",
+                       wire_str(plan->block, ((const struct wire_step_symlink *)(const void *)step)->text));
   }
 }

@@ -7,7 +7,9 @@
 /* FS, SYMLINK, REMOUNT, OVERLAY and PROC; "" where there is nothing to say. */
 void styro_mount_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size);
 
-/* explain.c: the flags in words, after what stands there; the new length, also where the text was cut. */
+/* explain.c: one text (by a format with one %s), and the flags in words, after what stands there; the new length, also where
+ * the text was cut. */
+size_t styro_details_text(char *out, size_t size, size_t len, const char *format, const char *text);
 size_t styro_details_flags(char *out, size_t size, size_t len, uint64_t set);
 
 #endif

@@ -31,10 +31,8 @@ enum styro_if_missing { STYRO_MISSING_FAIL, STYRO_MISSING_IGNORE };
 /* One entry of `paths`. `path` is absolute and normalised (no `.`, `..`, `//`, trailing slash). */
 struct styro_path_rule {
   char *path;
-  int access; /* enum styro_access */
-  char
-      *from; /* host path, absolute, or a descriptor's number; NULL: what the enclosing entry shows there, else the same
-                    path on the host */
+  int access;    /* enum styro_access */
+  char *from;    /* host path, or a descriptor's number; NULL: the enclosing entry's object, else the same host path */
   bool optional; /* absent source: left out */
   bool noexec;
   int if_missing; /* enum styro_if_missing, for deny */
