@@ -4,6 +4,7 @@ files of the test's own directories are what they were before.
 
 import collections
 import ctypes
+import itertools
 import os
 import pathlib
 import shutil
@@ -67,6 +68,24 @@ def own_mounts(subreaper):
             assert harness.LIBC.mount(None, b"/", None, ctypes.c_ulong(MS_REC | propagation), None) == 0
 
 
+@pytest.fixture(scope="session")
+def make_place(tmp_path_factory):
+    """A new empty directory at each call. pytest's own way reads the names of all that were made before."""
+    base, numbers = tmp_path_factory.mktemp("places"), itertools.count()
+
+    def make():
+        place = base / str(next(numbers))
+        place.mkdir(0o700)
+        return place
+
+    return make
+
+
+@pytest.fixture
+def tmp_path(make_place):
+    return make_place()
+
+
 def listing(directory):
     return sorted(os.listdir(directory))
 
@@ -87,9 +106,9 @@ def umask():
 
 
 @pytest.fixture(autouse=True)
-def host_unchanged(tmp_path_factory, monkeypatch):
+def host_unchanged(make_place, monkeypatch):
     """Each test stands in an empty directory and has another for temporary files; both must be empty in the end."""
-    standing, temporary = tmp_path_factory.mktemp("cwd"), tmp_path_factory.mktemp("tmp")
+    standing, temporary = make_place(), make_place()
     before = host_state()
     monkeypatch.chdir(standing)
     monkeypatch.setenv("PWD", str(standing))

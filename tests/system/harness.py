@@ -371,18 +371,20 @@ def become_subreaper():
 
 
 def reap_orphans():
-    """Zombies that were handed to this process; those of a subprocess.Popen are waited for by it."""
-    with contextlib.suppress(ChildProcessError):
+    """Zombies that were handed to this process; those of a subprocess.Popen are waited for by it. False: there are no children."""
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def left_running(seconds=20):
     """Our descendants that do not end by themselves; they are ended."""
     until = time.monotonic() + seconds
     while True:
-        reap_orphans()
-        left = descendants(os.getpid())
+        left = descendants(os.getpid()) if reap_orphans() else []
         if not left or time.monotonic() > until:
             break
         time.sleep(0.01)
