@@ -55,7 +55,7 @@ def test_what_is_kept_of_the_package(tmp_path, monkeypatch):
     module(package / "lib" / "modules" / "6.1" / "a.ko")
     (package / "boot").mkdir()
     (package / "boot" / "vmlinuz-6.1").write_bytes(b"kernel")
-    kernel.keep(package, tmp_path / f"linux-{kernel.SERIES}")
+    kernel.keep(package, kernel.kept_in(tmp_path))
     vmlinuz, modules = kernel.find(tmp_path)
     assert vmlinuz.read_bytes() == b"kernel" and [m.name for m in modules] == ["10-a.ko", "11-b.ko"]
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Boots Debian 12's kernel under QEMU and runs one command there: boot.py [OPTION...] [--] [COMMAND...].
 
-The machine's root is the host's, read-only; what can be written is its own memory (/tmp, /run, /var/tmp) and --out. Standard
+The machine's root is the host's, read-only; what can be written is a disk that is empty at each boot (/tmp), its own memory (/run,
+/var/tmp) and --out. Standard
 output and error of the command come as they are written; without a command it is a shell at the terminal. Exit status: the
 command's own; 124 when the limit passed; 125 when the machine failed; 77 when there can be none here.
 """
@@ -26,6 +27,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = TREE / "build" / "vm"
 QEMU = "qemu-system-x86_64"
+DISK_MIB = 4096
 LATE, FAILED, SKIPPED = 124, 125, 77
 PR_SET_PDEATHSIG = 1
 
@@ -38,12 +40,24 @@ def made_init():
     return program
 
 
+def made_disk():
+    """An empty ext4: of the file systems here the one that can be idmapped before Linux 6.3. Blocks that are not used take no room."""
+    disk = CACHE / f"disk-{DISK_MIB}"
+    if not disk.exists():
+        new = CACHE / "disk.new"
+        new.unlink(missing_ok=True)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", new, f"{DISK_MIB}M"], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"})
+        new.rename(disk)
+
+
 def prepare():
     """vmlinuz and the archive that is the same for every boot. Who comes second waits."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         vmlinuz, modules = kernel.find(CACHE)
+        made_disk()
         files = {"init": made_init().read_bytes(), "modules/order": "\n".join(m.name for m in modules).encode()}
         files.update({f"modules/{m.name}": m.read_bytes() for m in modules})
     return vmlinuz, initramfs.archive(files)
@@ -77,7 +91,8 @@ def machine(arguments, vmlinuz, work, out):
             "-serial", f"file:{work}/log", "-device", "virtio-serial-pci",
             "-chardev", "stdio,id=output,signal=off", "-device", f"{output},chardev=output",
             "-chardev", f"file,id=status,path={work}/status", "-device", "virtserialport,nr=2,chardev=status",
-            *share("root", "/", readonly="on"), *(share("out", out) if out else [])]
+            "-drive", f"file={CACHE}/disk-{DISK_MIB},format=raw,if=none,id=disk,snapshot=on,cache=unsafe",
+            "-device", "virtio-blk-pci,drive=disk", *share("root", "/", readonly="on"), *(share("out", out) if out else [])]
 
 
 def die_with_parent(how=signal.SIGKILL):

@@ -177,7 +177,6 @@ static const struct place places[] = {
     {"devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666", MS_NOSUID | MS_NOEXEC},
     {"tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV},
     {"tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV},
-    {"tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV},
     {"tmpfs", "/var/tmp", "mode=1777", MS_NOSUID | MS_NODEV},
 };
 
@@ -202,6 +201,9 @@ static void mount_places(void)
     if (mount(places[i].type, path, places[i].type, places[i].flags, places[i].options) != 0) {
       die("mount %s", places[i].path);
     }
+  }
+  if (mount("/dev/vda", ROOT "/tmp", "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, NULL) != 0 || chmod(ROOT "/tmp", 01777) != 0) {
+    die("mount /tmp");
   }
   write_file(ROOT "/sys/fs/cgroup/cgroup.subtree_control", "+cpuset +cpu +io +memory +pids");
 }

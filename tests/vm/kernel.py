@@ -8,10 +8,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import zlib
 
 SERIES = "6.1"
 # What the initramfs must load by itself, for there is nobody in it who would ask for a module.
-WANTED = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"]
+WANTED = ["virtio_pci", "virtio_console", "virtio_blk", "9pnet_virtio", "9p", "overlay", "crc32c_generic", "ext4"]
 
 
 class Unavailable(Exception):
@@ -80,11 +81,16 @@ def keep(unpacked, kept):
         shutil.copy(path, kept / f"{number}-{path.name}")
 
 
+def kept_in(cache):
+    """What was kept for other modules is not taken for these."""
+    return cache / f"linux-{SERIES}-{zlib.crc32(' '.join(WANTED).encode()):08x}"
+
+
 def find(cache):
     """(vmlinuz, modules in the order of loading); fetched into the cache the first time."""
     if platform.machine() != "x86_64":
         raise Unavailable("the test machine is an x86_64 one")
-    kept = cache / f"linux-{SERIES}"
+    kept = kept_in(cache)
     if not kept.exists():
         if not shutil.which("apt-get"):
             raise Unavailable("the test machine's kernel is a Debian package, and there is no apt here")
