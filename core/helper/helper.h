@@ -35,6 +35,7 @@ struct mount_list {
   uint32_t own_n;               /* how many file systems the helper made */
   uint64_t own[WIRE_STEPS_MAX]; /* their device numbers, for the guard of tree.c */
   int kept[WIRE_KEPT_MAX];      /* mounts that a later step changes; -1: absent and optional */
+  int self;                     /* the caller's /proc/self where propagation is to be read back, else -1 */
 };
 
 struct helper {
@@ -140,6 +141,10 @@ struct fs_option {
   const char *value;
 };
 int fs_mount(const char *type, const struct fs_option *options, unsigned n, uint64_t attributes);
+
+/* propagation.c: while the caller's /proc is there, what reading back needs; and does this mount spread like this (MS_*)? */
+int propagation_prepare(struct helper *h);
+int propagation_holds(struct helper *h, int mount, uint64_t wanted);
 
 /* idmaps.c: before the clone, all that the plan asks to be idmapped; and the map of that number, 1 the first, for a mount. */
 int idmaps_prepare(struct helper *h);

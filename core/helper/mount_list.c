@@ -103,7 +103,7 @@ static int change(struct helper *h, const struct wire_step_remount *body, int mo
     h->what = WIRE_WHAT_READ_ONLY;
     result = -EROFS;
   }
-  return result;
+  return result >= 0 && body->propagation ? propagation_holds(h, mount, body->propagation) : result;
 }
 
 int step_remount(struct helper *h, const struct wire_step *step)

@@ -234,6 +234,7 @@ static int survey(struct helper *h)
       return (int)at;
     }
     h->list = (struct mount_list *)(uintptr_t)at;
+    h->list->self = -1;
   }
   return 0;
 }
@@ -260,6 +261,9 @@ static int open_other(struct helper *h, const struct wire_step *step, bool own_p
 {
   if (step->code == WIRE_STEP_DEV) {
     return open_devices(h);
+  }
+  if (step->code == WIRE_STEP_REMOUNT) {
+    return ((const struct wire_step_remount *)(const void *)step)->propagation ? propagation_prepare(h) : 0;
   }
   return step->code == WIRE_STEP_USERNS_LIMIT && !own_proc ? open_userns_limit(h) : 0;
 }

@@ -84,6 +84,10 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_NO_DEVICES] = {"`%s` is asked for with devices, but is mounted nodev on the host",
                               "name a device on a mount that has them, such as the host's /dev"},
     [WIRE_WHAT_IDMAP] = {"cannot show `%s` with other ids", NULL},
+    [WIRE_WHAT_NOT_SHARED] =
+        {"`%s` is asked for as slave, but the host's mount is not shared, so that there is nothing to follow",
+         "share the host's mount first (mount --make-shared), or ask for `private`; what an earlier entry made private "
+         "follows nobody any more"},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -288,6 +292,12 @@ static void host_path(const styro_plan *plan, const struct wire_source *from, ch
   }
 }
 
+static void add_key(char *field, size_t size, const char *key)
+{
+  size_t len = strlen(field);
+  snprintf(field + len, size - len, "%s", key);
+}
+
 /* The host object where opening it failed, else the place inside; a component that the helper named goes first. */
 static void find_object(const styro_plan *plan, const struct wire_step *step, uint32_t what, const char *component,
                         char *field, size_t field_size, char *object, size_t size)
@@ -302,11 +312,12 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
   if (step && what < WIRE_WHAT_COUNT && own_fields[what]) {
     snprintf(field, field_size, "%s", own_fields[what]);
   }
+  bool listed = step && wire_step_item(step) >= 0;
   if (from && on_host) {
     host_path(plan, from, object, size);
-    size_t len = strlen(field);
-    snprintf(field + len, field_size - len, "%s", step && wire_step_item(step) >= 0 ? "/from" : "");
+    add_key(field, field_size, listed ? "/from" : "");
   }
+  add_key(field, field_size, listed && what == WIRE_WHAT_NOT_SHARED ? "/propagation" : "");
   if (!object[0] && what != WIRE_WHAT_STEP && step && styro_step_stage(step) == STYRO_STAGE_ROOT) {
     snprintf(object, size, "/");
   }

@@ -176,8 +176,9 @@ static const struct styro_field table[] = {
      .doc = "for `file`: what is in it; nothing when not given"},
     {.pointer = "/mounts/*/propagation", .type = STYRO_TYPE_ENUM, MOUNT(propagation),
      .words = WORDS("", "private", "slave", "shared", "unbindable"),
-     .doc = "for `propagation`: what mounts do there (mount_namespaces(7)). `slave`, of a `bind`, follows the host "
-            "where the host's mount is shared, and is private where it is not; `shared` is shared by those who live inside; nothing ever reaches the host"},
+     .doc = "for `propagation`: what mounts do there (mount_namespaces(7)). `slave`, of a `bind`, follows the host, and fails where "
+            "the host's mount is not shared (mounts below it are not looked at: each follows its own, or nobody); `shared` is shared "
+            "by those who live inside; nothing ever reaches the host. Of the mount at the place it is read back"},
 
     {.pointer = "/command", .type = STYRO_TYPE_LIST, AT(command), .min = 1, .max = 65536,
      .doc = "the payload's program and arguments; a name without `/` is searched in the PATH inside"},

@@ -82,6 +82,7 @@ enum wire_what {
   WIRE_WHAT_ON_HOST,     /* it would be made, or changed, on the host */
   WIRE_WHAT_NO_DEVICES,  /* asked for with devices, the source is nodev on the host */
   WIRE_WHAT_IDMAP,       /* MOUNT_ATTR_IDMAP of a source */
+  WIRE_WHAT_NOT_SHARED,  /* asked for as a slave, and follows nobody */
   WIRE_WHAT_COUNT
 };
 

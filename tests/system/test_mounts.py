@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import AS_ROOT, COMMAND, Caller
+from harness import AS_ROOT, COMMAND, Caller, in_user_namespace
 
 
 def mount(kind, at, **more):
@@ -412,6 +412,60 @@ result = [optional, before, os.listdir("/b/later"), row("/b/later")["type"]]"""
                      mount("bind", "/sync", from_=tmp_path), namespaces={"user": user})
     seen = probe(tree, inside, request, wrap=[*SHARED, script, "sh"])
     assert seen == [["master"], [], ["file"], "tmpfs"]
+
+
+def spread(*at):
+    return f"result = [[o.split(':')[0] for o in row(at)['optional']] for at in {at!r}]"
+
+
+@pytest.mark.kernel
+def test_slave_of_a_mount_that_is_not_shared(tree, host, below_mounts):
+    """The kernel makes it private and says nothing; so nothing starts."""
+    request = in_user_namespace(mounts(mount("tmpfs", "/t"), mount("bind", "/b", from_=host), mount("propagation", "/b", propagation="slave")))
+    error = tree.fails(["true"], request, **below_mounts("mount --make-rprivate /"))
+    assert (error["field"], error["object"], error["errno_name"], error["stage"]) == ("/mounts/2/propagation", "/b", "EINVAL", "mount"), error
+    assert error["message"].startswith("`/b` is asked for as slave, but the host's mount is not shared"), error
+    assert "mount --make-shared" in error["hint"] and "ask for `private`" in error["hint"], error
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kinds, expected", [(["slave"], ["master"]), (["slave", "shared"], ["shared", "master"]), (["slave", "private"], []),
+                                             (["slave", "unbindable"], ["unbindable"])])
+def test_propagation_is_read_back(tree, host, below_mounts, kinds, expected):
+    """Of the mount itself, whatever was put over it, and with a proc that says little."""
+    request = mounts(mount("proc", "/proc", hidepid="invisible", subset="pid"), mount("bind", "/b", from_=host), mount("bind", "/c", from_=host),
+                     *(mount("propagation", "/b", propagation=kind) for kind in kinds))
+    assert probe(tree, spread("/b", "/c"), in_user_namespace(request), **below_mounts("mount --make-rshared /")) == [expected, []]
+
+
+def test_what_was_made_private_follows_nobody(tree, host, below_mounts):
+    request = mounts(mount("bind", "/b", from_=host), mount("propagation", "/b", propagation="private"), mount("propagation", "/b", propagation="slave"))
+    error = tree.fails(["true"], in_user_namespace(request), **below_mounts("mount --make-rshared /"))
+    assert error["field"] == "/mounts/2/propagation" and "an earlier entry made private" in error["hint"], error
+
+
+@pytest.mark.as_root
+def test_of_the_mounts_below_a_slave_each_follows_its_own(tree, tmp_path):
+    """Documented: what is read back is the mount at the place."""
+    names = ["shared", "private"]
+    script = [f"mount --bind {tmp_path} {tmp_path}; mount --make-shared {tmp_path}"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        script.append(f"mount -t tmpfs -o mode=755 none {tmp_path / name}; mount --make-{name} {tmp_path / name}")
+    tmp_path.chmod(0o755)
+    request = mounts(mount("bind", "/b", from_=tmp_path), mount("propagation", "/b", propagation="slave"))
+    assert probe(tree, spread("/b", "/b/shared", "/b/private"), request, wrap=scratch("; ".join(script))) == [["master"], ["master"], []]
+
+
+@pytest.mark.as_root
+@pytest.mark.parametrize("way", ["pid", "join"])
+def test_propagation_is_read_back_without_a_proc_of_its_own(tree, host, way):
+    """By the caller's proc, also where the process namespace is the host's or another mount namespace is joined."""
+    fields = {"namespaces": {"pid": "host"}, "init": False, "best_effort": ["tree_kill"]} if way == "pid" else {"namespaces": {"mount": {"join": "/proc/self/ns/mnt"}}}
+    request = mounts(mount("bind", "/b", from_=host), mount("propagation", "/b", propagation="shared"), **fields)
+    if way == "join" and tree.mode == "vfork":
+        tree.mode = None  # joins are for helper mode
+    assert probe(tree, spread("/b"), request) == [["shared"]]
 
 
 # ---- order and number --------------------------------------------------------------------------------------------------

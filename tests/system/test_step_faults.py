@@ -146,6 +146,21 @@ def test_a_step_that_fails(box, tmp_path, filled, step):
 
 @needs_strace
 @pytest.mark.invariant("S22")
+@pytest.mark.parametrize("which, error, said", [
+    (["-P", "/proc/self", "-e", "inject=openat:error=EACCES"], "EACCES", ("source", "/proc/self", "cannot open `/proc/self` on the host")),
+    (["-e", "inject=statx:error=EPERM"], "ENOENT", ("mount", "/t", "`/t` is not as it was set when read back")),
+])
+def test_a_propagation_that_cannot_be_read_back(box, tmp_path, which, error, said):
+    """Without its number no mount is found in mountinfo."""
+    traced = Traced(box, tmp_path, {"mounts": [{"type": "tmpfs", "at": "/t"}, {"type": "propagation", "at": "/t", "propagation": "shared"}]})
+    done = traced.run(*which)
+    assert done.out == b"" and done.code == 125 and "(INJECTED)" in traced.trace.read_text(errors="replace"), done
+    assert (done.error["stage"], done.error["object"], done.error["field"], done.error["errno_name"]) == (*said[:2], "/mounts/1", error), done.error
+    assert said[2] in done.error["message"]
+
+
+@needs_strace
+@pytest.mark.invariant("S22")
 def test_an_init_that_cannot_supervise(box, tmp_path, filled):
     """The payload's process exists by then, and waits with its exec until init has dropped its rights."""
     traced = Traced(box, tmp_path, filled({}))

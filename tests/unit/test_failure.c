@@ -111,6 +111,10 @@ static const struct expected table[] = {
     {WIRE_STEP_BIND, WIRE_WHAT_READ_ONLY, EROFS, "", STYRO_STAGE_PATH, "/paths/~1data", "/data",
      "`/data` is asked for as rw, but is mounted read-only on the host: Read-only file system",
      "ask for \"ro\", or name a directory on a writable mount"},
+    {WIRE_STEP_REMOUNT, WIRE_WHAT_NOT_SHARED, EINVAL, "", STYRO_STAGE_PATH, "/paths/~1tmp", "/tmp",
+     "`/tmp` is asked for as slave, but the host's mount is not shared, so that there is nothing to follow: Invalid argument",
+     "share the host's mount first (mount --make-shared), or ask for `private`; what an earlier entry made private follows "
+     "nobody any more"},
     {WIRE_STEP_BIND, WIRE_WHAT_ATTACH, EINVAL, "", STYRO_STAGE_PATH, "/paths/~1data", "/data",
      "cannot attach the mount at `/data`: Invalid argument", ""},
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "", STYRO_STAGE_SOURCE, "/paths", "/srv/root",
