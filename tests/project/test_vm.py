@@ -2,6 +2,7 @@
 
 No machine is booted here; QEMU is a script that behaves in the way at hand.
 """
+import json
 import os
 import pathlib
 import re
@@ -15,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "vm"))
 try:
     import boot
+    import fields
     import initramfs
     import kernel
 finally:
@@ -65,6 +67,21 @@ def test_only_the_series_is_taken(monkeypatch):
                          ("  Depends: linux-image-6.12.9-amd64\n", None), ("", None)):
         monkeypatch.setattr(kernel, "output", lambda *_, answer=answer: "linux-image-amd64\n" + answer)
         assert kernel.find_package() == name
+
+
+def test_a_field_that_no_request_said_is_named(tmp_path, monkeypatch, capsys):
+    schema = {"properties": {"nice": {"type": "integer"}, "paths": {"additionalProperties": {"anyOf": [
+        {"type": "string"}, {"properties": {"access": {}, "from": {}}}]}}, "mounts": {"items": {"properties": {"at": {}}}},
+        "limits": {"properties": {"memory": {}}}}}
+    (tmp_path / "schema").write_text(json.dumps(schema))
+    monkeypatch.setattr(fields, "SCHEMA", tmp_path / "schema")
+    record = tmp_path / "record"
+    record.write_text('{"paths": {"/a": "ro", "/from": {"access": "rw"}}, "mounts": [{"at": "/"}]}\n{"nice": 3}\n')
+    assert fields.main([record]) == 1 and "says /paths/*/from: " in capsys.readouterr().out
+    record.write_text(record.read_text() + '{"paths": {"/b": {"from": "/"}}}\n')
+    assert fields.main([record]) == 0
+    record.write_text("")
+    assert fields.main([record]) == 1
 
 
 # ---- how it ends -----------------------------------------------------------------------------------------------------

@@ -95,6 +95,13 @@ class Running:
         return fds
 
 
+def record(request):
+    """$STYRO_REQUESTS collects what is asked for, a request a line: which fields were said in the test machine."""
+    if os.environ.get("STYRO_REQUESTS"):
+        with open(os.environ["STYRO_REQUESTS"], "a") as file:
+            file.write(request + "\n")
+
+
 class Sandbox:
     """Calls the command in one spawn mode, with requests as files."""
 
@@ -115,7 +122,9 @@ class Sandbox:
         if isinstance(request, bytes):
             path.write_bytes(request)
         else:
-            path.write_text(json.dumps({"version": 1, **request}))
+            text = json.dumps({"version": 1, **request})
+            path.write_text(text)
+            record(text)
         return path
 
     def arguments(self, argv, request, options, wrap):

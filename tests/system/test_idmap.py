@@ -74,6 +74,7 @@ def test_user_is_the_same_id_inside_as_on_disk(mapped, tmp_path):
     assert (path / "made").stat().st_uid == 1000, "and not 65534"
 
 
+@pytest.mark.kernel
 @pytest.mark.as_root
 def test_ranges_meet_those_of_the_sandbox(mapped, tmp_path):
     """On disk 0 to 9 are 40 to 49 inside, which the sandbox has as two ranges."""
@@ -89,6 +90,7 @@ def test_ranges_meet_those_of_the_sandbox(mapped, tmp_path):
     assert (path / "made").stat().st_uid == 0
 
 
+@pytest.mark.kernel
 @pytest.mark.as_root
 def test_entries_below_and_beside(mapped, roots, host):
     """What is shown of it is idmapped too; what stands in it from elsewhere is not; what is denied is denied."""
@@ -102,6 +104,7 @@ result += [[m["at"] for m in mounts() if "idmapped" in m["options"]]]""", shown(
     assert sorted(seen[10]) == ["/d", "/d/sub", "/d/sub/deep"]
 
 
+@pytest.mark.kernel
 @pytest.mark.as_root
 @pytest.mark.parametrize("writable", [False, True])
 def test_a_root_directory(mapped, rootfs, writable):

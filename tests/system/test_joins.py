@@ -67,6 +67,7 @@ def joined(seen, pid):
     return {name for name in seen if seen[name] == theirs[name] != os.readlink(f"/proc/self/ns/{name}")}
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("kind", ["ipc", "uts", "cgroup", "time", "network"])
 def test_one(box, kind):
     with others(OPTIONS[kind], user=not AS_ROOT) as pid:
@@ -137,6 +138,7 @@ def test_the_control_group_is_the_root_of_a_view_made_here(box):
             assert line.endswith(":/"), line
 
 
+@pytest.mark.kernel
 def test_mounts(box):
     """Paths are those of the joined one; the sandbox's own mounts stay its own."""
     script = "mount -t tmpfs hidden /mnt && echo theirs > /mnt/data && chmod 755 /mnt"
@@ -157,6 +159,7 @@ def test_a_device_that_is_another(box, fake):
     assert done.error["stage"] == "device" and done.error["object"] == "/dev/null"
 
 
+@pytest.mark.kernel
 def test_processes(box):
     with others("--pid", "--mount-proc", user=not AS_ROOT) as pid:
         if AS_ROOT:

@@ -1,5 +1,5 @@
 """Kernels that lack what the container level needs, and filters that hide or refuse it: the error names the call, the kernel,
-the floor and a way out, the payload never runs, and nothing is left behind. And what must be so on every kernel, in one run.
+the floor and a way out, the payload never runs, and nothing is left behind.
 
 Such kernels are made by a seccomp filter around the command (tests/drivers/without.c).
 """
@@ -93,48 +93,6 @@ def test_a_container_as_docker_makes_it(box):
     refusals = ["unshare", "setns", "mount", "open_tree", "move_mount", "fsopen", "mount_setattr", "pivot_root"]
     line = refused(box.run(["echo", "ran"], wrap=[*without("EPERM", *refusals), *without("ENOSYS", "clone3")]))
     assert "has no clone3, or a filter" in line and UNCONFINED in line
-
-
-# ---- as many fields as fit, in one run -------------------------------------------------------------------------------
-
-SEEN = """
-s = status()
-at = {row["at"]: row for row in mounts()}
-def flags(path):
-    return sorted(set(at[path]["options"]) & {"ro", "rw", "nosuid", "nodev", "noexec"})
-result = {
-    "ids": [os.getuid(), os.getgid()], "sets": [int(s[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
-    "privileges": [s["NoNewPrivs"], s["Seccomp"]], "umask": s["Umask"], "nice": os.nice(0), "oom": read("/proc/self/oom_score_adj"),
-    "files": __import__("resource").getrlimit(7), "name": socket.gethostname(), "cwd": os.getcwd(), "word": os.environ["WORD"],
-    "release": os.uname().release, "session": os.getsid(0) == os.getpid(), "devices": sorted(os.listdir("/dev")),
-    "read": [read("/in/data"), attempt(write, "/in/new"), attempt(os.listdir, "/in/sub"), attempt(os.stat, "/gone")],
-    "written": attempt(write, "/w/file", "from inside"), "scratch": [os.statvfs("/t").f_blocks * 4096, oct(os.stat("/t").st_mode)],
-    "flags": {path: flags(path) for path in ("/in", "/w", "/t", "/n")}, "tool": attempt(os.execv, "/n/tool", ["tool"]),
-}
-"""
-
-
-@pytest.mark.kernel
-def test_fields_together(box, host, work):
-    """A run costs much in the test machine: what other tests look at closely one by one is seen here at once."""
-    seen = box.probe(SEEN, {
-        "namespaces": {"uts": {"hostname": "together"}}, "env": {"WORD": "one"}, "cwd": "/w", "umask": "027", "nice": 3,
-        "oom_score_adj": 500, "rlimits": {"nofile": {"soft": 64, "hard": 128}},
-        "security": {"capabilities": ["NET_BIND_SERVICE"]},
-        "paths": {"/in": {"from": str(host)}, "/in/sub": "deny", "/w": {"from": str(work), "access": "rw"},
-                  "/t": {"access": "tmpfs", "size": "1M", "mode": "0700"}, "/n": {"from": str(host), "noexec": True},
-                  "/gone": {"from": str(host / "gone"), "optional": True}}})
-    assert seen == {
-        "ids": [1000, 1000], "sets": [1 << 10] * 5, "privileges": ["1", "2"], "umask": "0027", "nice": 3, "oom": "500\n",
-        "files": [64, 128], "name": "together", "cwd": "/w", "word": "one", "release": os.uname().release, "session": True,
-        "devices": ["fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"],
-        "read": ["data of the host\n", "EROFS", "EACCES", "ENOENT"], "written": "ok", "scratch": [1 << 20, "0o40700"],
-        "flags": {"/in": ["nodev", "nosuid", "ro"], "/w": ["nodev", "nosuid", "rw"], "/t": ["nodev", "nosuid", "rw"],
-                  "/n": ["nodev", "noexec", "nosuid", "ro"]},
-        "tool": "EACCES"}
-    written = work / "file"
-    assert written.read_text() == "from inside" and written.stat().st_mode & 0o777 == 0o640
-    written.unlink()
 
 
 # ---- a release that is only a text -----------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ result = [flags("/o"), sorted(os.listdir("/o"))]""",
     assert (tmp_path / "upper" / "new").read_text() == "kept" and open(f"{layers[0]}/both").read() == "top"
 
 
+@pytest.mark.kernel
 def test_several(tree, layers):
     """Each takes the layers that stand before it in the plan, and no other's."""
     seen = probe(tree, 'result = [read("/a/both"), read("/b/both"), os.listdir("/t/c/sub")]',

@@ -301,6 +301,7 @@ def test_changes_are_discarded(tree, own_tree):
         assert contents(own_tree) == before
 
 
+@pytest.mark.kernel
 def test_changes_stay(tree, own_tree):
     assert tree.sh(CHANGES, writable(own_tree, True)).startswith(CHANGED)
     assert (own_tree / "data" / "file").read_text() == "of the tree\nmore\n"
@@ -322,6 +323,7 @@ def test_the_flags_of_a_root_directory(tree, own_tree, how):
     assert all(word.split(":")[0] not in ("shared", "master") for word in root[0][6:root[0].index("-")])
 
 
+@pytest.mark.kernel
 def test_discarded_changes_are_bounded(tree, own_tree):
     request = writable(own_tree, "discard")
     request["root"]["size"] = "1M"

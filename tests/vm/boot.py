@@ -46,8 +46,8 @@ def made_disk():
     if not disk.exists():
         new = CACHE / "disk.new"
         new.unlink(missing_ok=True)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", new, f"{DISK_MIB}M"], check=True, stdout=subprocess.DEVNULL,
-                       env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"})
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", new, f"{DISK_MIB}M"], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"})
         new.rename(disk)
 
 

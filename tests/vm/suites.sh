@@ -1,6 +1,6 @@
 #!/bin/sh
 # Inside the test machine: suites.sh RESULTS [PYTEST ARGUMENT...] runs the tests that the arguments name as root and as an ordinary
-# user, at the same time. RESULTS gets WHO.xml, WHO.log and WHO.rc of each; the exit status says only whether it came to that.
+# user, at the same time. RESULTS gets WHO.xml, WHO.log, WHO.rc and WHO.requests of each; the exit status says only whether it came to that.
 set -u
 results=$1
 shift
@@ -22,11 +22,11 @@ run() {
   cd "$2" || exit 1
   shift 3
   # shellcheck disable=SC2086
-  $become env HOME="$home" TMPDIR="$home/tmp" STYRO_BUILD="$PWD/build/dev" timeout -k 5 "${STYRO_VM_SECONDS:-280}" \
+  $become env HOME="$home" TMPDIR="$home/tmp" STYRO_BUILD="$PWD/build/dev" STYRO_REQUESTS="$home/requests" timeout -k 5 "${STYRO_VM_SECONDS:-280}" \
     /usr/bin/python3 -m pytest -q -p no:cacheprovider --durations=10 --junit-xml="$home/xml" -o junit_family=xunit1 "$@" \
     >"$home/log" 2>&1
   echo $? >"$home/rc"
-  for part in log xml rc; do
+  for part in log xml rc requests; do
     cp "$home/$part" "$results/$who.$part"
   done
 }
