@@ -12,6 +12,7 @@
 #include "apply.h"
 #include "convert.h"
 #include "convert_ids.h"
+#include "places.h"
 
 enum space { MOUNT, UTS, IPC, NET, PID, USER, CGROUP, TIME, SPACES_N };
 
@@ -239,6 +240,25 @@ static int translate_clock(struct conversion *c, const char *option, const char 
 
 /* ---- files ---- */
 
+/* /proc is the sandbox's own in any case. */
+static bool has_other_proc(const struct unshare *line)
+{
+  return line->mount_proc && strcmp(line->mount_proc, "/proc") != 0;
+}
+
+/* What a rule of `paths` shows would cover an entry of `mounts` below it: with such an entry they are entries as well. */
+static int share_files(struct conversion *c, const struct unshare *line)
+{
+  if (has_other_proc(line)) {
+    return convert_set_json(c, "files", "/mounts",
+                            "[{\"type\": \"bind\", \"at\": \"/tmp\", \"from\": \"/tmp\", \"access\": \"rw\"}, "
+                            "{\"type\": \"bind\", \"at\": \"/home\", \"from\": \"/home\", \"optional\": true}]");
+  }
+  return convert_set_json(
+      c, "files", "/paths",
+      "{\"/tmp\": {\"access\": \"rw\", \"from\": \"/tmp\"}, \"/home\": {\"from\": \"/home\", \"optional\": true}}");
+}
+
 static int translate_files(struct conversion *c, const struct unshare *line)
 {
   if (convert_set_path(c, "--root", "/root/directory", NULL, line->root ? line->root : "/") < 0) {
@@ -256,10 +276,7 @@ static int translate_files(struct conversion *c, const struct unshare *line)
                         "stronger: its files are read-only, and /tmp, /home, /dev and /proc are the sandbox's own; see "
                         "`root.writable` and `paths`");
   }
-  if (convert_set_json(
-          c, "files", "/paths",
-          "{\"/tmp\": {\"access\": \"rw\", \"from\": \"/tmp\"}, \"/home\": {\"from\": \"/home\", \"optional\": true}}") <
-      0) {
+  if (share_files(c, line) < 0) {
     return -1;
   }
   return convert_note(
@@ -268,23 +285,77 @@ static int translate_files(struct conversion *c, const struct unshare *line)
       "lets the program write");
 }
 
-static int translate_proc(struct conversion *c, const struct unshare *line)
+/* unshare changes its directory first: a relative DIR starts there. */
+static int add_proc(struct conversion *c, const struct unshare *line)
 {
-  if (line->mount_proc && strcmp(line->mount_proc, "/proc") != 0) {
-    return convert_refuse(c, "--mount-proc", "leave =DIR out", "the sandbox's proc is at /proc, not at `%s`",
-                          line->mount_proc);
+  const char *from = line->root ? "/" : c->cwd;
+  char *wd = line->wd ? places_absolute(from, line->wd) : NULL;
+  const char *at = line->root ? "/mounts/0/at" : "/mounts/2/at"; /* after those of share_files() */
+  int result = convert_set_json(c, "--mount-proc", "/mounts/-", "{\"type\": \"proc\"}");
+
+  if (result == 0) {
+    result = convert_set_path(c, "--mount-proc", at, wd ? wd : from, line->mount_proc);
   }
-  return 0;
+  free(wd);
+  return result;
 }
 
+static int translate_proc(struct conversion *c, const struct unshare *line)
+{
+  if (!has_other_proc(line)) {
+    return 0;
+  }
+  if (!line->kept[PID]) {
+    return convert_refuse(c, "--mount-proc", "add --pid --fork, or leave =DIR out: at /proc the host's is shown",
+                          "a proc at `%s` needs a process namespace of its own", line->mount_proc);
+  }
+  if (add_proc(c, line) < 0) {
+    return -1;
+  }
+  return convert_note(c, "--mount-proc", "stronger: /proc is the new namespace's too, and in both the same is hidden");
+}
+
+/* What unshare knows, and why a sandbox cannot be so. NULL: it can. */
+static const struct {
+  const char *word, *reason, *way_out;
+} propagations[] = {
+    {"private", NULL, NULL},
+    {"shared", NULL, NULL},
+    {"slave", "the root of a sandbox follows nobody, and `slave` would have it follow the host's",
+     "say private, and let a `bind` of `mounts` follow the host where it must: {\"type\": \"propagation\", \"at\": ..., "
+     "\"propagation\": \"slave\"}"},
+    {"unchanged", "mounts of a sandbox never reach the host, and `unchanged` would leave shared ones tied to it",
+     "say private, or shared for those who live inside"},
+};
+#define PROPAGATIONS_N (sizeof propagations / sizeof propagations[0])
+
+/* Without a mount namespace of its own unshare does nothing with the word. */
 static int translate_propagation(struct conversion *c, const struct unshare *line)
 {
-  if (line->propagation && strcmp(line->propagation, "private") != 0) {
-    return convert_refuse(c, "--propagation", "leave it out, or say private",
-                          "mounts of a sandbox are always private: `%s` would tie them to the host's",
-                          line->propagation);
+  const char *word = line->propagation;
+  size_t i = 0;
+
+  while (word && i < PROPAGATIONS_N && strcmp(propagations[i].word, word) != 0) {
+    i++;
   }
-  return 0;
+  if (i == PROPAGATIONS_N) {
+    return convert_refuse(c, "--propagation", "unshare knows private, shared, slave and unchanged",
+                          "`%s` is no kind of propagation", word);
+  }
+  if (word && !line->kept[MOUNT]) {
+    return convert_note(c, "--propagation", "stronger: private, where unshare without --mount changes nothing");
+  }
+  if (word && propagations[i].reason) {
+    return convert_refuse(c, "--propagation", propagations[i].way_out, "%s", propagations[i].reason);
+  }
+  if (!word || strcmp(word, "shared") != 0) {
+    return 0;
+  }
+  if (convert_set_json(c, "--propagation", "/mounts/-",
+                       "{\"type\": \"propagation\", \"at\": \"/\", \"propagation\": \"shared\"}") < 0) {
+    return -1;
+  }
+  return convert_note(c, "--propagation", "stronger: shared by those who live inside, and never with the host");
 }
 
 /* ---- rights ---- */

@@ -37,6 +37,15 @@ def get(request, pointer):
 SELF = {"uid_map": "self", "gid_map": "self"}
 FULL = [[0, 100000, 65536]]
 
+SHARED_FILES = [{"type": "bind", "at": "/tmp", "from": "/tmp", "access": "rw"}, {"type": "bind", "at": "/home", "from": "/home", "optional": True}]
+ALL_SHARED = {"type": "propagation", "at": "/", "propagation": "shared"}
+
+
+def with_proc(at, *more, files=True):
+    """What a rule of `paths` shows would cover an entry of `mounts`."""
+    return {"/mounts": [*(SHARED_FILES if files else []), {"type": "proc", "at": at}, *more], "/paths": None}
+
+
 # arguments, {pointer: value}; None: not there
 BECOMES = [
     # namespaces, in each of their spellings
@@ -82,7 +91,13 @@ BECOMES = [
     ("-R /srv id", {"/root/directory": "/srv", "/cwd": "/", "/paths": None}), ("--root=/srv/ id", {"/root/directory": "/srv"}),
     ("-w /usr id", {"/cwd": "/usr"}), ("--wd=/usr id", {"/cwd": "/usr"}), ("-R /srv -w etc id", {"/cwd": "/etc"}),
     ("--mount-proc id", {"/namespaces/mount": None}), ("--mount-proc=/proc id", {"/root/directory": "/"}),
-    ("-m --propagation private id", {"/root/directory": "/"}),
+    ("-pf --mount-proc=/mnt id", with_proc("/mnt")), ("-pf --mount-proc=/proc/ id", with_proc("/proc")),
+    ("-pf --mount-proc=b -w /a id", with_proc("/a/b")), ("-pf --mount-proc=../b -w /a/c id", with_proc("/a/b")),
+    ("-pf --mount-proc=b -R /srv -w a id", with_proc("/a/b", files=False)), ("-pf -R /srv --mount-proc=b id", with_proc("/b", files=False)),
+    ("-m --propagation private id", {"/root/directory": "/", "/mounts": None}),
+    ("-m --propagation shared id", {"/mounts": [ALL_SHARED], "/paths/~": None}), ("--mount-proc --propagation shared id", {"/mounts": [ALL_SHARED]}),
+    ("-pf --propagation shared --mount-proc=/mnt id", with_proc("/mnt", ALL_SHARED)),
+    *[(f"--propagation {word} id", {"/mounts": None}) for word in ("private", "shared", "slave", "unchanged")],
     # rights
     ("-r id", {"/security": None}), ("--keep-caps id", {"/security": None}),
     # the program, and where options end
@@ -107,6 +122,8 @@ def test_relative_directories_start_at_the_caller(tmp_path):
     (tmp_path / "a b").mkdir()
     assert convert("-w", "a b", "id", cwd=tmp_path)["cwd"] == str(tmp_path / "a b")
     assert convert("-R", "a b/../x", "id", cwd=tmp_path)["root"] == {"directory": str(tmp_path / "x")}
+    assert convert("-pf", "--mount-proc=./a b", "id", cwd=tmp_path)["mounts"][-1] == {"type": "proc", "at": str(tmp_path / "a b")}
+    assert convert("-pf", "--mount-proc=x", "-w", "a b", "id", cwd=tmp_path)["mounts"][-1] == {"type": "proc", "at": str(tmp_path / "a b" / "x")}
 
 
 def test_a_directory_is_no_variable(tmp_path):
@@ -136,6 +153,9 @@ SAID = [
     ("-rp --kill-child --keep-caps id", "--keep-caps: stronger: not CAP_SYS_ADMIN and CAP_SYS_PTRACE"),
     ("-r --map-auto id", "--map-users: all of the caller's subordinate ids"), ("-r id", "groups: stronger"),
     ("-r --keep-caps id", "privileges: stronger: no_new_privs"),
+    ("-rpf --mount-proc=/mnt id", "--mount-proc: stronger: /proc is the new namespace's too"),
+    ("-rm --propagation shared id", "--propagation: stronger: shared by those who live inside, and never with the host"),
+    ("-r --propagation slave id", "--propagation: stronger: private, where unshare without --mount changes nothing"),
 ]
 
 
@@ -147,6 +167,7 @@ def test_what_is_said(arguments, line):
 @pytest.mark.parametrize("arguments, line", [
     ("-rm id", "without --mount"), ("-r id", "--net"), ("-rpf --mount-proc id", "--pid"), ("-rp --kill-child=KILL id", "--kill-child"),
     ("-r id", "without --user"), ("-rp --kill-child id", "--pid: without --fork"), ("-r -R /srv id", "files"),
+    ("-rpf --mount-proc id", "--mount-proc"), ("-rm --propagation private id", "--propagation"), ("-rm id", "--propagation"),
 ])
 def test_what_is_not_said_where_it_is_not_so(arguments, line):
     assert not [n for n in notes(*arguments.split()) if n.startswith(line)]
@@ -157,8 +178,11 @@ REFUSED = [
     *[(f"--{name}=/run/x id", [f"--{name}", "keeps no namespace", "/run/x", "without =FILE"])
       for name in ("mount", "uts", "ipc", "net", "pid", "user", "cgroup", "time")],
     ("--kill-child id", ["--kill-child", "process namespace", "add --pid"]),
-    ("--mount-proc=/mnt id", ["--mount-proc", "/mnt", "leave =DIR out"]),
-    *[(f"-m --propagation {word} id", ["--propagation", word, "private"]) for word in ("shared", "slave", "unchanged", "nonsense")],
+    ("--mount-proc=/mnt id", ["--mount-proc", "/mnt", "a process namespace of its own", "add --pid --fork", "leave =DIR out"]),
+    ("-pf --mount-proc=/ id", ["/mounts/2/at", "`/` is the root"]), ("-pf --mount-proc=/dev id", ["/mounts/2/at", "`/dev` is always the sandbox's own"]),
+    ("-m --propagation slave id", ["--propagation", "follows nobody", "say private", "a `bind` of `mounts`"]),
+    ("-m --propagation unchanged id", ["--propagation", "never reach the host", "say private, or shared"]),
+    *[(f"{more}--propagation nonsense id", ["--propagation", "`nonsense`", "private, shared, slave and unchanged"]) for more in ("-m ", "")],
     ("-U -S 5 id", ["--setuid", "no id is mapped", "--map-root-user"]), ("-U -G 5 id", ["--setgid", "no id is mapped"]),
     ("-r -S 5 id", ["--setuid", "5 does not exist", "only 0"]), ("-r -G 5 id", ["--setgid", "5 does not exist"]),
     ("--map-users=4000000000,0,5 id", ["--map-users", "does not say who", "--setuid"]),
@@ -212,7 +236,7 @@ def test_every_option_of_the_unshare_of_this_machine_is_known():
         assert "no option of unshare" not in call("convert", "--", "unshare", name, "1,2,3", "id").stderr
 
 
-@pytest.mark.parametrize("arguments", ["-r", "-rn", "-rpf --mount-proc", "-U", "-c -ipuC -f"])
+@pytest.mark.parametrize("arguments", ["-r", "-rn", "-rpf --mount-proc", "-U", "-c -ipuC -f", "-rpf --mount-proc=/mnt", "-rm --propagation shared"])
 def test_the_request_runs(tmp_path, arguments):
     request = tmp_path / "request.json"
     request.write_text(json.dumps(convert(*arguments.split(), "sh", "-c", "echo ran; id -u")))

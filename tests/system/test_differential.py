@@ -93,6 +93,7 @@ def place(tmp_path, given):
     path.mkdir()
     path.chmod(0o777)
     (path / "word").write_text("of the host\n")
+    (path / "proc").mkdir()
     return path
 
 
@@ -146,6 +147,21 @@ WITH_INIT = {"first": ("who ends with its caller has an init", lambda theirs, ou
 UNMAPPED = {"uid_map": ("a sandbox always has a map; what is seen of the ids is the same", lambda theirs, ours: theirs == [] and ours[::2] == ["65534", "1"]),
             "gid_map": ("as the uid map", lambda theirs, ours: theirs == [] and ours[::2] == ["65534", "1"]),
             "setgroups": ("who writes a map of its own id gives setgroups up", lambda theirs, ours: True)}
+
+
+def proc_elsewhere(end):
+    """The place that ends so has a proc of the same flags under both."""
+    def alike(theirs, ours):
+        at = next(at for at in theirs if at.endswith(end) and at != "/proc")
+        return theirs[at][:2] == ours[at][:2] == ["proc", ["nodev", "noexec", "nosuid", "rw"]] and all(m[2] == [] for m in ours.values())
+
+    return {"mounts": ("private all of them, and the proc is there", alike),
+            "processes": ("/proc is the new namespace's as well", lambda theirs, ours: (theirs, ours) == ("the host's", 1))}
+
+
+SHARED = {"mounts": ("shared all of them; unshare's proc is private where it hides one that was made so",
+                     lambda theirs, ours: all([o.split(":")[0] for o in m[2]] == ["shared"] for m in ours.values())
+                     and all(m[2] and m[2][0].startswith("shared:") for at, m in theirs.items() if at != "/proc"))}
 KEPT_CAPS = {"caps": ("all capabilities, and the bounding set as wide", lambda theirs, ours: theirs == ours and set(ours.values()) == {ALL})}
 
 # command lines; what differs beyond BY_DESIGN
@@ -153,10 +169,13 @@ UNSHARED = [
     ("-r", {}), ("-U", UNMAPPED), ("-c", {}), ("--map-user=5 --map-group=6", {}), ("-r --setuid 0", {}), ("-rm", {}), ("-ri", {}), ("-rC", {}),
     ("-rT", {}), ("-rT --boottime=86400 --monotonic 3", {}), ("-rn", LOOPBACK), ("-ru", NEW_HOST_NAME), ("-rpf --mount-proc", {}), ("-rm --propagation private -w /usr/lib", {}),
     ("-r --wd=/", {}), ("-rpf --mount-proc --kill-child", WITH_INIT), ("-c --keep-caps", KEPT_CAPS),
-    ("-rimnpuCT --fork --mount-proc", {**LOOPBACK, **NEW_HOST_NAME}),
+    ("-rimnpuCT --fork --mount-proc", {**LOOPBACK, **NEW_HOST_NAME}), ("-rpf --mount-proc=/mnt", proc_elsewhere("/mnt")),
+    ("-rpf --mount-proc=proc", proc_elsewhere("/place/proc")), ("-rm --propagation shared", SHARED), ("-rpf --mount-proc --propagation shared", SHARED),
+    ("-r --propagation slave", {}),
 ]
 UNSHARED_BY_ROOT = [("-m", {}), ("-i", {}), ("-C", {}), ("-n", LOOPBACK), ("-u", NEW_HOST_NAME), ("-pf --mount-proc", {}), ("-S 1500 -G 1500 -w /", {}),
-                    ("-imnpuCT --fork --mount-proc", {**LOOPBACK, **NEW_HOST_NAME})]
+                    ("-imnpuCT --fork --mount-proc", {**LOOPBACK, **NEW_HOST_NAME}), ("-m --propagation shared", SHARED),
+                    ("-pf --mount-proc=/mnt", proc_elsewhere("/mnt"))]
 
 
 def compare_with_unshare(box, place, arguments, differs):
