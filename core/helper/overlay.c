@@ -188,7 +188,8 @@ static int check_upper(struct helper *h, const struct layers *layers)
  */
 int overlay_make(struct helper *h, const struct layers *layers, uint64_t attributes)
 {
-  const struct wire_mount_attr attr = {.attr_set = attributes};
+  const struct wire_mount_attr attr = {.attr_set = attributes,
+                                       .attr_clr = attributes & WIRE_MOUNT_ATTR_NOATIME ? WIRE_MOUNT_ATTR_ATIME : 0};
   h->what = WIRE_WHAT_OVERLAY;
   if (layers->n == 0 || !layers->upper.path != !layers->work.path) {
     return -EINVAL; /* no plan of this library's */
