@@ -109,7 +109,9 @@ static int add_writable(struct helper *h, int dev, uint64_t shm_size)
   uint64_t flags = WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC;
   int result = attach_below(h, dev, "pts", mount_devpts());
   if (result >= 0) {
-    result = attach_below(h, dev, "shm", tree_tmpfs(shm_size, 01777, flags, true));
+    int shm = tree_tmpfs(shm_size, 01777, flags, true);
+    tree_own(h, shm); /* none where there is no mount */
+    result = attach_below(h, dev, "shm", shm);
   }
   h->component = result < 0 ? h->component : NULL;
   return result;

@@ -39,6 +39,13 @@ void styro_compile_root(struct styro_compile *c); /* compile_root.c */
 /* A directory for the overlay of the next step; kind is an enum wire_layer. */
 void styro_compile_layer(struct styro_compile *c, const char *path, uint32_t kind, const char *field);
 int styro_compile_tree(struct styro_compile *c); /* compile_mounts.c: root, base, paths */
+/* compile_ground.c: what a place lies on where no rule of `paths` stands around it */
+bool styro_ground_ruled(const struct styro_compile *c,
+                        const char *path); /* does a rule or an entry replace the base's? */
+bool styro_ground_makes(const struct styro_compile *c, const char *path); /* may a place be made there? */
+bool styro_ground_fills(const struct styro_compile *c, const char *path); /* can it come to be there by itself? */
+bool styro_ground_writable(const struct styro_compile *c,
+                           const char *path); /* is it the host's, and the payload's to write? */
 /* compile_mount_list.c: `mounts`, between a begin and an end. */
 int styro_compile_list_begin(struct styro_compile *c);
 void styro_compile_list_end(struct styro_compile *c);

@@ -96,17 +96,6 @@ static void add_self_bind(struct styro_compile *c, const char *path, uint64_t at
                      &body, sizeof body);
 }
 
-/* A rule or an entry of `mounts` that says something about the whole of a base entry replaces it. */
-static bool ruled(const struct styro_compile *c, const char *path)
-{
-  for (size_t i = 0; i < c->fields->rules_n; i++) {
-    if (styro_encloses(c->fields->rules[i].path, path)) {
-      return true;
-    }
-  }
-  return styro_mounts_replace(&c->fields->mounts, path);
-}
-
 static void add_link(struct styro_compile *c, const char *path)
 {
   struct wire_step_link body;
@@ -121,7 +110,8 @@ static void add_system(struct styro_compile *c)
 {
   for (size_t i = 0; i < styro_base_n; i++) {
     const struct styro_base_entry *entry = &styro_base[i];
-    if ((entry->when == STYRO_BASE_WITH_NETWORK && c->fields->network == STYRO_NETWORK_NONE) || ruled(c, entry->path)) {
+    if ((entry->when == STYRO_BASE_WITH_NETWORK && c->fields->network == STYRO_NETWORK_NONE) ||
+        styro_ground_ruled(c, entry->path)) {
       continue;
     }
     if (entry->step == WIRE_STEP_LINK) {
@@ -141,12 +131,12 @@ static void add_names(struct styro_compile *c)
   const char *shell = ":" STYRO_HOME ":/bin/sh\n";
   const char *root = uid == 0 ? "" : "root:x:0:0:root:/root:/usr/sbin/nologin\n";
   const char *nobody = uid == STYRO_NOBODY ? "" : "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-  if (!ruled(c, "/etc/passwd")) {
+  if (!styro_ground_ruled(c, "/etc/passwd")) {
     snprintf(text, sizeof text, "%s%s:x:%lld:%lld:%s%s%s", root, uid == 0 ? "root" : STYRO_USER_NAME, uid, gid,
              STYRO_USER_NAME, shell, nobody);
     add_file(c, "/etc/passwd", text);
   }
-  if (!ruled(c, "/etc/group")) {
+  if (!styro_ground_ruled(c, "/etc/group")) {
     snprintf(text, sizeof text, "%s%s:x:%lld:\n%s", gid == 0 ? "" : "root:x:0:\n", gid == 0 ? "root" : STYRO_USER_NAME,
              gid, gid == STYRO_NOBODY ? "" : "nogroup:x:65534:\n");
     add_file(c, "/etc/group", text);
@@ -181,12 +171,12 @@ static void add_private(struct styro_compile *c)
 {
   bool own = !styro_root_is_tree(c->fields);
   unsigned flags = own || styro_root_discards(c->fields) ? WIRE_CREATE : WIRE_DEFAULTED;
-  if (!ruled(c, "/tmp")) {
+  if (!styro_ground_ruled(c, "/tmp")) {
     add_tmpfs(c, "/tmp", STYRO_TMP_SIZE, 01777, SAFE, flags, "/root");
   }
-  if (!ruled(c, STYRO_HOME) && own) {
+  if (!styro_ground_ruled(c, STYRO_HOME) && own) {
     add_tmpfs(c, STYRO_HOME, STYRO_HOME_SIZE, 0700, SAFE, flags, "/root");
-  } else if (!ruled(c, STYRO_HOME)) {
+  } else if (!styro_ground_ruled(c, STYRO_HOME)) {
     struct wire_step_dir body;
     add_tmpfs(c, "/home", STYRO_HOME_SIZE, 0755, SAFE, flags, "/root");
     memset(&body, 0, sizeof body);
@@ -231,47 +221,11 @@ static void find_parents(struct tree *tree)
   }
 }
 
-/* A tmpfs of the sandbox's own stands at /tmp and /home of a root directory unless a rule does, and path may be that rule's. */
-static bool on_own_tmpfs(const struct styro_compile *c, const char *path)
-{
-  return (styro_encloses("/tmp", path) && !ruled(c, "/tmp")) ||
-         (styro_encloses("/home", path) && !ruled(c, STYRO_HOME));
-}
-
-/* These stand over every root, and nothing can be made in them. */
-static bool on_kernels_own(const char *path)
-{
-  return styro_encloses("/proc", path) || styro_encloses("/dev", path);
-}
-
-/* Does the base show something of the host there, where nothing can be made? */
-static bool on_host_base(const struct styro_compile *c, const char *path)
-{
-  if (on_kernels_own(path)) {
-    return true;
-  }
-  if (styro_root_is_tree(c->fields)) {
-    return !styro_root_discards(c->fields) && !on_own_tmpfs(c, path);
-  }
-  for (size_t i = 0; c->fields->root_kind == STYRO_ROOT_SYSTEM && i < styro_base_n; i++) {
-    if (styro_encloses(styro_base[i].path, path) && strcmp(styro_base[i].path, path) != 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /* May the place be made: does it lie on a tmpfs of the sandbox's own? */
 static unsigned create_flag(const struct tree *tree, const struct place *place)
 {
-  struct styro_over over;
-  if (place->parent < 0 && styro_compile_over(tree->c, place->rule->path, &over)) {
-    bool same = strcmp(over.mount->at, place->rule->path) == 0; /* absent only where that one is optional */
-    bool host = over.source || over.mount->type == STYRO_MOUNT_OVERLAY;
-    return host && !same ? 0 : WIRE_CREATE;
-  }
   if (place->parent < 0) {
-    return on_host_base(tree->c, place->rule->path) ? 0 : WIRE_CREATE;
+    return styro_ground_makes(tree->c, place->rule->path) ? WIRE_CREATE : 0;
   }
   int access = tree->places[place->parent].rule->access;
   return access == STYRO_ACCESS_TMPFS || access == STYRO_ACCESS_DENY ? WIRE_CREATE : 0;
@@ -409,25 +363,23 @@ static int add_rule_self(struct tree *tree, const struct place *place)
 /* Is what stands around the place the host's, and the payload's to write? */
 static bool below_writable(const struct tree *tree, const struct place *place)
 {
-  const char *path = place->rule->path;
-  struct styro_over over;
-  if (place->parent >= 0) {
-    return tree->places[place->parent].rule->access == STYRO_ACCESS_RW;
-  }
-  if (styro_compile_over(tree->c, path, &over)) {
-    return over.writable && strcmp(over.mount->at, path) != 0;
-  }
-  return styro_root_writes_host(tree->c->fields) && !on_kernels_own(path) && !on_own_tmpfs(tree->c, path);
+  return place->parent >= 0 ? tree->places[place->parent].rule->access == STYRO_ACCESS_RW
+                            : styro_ground_writable(tree->c, place->rule->path);
 }
 
-/* Absent under what nobody inside can write: nothing to deny. Absent under a writable place: an error, or a stated gap. */
+static bool can_appear(const struct tree *tree, const struct place *place)
+{
+  return below_writable(tree, place) || (place->parent < 0 && styro_ground_fills(tree->c, place->rule->path));
+}
+
+/* Absent where nothing can appear: nothing to deny. Absent where something can: an error, or a stated gap. */
 static unsigned deny_flags(const struct tree *tree, const struct place *place)
 {
   unsigned create = create_flag(tree, place);
   if (create) {
     return create;
   }
-  if (!below_writable(tree, place)) {
+  if (!can_appear(tree, place)) {
     return WIRE_OPTIONAL;
   }
   return place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0;
@@ -522,27 +474,9 @@ static int add_rule(struct tree *tree, struct place *place)
   return 0;
 }
 
-static int check_rule(const struct styro_compile *c, const struct styro_path_rule *rule)
-{
-  if (strcmp(rule->path, "/proc") != 0 && strcmp(rule->path, "/dev") != 0) {
-    return 0;
-  }
-  int code = styro_fail(c->err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0, "`%s` is always the sandbox's own", rule->path);
-  styro_error_field(c->err, "/paths/~1%s", rule->path + 1);
-  styro_error_object(c->err, "%s", rule->path);
-  styro_error_hint(c->err, "name the entries below it that should be denied or shown");
-  return code;
-}
-
 static int add_rules(struct styro_compile *c)
 {
   struct tree tree = {.c = c, .n = c->fields->rules_n};
-  for (size_t i = 0; i < tree.n; i++) {
-    int result = check_rule(c, &c->fields->rules[i]);
-    if (result != 0) {
-      return result;
-    }
-  }
   tree.places = styro_alloc_array(&c->builder.alloc, tree.n + 1, sizeof *tree.places);
   if (!tree.places) {
     return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);

@@ -153,6 +153,45 @@ def test_gaps_at_two_levels_are_said(tree, nest):
     assert snapshot(nest) == before
 
 
+# ---- what is denied and comes later ------------------------------------------------------------------------------------
+
+
+@pytest.mark.kernel
+@pytest.mark.invariant("S1")
+@pytest.mark.parametrize("dev", ["/dev", "/d"])
+def test_denied_in_shared_memory(tree, dev):
+    """It is the payload's own to fill: what is not there yet is denied all the same, and places are made there."""
+    request = {"mounts": [{"type": "dev", "at": "/d"}], "paths": {f"{dev}/shm/no": "deny", f"{dev}/shm/a/b": "tmpfs"}}
+    seen = tree.probe(f"""
+shm = "{dev}/shm/"
+result = [attempt(os.listdir, shm + "no"), attempt(write, shm + "no/x"), attempt(os.rmdir, shm + "no"), attempt(os.rename, shm + "no", shm + "x"),
+          attempt(write, shm + "yes"), attempt(write, shm + "a/b/x")]""", request)
+    assert seen == ["EACCES", "EACCES", "EBUSY", "EBUSY", "ok", "ok"]
+
+
+COMES = {"terminal": ({}, "/dev/pts/0"), "process": ({}, "/proc/7"), "terminal of another dev": ({"type": "dev", "at": "/d"}, "/d/pts/0"),
+         "another terminal": ({"type": "devpts", "at": "/d"}, "/d/0"), "queue": ({"type": "mqueue", "at": "/d"}, "/d/q"),
+         "process of another proc": ({"type": "proc", "at": "/d"}, "/d/7"), "group": ({"type": "cgroup", "at": "/d"}, "/d/new")}
+
+
+@pytest.mark.invariant("S1")
+@pytest.mark.parametrize("entry, place", COMES.values(), ids=COMES)
+def test_denied_and_not_there_yet(tree, entry, place):
+    """Nobody can hide what the kernel makes later: an error, or said."""
+    request = {"mounts": [entry] if entry else [], "paths": {place: "deny"}}
+    error = tree.fails(["true"], request)
+    assert (error["stage"], error["object"], error["field"]) == ("path", place, "/paths/" + place.replace("/", "~1")), error
+    assert '"if_missing": "ignore"' in error["hint"]
+    done = tree.run(["true"], {**request, "paths": {place: {"access": "deny", "if_missing": "ignore"}}})
+    assert done.code == 0 and [row["protection"] for row in done.outcome["not_enforced"]] == ["denied_paths"], done
+
+
+@pytest.mark.parametrize("entry", [{}, {"type": "proc", "at": "/proc", "subset": "pid"}], ids=str)
+def test_denied_where_nothing_comes(tree, entry):
+    request = {"mounts": [entry] if entry else [], "paths": {"/proc/none": "deny", "/dev/none": "deny"}}
+    assert tree.sh("ls -d /proc/none /dev/none 2>/dev/null; true", request) == ""
+
+
 # ---- spellings and limits ----------------------------------------------------------------------------------------------
 
 

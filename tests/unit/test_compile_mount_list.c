@@ -218,12 +218,48 @@ START_TEST(rules_below_entries)
 }
 END_TEST
 
+/* What an entry is decides whether a place can be made in it, and whether what is denied can come to be there. */
+START_TEST(denied_in_entries)
+{
+  make(
+      "\"mounts\": [{\"type\": \"tmpfs\", \"at\": \"/t\"}, {\"type\": \"dev\", \"at\": \"/d\"}, {\"type\": \"proc\", "
+      "\"at\": \"/p\"}, {\"type\": \"sysfs\", \"at\": \"/s\"}, {\"type\": \"mqueue\", \"at\": \"/q\"}, {\"type\": \"devpts\", "
+      "\"at\": \"/y\"}, {\"type\": \"cgroup\", \"at\": \"/c\"}], \"paths\": {\"/t/x\": \"deny\", \"/d/x\": \"deny\", "
+      "\"/d/shm/x\": \"deny\", \"/d/shm\": \"deny\", \"/d/pts/0\": \"deny\", \"/p/x\": \"deny\", \"/p/1\": \"deny\", \"/s/x\": "
+      "\"deny\", \"/q\": \"deny\", \"/q/x\": \"deny\", \"/y/x\": \"deny\", \"/c/x\": {\"access\": \"deny\", \"if_missing\": "
+      "\"ignore\"}, \"/dev/shm/x\": \"deny\", \"/dev/x\": \"deny\", \"/dev/pts/1\": \"deny\", \"/proc/x\": \"deny\", \"/proc/12\": "
+      "\"deny\"}");
+  holds("/t/x", "mask /t/x [create]\n");
+  holds("/d/x", "mask /d/x [optional]\n");
+  holds("/d/pts/0", "mask /d/pts/0\n");
+  holds("/p/x", "mask /p/x [optional]\n");
+  holds("/p/1", "mask /p/1\n");
+  holds("/s/x", "mask /s/x [optional]\n");
+  holds("/y/x", "mask /y/x\n");
+  holds("/c/x", "mask /c/x [if_missing_ignore]\n");
+  holds("/dev/shm/x", "mask /dev/shm/x [create]\n");
+  holds("/dev/x", "mask /dev/x [optional]\n");
+  holds("/dev/pts/1", "mask /dev/pts/1\n");
+  holds("/proc/x", "mask /proc/x [optional]\n");
+  holds("/proc/12", "mask /proc/12\n");
+}
+END_TEST
+
 int main(void)
 {
   const struct test_program program = {.name = "compile_mount_list", .setup = setup, .teardown = teardown};
   const TTest *const tests[] = {
-      binds,        file_systems, proc_and_sys, device_directories,       overlays,
-      what_is_made, remounts,     propagations, only_what_shows_is_tried, rules_below_entries,
+      binds,
+      file_systems,
+      proc_and_sys,
+      device_directories,
+      overlays,
+      what_is_made,
+      remounts,
+      propagations,
+      only_what_shows_is_tried,
+      rules_below_entries,
+      denied_in_entries,
   };
   return test_program_run(&program, tests, TESTS_N(tests));
 }
