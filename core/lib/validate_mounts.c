@@ -154,6 +154,20 @@ static bool half_an_upper(const struct styro_effective *e, size_t index, struct 
   return wrong && name_place(found, index, mount, mount->upper ? "upper" : "work");
 }
 
+/* The kernel makes no overlay of one layer. */
+static bool one_layer(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  const struct styro_mount *mount = entry_at(e, index);
+  bool wrong = mount->type == STYRO_MOUNT_OVERLAY && mount->lowers.n == 1 && !mount->upper;
+  return wrong && name_place(found, index, mount, "lower");
+}
+
+static bool layers_overlap(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  const struct styro_mount *mount = entry_at(e, index);
+  return styro_layers_overlap(&mount->lowers, mount->upper, mount->work, found) && name_entry(found, index, NULL);
+}
+
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
 static bool at_root(const struct styro_effective *e, size_t index, struct styro_finding *found)
@@ -180,8 +194,8 @@ static bool in_proc(const struct styro_effective *e, size_t index, struct styro_
   return below && mount->type != STYRO_MOUNT_BIND && name_place(found, index, mount, "at");
 }
 
-/* What is masked or read-only in any proc or sys of the list, or in the one at /proc, stays so. */
-static bool over_protected(const char *root, const char *path)
+/* What is masked or read-only in any proc of the list, or in the one at /proc, stays so. */
+bool styro_is_protected(const char *root, const char *path)
 {
   if (!styro_encloses(root, path)) {
     return false;
@@ -199,18 +213,23 @@ static bool over_protected(const char *root, const char *path)
 static bool undoes_mask(const struct styro_effective *e, size_t index, struct styro_finding *found)
 {
   const struct styro_mount *mount = entry_at(e, index);
-  bool wrong = over_protected("/proc", mount->at);
+  bool wrong = styro_is_protected("/proc", mount->at);
   for (size_t i = 0; i < index && !wrong; i++) {
-    wrong = entry_at(e, i)->type == STYRO_MOUNT_PROC && over_protected(entry_at(e, i)->at, mount->at);
+    wrong = entry_at(e, i)->type == STYRO_MOUNT_PROC && styro_is_protected(entry_at(e, i)->at, mount->at);
   }
   return wrong && name_place(found, index, mount, "at");
 }
 
+/* One over the other would hide it, and what is masked in the one would be looked for in the other. */
 static bool proc_twice(const struct styro_effective *e, size_t index, struct styro_finding *found)
 {
   const struct styro_mount *mount = entry_at(e, index);
   bool main = mount->type == STYRO_MOUNT_PROC && strcmp(mount->at, "/proc") == 0;
-  return main && styro_mounts_main_proc(&e->fields.mounts) != index && name_place(found, index, mount, "at");
+  bool twice = main && styro_mounts_main_proc(&e->fields.mounts) != index;
+  for (size_t i = 0; i < index && styro_mount_covers(mount) && !twice; i++) {
+    twice = entry_at(e, i)->type == STYRO_MOUNT_PROC && strcmp(entry_at(e, i)->at, mount->at) == 0;
+  }
+  return twice && name_place(found, index, mount, "at");
 }
 
 static bool makes(const struct styro_mount *mount)
@@ -218,13 +237,26 @@ static bool makes(const struct styro_mount *mount)
   return mount->type == STYRO_MOUNT_DIR || mount->type == STYRO_MOUNT_FILE || mount->type == STYRO_MOUNT_SYMLINK;
 }
 
-/* What the helper would refuse when it is there, said before anything is started. */
-static bool made_on_host(const struct styro_effective *e, size_t index, struct styro_finding *found)
+/* The type of what an entry makes something in; none where it may turn out not to be there. */
+static int made_in(const struct styro_effective *e, size_t index)
 {
   const struct styro_mount *mount = entry_at(e, index);
   size_t over = makes(mount) ? styro_mounts_over(&e->fields.mounts, mount->at, index) : STYRO_NO_ENTRY;
-  int type = over == STYRO_NO_ENTRY || entry_at(e, over)->optional ? STYRO_MOUNT_NONE : entry_at(e, over)->type;
-  return (type == STYRO_MOUNT_BIND || type == STYRO_MOUNT_OVERLAY) && name_place(found, index, mount, "at");
+  return over == STYRO_NO_ENTRY || entry_at(e, over)->optional ? STYRO_MOUNT_NONE : entry_at(e, over)->type;
+}
+
+/* What the helper would refuse when it is there, said before anything is started. */
+static bool made_on_host(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  int type = made_in(e, index);
+  return (type == STYRO_MOUNT_BIND || type == STYRO_MOUNT_OVERLAY) &&
+         name_place(found, index, entry_at(e, index), "at");
+}
+
+static bool made_in_kernel(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  const unsigned kernels = T(PROC) | T(SYSFS) | T(DEVPTS) | T(MQUEUE) | T(CGROUP);
+  return (kernels >> made_in(e, index) & 1) && name_place(found, index, entry_at(e, index), "at");
 }
 
 /* A change is one of a mount that the list made; `/` is the sandbox's own as well. */
@@ -238,6 +270,19 @@ static bool changes_none(const struct styro_effective *e, size_t index, struct s
   int type = subject == STYRO_NO_ENTRY ? STYRO_MOUNT_NONE : entry_at(e, subject)->type;
   bool can = type == STYRO_MOUNT_BIND || type == STYRO_MOUNT_TMPFS || type == STYRO_MOUNT_OVERLAY;
   return !can && name_place(found, index, mount, "at");
+}
+
+/* Without an upper directory there is nowhere for a change to go. */
+static bool opens_overlay(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  const struct styro_mount *mount = entry_at(e, index);
+  if (mount->type != STYRO_MOUNT_REMOUNT || !has(mount, "access") || mount->access != STYRO_MOUNT_RW) {
+    return false;
+  }
+  size_t subject = styro_mounts_subject(&e->fields.mounts, index);
+  bool closed =
+      subject != STYRO_NO_ENTRY && entry_at(e, subject)->type == STYRO_MOUNT_OVERLAY && !entry_at(e, subject)->upper;
+  return closed && name_place(found, index, mount, "access");
 }
 
 /* Nothing but a bind has anybody to follow, and one mount of several cannot be told apart later. */
@@ -276,12 +321,27 @@ static bool cgroup_of_host(const struct styro_effective *e, size_t index, struct
   return needs_namespace(e, index, STYRO_MOUNT_CGROUP, STYRO_NS_CGROUP, found);
 }
 
-/* A sysfs shows a network namespace, and only its owner may mount one (sysfs asks for CAP_SYS_ADMIN there). */
-static bool sysfs_of_others(const struct styro_effective *e, size_t index, struct styro_finding *found)
+/* Each shows a namespace, and only who owns that may mount it: the kernel asks for CAP_SYS_ADMIN in its user namespace. */
+static bool of_others(const struct styro_effective *e, size_t index, int type, bool joined, struct styro_finding *found)
 {
   const struct styro_mount *mount = entry_at(e, index);
-  bool wrong = e->fields.network == STYRO_NETWORK_JOIN && e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_NEW;
-  return wrong && mount->type == STYRO_MOUNT_SYSFS && name_place(found, index, mount, "type");
+  bool wrong = mount->type == type && joined && e->fields.namespaces[STYRO_NS_USER] == STYRO_NS_NEW;
+  return wrong && name_place(found, index, mount, "type");
+}
+
+static bool sysfs_of_others(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  return of_others(e, index, STYRO_MOUNT_SYSFS, e->fields.network == STYRO_NETWORK_JOIN, found);
+}
+
+static bool mqueue_of_others(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  return of_others(e, index, STYRO_MOUNT_MQUEUE, e->fields.namespaces[STYRO_NS_IPC] == STYRO_NS_JOIN, found);
+}
+
+static bool cgroup_of_others(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  return of_others(e, index, STYRO_MOUNT_CGROUP, e->fields.namespaces[STYRO_NS_CGROUP] == STYRO_NS_JOIN, found);
 }
 
 /* Without ranges exactly one id is mapped, the payload's own. */
@@ -325,18 +385,24 @@ RULE(changes_nothing)
 RULE(devices_elsewhere)
 RULE(loosens_below)
 RULE(half_an_upper)
+RULE(one_layer)
+RULE(layers_overlap)
 RULE(at_root)
 RULE(at_own_place)
 RULE(in_proc)
 RULE(undoes_mask)
 RULE(proc_twice)
 RULE(made_on_host)
+RULE(made_in_kernel)
 RULE(changes_none)
+RULE(opens_overlay)
 RULE(follows_nobody)
 RULE(proc_of_host)
 RULE(mqueue_of_host)
 RULE(cgroup_of_host)
 RULE(sysfs_of_others)
+RULE(mqueue_of_others)
+RULE(cgroup_of_others)
 RULE(gid_unmapped)
 RULE(too_many_devs)
 
@@ -354,6 +420,10 @@ const struct styro_rule styro_rules_mounts[] = {
     SAY(loosens_below, "the remount of `{}` would loosen what stands below it", "remount each of those places"),
     SAY(half_an_upper, "the overlay at `{}` has only one of `upper` and `work`",
         "the kernel needs both, of one owner and one file system"),
+    SAY(one_layer, "the overlay at `{}` would be its one directory, which is only read",
+        "write a `bind` of it, or add a second one, or `upper` and `work`"),
+    SAY(layers_overlap, "`{}` is or lies in another layer of the overlay at this place",
+        "name directories of which none holds another"),
     SAY(at_root, "`{}` is the root, and `mounts` holds what stands below it",
         "use `root`: \"system\", \"empty\" or {\"directory\": \"/srv/tree\"}"),
     SAY(at_own_place, "`{}` is always the sandbox's own",
@@ -363,16 +433,24 @@ const struct styro_rule styro_rules_mounts[] = {
     SAY(proc_twice, "`{}` is mounted twice", "keep one of the entries, with all options"),
     SAY(made_on_host, "`{}` lies in what an earlier entry shows of the host, and nothing is ever made on the host",
         "make it on the host first, or put a `tmpfs` there"),
+    SAY(made_in_kernel, "`{}` lies in a file system of the kernel's, where nothing can be made",
+        "leave it out, or choose another place"),
     SAY(changes_none, "no earlier entry of type `bind`, `tmpfs` or `overlay` stands at `{}`",
         "a change names the very place of the mount that it is about"),
+    SAY(opens_overlay, "the overlay at `{}` has no `upper` that changes could go to, so it stays read-only",
+        "give it `upper` and `work`, or leave the remount out"),
     SAY(follows_nobody, "`{}` cannot follow the host: only a `bind` can, with all mounts below it",
-        "`slave` goes with a `bind`, and without `recursive`"),
+        "name the place of a `bind`, and leave `recursive` out"),
     SAY(proc_of_host, "the proc at `{}` needs a process namespace of its own",
         "leave out `namespaces.pid`; at /proc the host's is shown then"),
     SAY(mqueue_of_host, "the mqueue at `{}` needs an IPC namespace of its own", "leave out `namespaces.ipc`"),
     SAY(cgroup_of_host, "the cgroup at `{}` needs a cgroup namespace of its own", "leave out `namespaces.cgroup`"),
     SAY(sysfs_of_others, "the sysfs at `{}` would show a joined network, which a new user namespace does not own",
         "join the user namespace that owns it as well, or leave the sysfs out"),
+    SAY(mqueue_of_others, "the mqueue at `{}` would show joined queues, which a new user namespace does not own",
+        "join the user namespace that owns them as well, or leave the mqueue out"),
+    SAY(cgroup_of_others, "the cgroup at `{}` would show a joined view, which a new user namespace does not own",
+        "join the user namespace that owns it as well, or leave the cgroup out"),
     SAY(gid_unmapped, "the group {} is not mapped, so no terminal can have it",
         "name the payload's own group, or map the other with `user.gid_map`"),
     SAY(too_many_devs, "more than {} entries are of type `dev`", "a symbolic link to /dev serves as well"),

@@ -25,11 +25,18 @@ extern const struct styro_rule styro_rules_tree[];   /* the root, and what is sh
 extern const struct styro_rule styro_rules_join[];   /* namespaces of others, and clocks */
 extern const struct styro_rule styro_rules_user[];   /* namespaces, ids, capabilities, filter */
 extern const struct styro_rule styro_rules_mounts[]; /* the ordered list */
+extern const struct styro_rule styro_rules_places[]; /* what `paths` and `mounts` find at a place */
 extern const struct styro_rule styro_rules_securebits[];
 extern const struct styro_rule styro_rules_run[]; /* the command, its run and its limits */
 
 void styro_name_object(struct styro_finding *found, const char *text);
 /* The pointer of an entry, its key escaped; part NULL: the entry as a whole. */
 void styro_name_field(struct styro_finding *found, const char *container, const char *key, const char *part);
+
+/* Is a layer of an overlay the same as another, or within it? Names it; upper and work are both NULL, or neither. */
+bool styro_layers_overlap(const struct styro_list *lowers, const char *upper, const char *work,
+                          struct styro_finding *found);
+/* Is the path something that is hidden or read-only in the proc at `root`, above it or below it? */
+bool styro_is_protected(const char *root, const char *path);
 
 #endif

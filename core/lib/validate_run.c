@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "fields.h"
 #include "protections.h"
@@ -109,6 +110,13 @@ static bool rlimit_upside_down(const struct styro_effective *e, struct styro_fin
   return any_rlimit(e, is_upside_down, found);
 }
 
+/* The kernel looks at each tick, from the first one on, which may come before the payload does. */
+static bool cpu_of_nothing(const struct styro_effective *e, struct styro_finding *found)
+{
+  (void)found;
+  return e->fields.rlimits[RLIMIT_CPU].set && e->fields.rlimits[RLIMIT_CPU].soft == 0;
+}
+
 const struct styro_rule styro_rules_run[] = {
     {STYRO_EREQUEST, "/command/0", command_empty, "the command's first text is empty, and it names the program",
      "write a path, or a name that is found in the PATH inside"},
@@ -120,6 +128,9 @@ const struct styro_rule styro_rules_run[] = {
      "give both, {\"soft\": 64, \"hard\": 128}, or one number for both"},
     {STYRO_EREQUEST, "/rlimits", rlimit_upside_down, "the soft limit of `rlimits.{}` is above its hard limit",
      "the soft limit is the one in force; it can be raised up to the hard one"},
+    {STYRO_EREQUEST, "/rlimits/cpu", cpu_of_nothing,
+     "`rlimits.cpu` leaves no second of processor time: the payload would be killed at its start, or before",
+     "give 1 or more"},
     {STYRO_EUNSUPPORTED, "/limits/cgroup", cgroup_key_unknown,
      "`{}` is not supported yet: its controller stands for no protection",
      "the keys of memory, pids, cpu, cpuset and io are known"},

@@ -67,25 +67,27 @@ static bool is_within(const char *outer, const char *inner)
   return strncmp(outer, inner, len) == 0 && (inner[len] == '/' || inner[len] == '\0' || strcmp(outer, "/") == 0);
 }
 
-static const char *layer_at(const struct styro_fields *fields, size_t i)
-{
-  size_t n = fields->root_lowers.n;
-  return i < n ? fields->root_lowers.items[i] : i == n ? fields->root_upper : fields->root_work;
-}
-
 /* The kernel answers ELOOP or EINVAL, and not to which two; it still sees what links make of the paths. */
-static bool layers_overlap(const struct styro_effective *e, struct styro_finding *found)
+bool styro_layers_overlap(const struct styro_list *lowers, const char *upper, const char *work,
+                          struct styro_finding *found)
 {
-  size_t n = overlay(e) ? e->fields.root_lowers.n + (e->fields.root_upper != NULL ? 2 : 0) : 0;
+  size_t n = lowers->n + (upper != NULL && work != NULL ? 2 : 0);
   for (size_t i = 0; i < n; i++) {
     for (size_t k = 0; k < n; k++) {
-      if (i != k && is_within(layer_at(&e->fields, i), layer_at(&e->fields, k))) {
-        styro_name_object(found, layer_at(&e->fields, k));
+      const char *outer = i < lowers->n ? lowers->items[i] : i == lowers->n ? upper : work;
+      const char *inner = k < lowers->n ? lowers->items[k] : k == lowers->n ? upper : work;
+      if (i != k && is_within(outer, inner)) {
+        styro_name_object(found, inner);
         return true;
       }
     }
   }
   return false;
+}
+
+static bool layers_overlap(const struct styro_effective *e, struct styro_finding *found)
+{
+  return overlay(e) && styro_layers_overlap(&e->fields.root_lowers, e->fields.root_upper, e->fields.root_work, found);
 }
 
 /* An overlay shows no mounts below its layers, and only in a new user namespace does the kernel refuse what that would uncover. */
@@ -312,7 +314,7 @@ const struct styro_rule styro_rules_tree[] = {
      "`idmap` goes with the access `ro` or `rw`"},
     {STYRO_EUNSUPPORTED, "/root/idmap", root_idmap_alone,
      "`root.idmap` is not supported for anything but a `directory` that is read-only or writable",
-     "idmap entries of `paths`, or leave out \"discard\""},
+     "give the `idmap` to entries of `paths`, or leave out \"discard\""},
     {STYRO_EREQUEST, "/paths", idmap_of_host,
      "`idmap` needs a user namespace of the sandbox's own, and mounts that are not joined",
      "leave `namespaces.user` and `namespaces.mount` out, or `idmap`"},

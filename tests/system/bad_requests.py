@@ -21,6 +21,14 @@ def over(*lower, **more):
     return run(root={"overlay": {"lower": list(lower), **more}})
 
 
+def mounts(*entries, **fields):
+    return run(mounts=list(entries), **fields)
+
+
+def overlay(*lower):
+    return {"type": "overlay", "at": "/x", "lower": list(lower)}
+
+
 # fmt: off
 REFUSED = [
     # ---- text that is no request
@@ -248,6 +256,32 @@ REFUSED = [
     ("too many device directories", run(mounts=[{"type": "dev", "at": f"/d{i}"} for i in range(8)]), 125, ["/mounts/7/type", "more than 7"]),
     ("a NUL in a file", run(mounts=[{"type": "file", "at": "/f", "data": "a\0b"}]), 125, ["/mounts/0/data", "NUL"]),
     ("a variable without a value in a mount", run(mounts=[{"type": "bind", "at": "/x", "from": "${NOWHERE}"}]), 125, ["/mounts/0/from", "NOWHERE"]),
+    ("an overlay of one layer as a mount", mounts(overlay("/usr")), 125, ["/mounts/0/lower", "its one directory", "`upper` and `work`"]),
+    ("layers of a mount inside each other", mounts(overlay("/usr/share", "/usr")), 125, ["/mounts/0", "`/usr/share` is or lies in another layer"]),
+    ("an overlay that is opened later", mounts(overlay("/usr", "/etc"), {"type": "remount", "at": "/x", "access": "rw"}), 125,
+     ["/mounts/1/access", "no `upper`", "leave the remount out"]),
+    ("queues of a joined IPC", mounts({"type": "mqueue", "at": "/x"}, namespaces={"ipc": {"join": "/proc/self/ns/ipc"}}), 125,
+     ["/mounts/0/type", "joined queues", "join the user namespace"]),
+    ("cgroups of a joined view", mounts({"type": "cgroup", "at": "/x"}, namespaces={"cgroup": {"join": "/proc/self/ns/cgroup"}}), 125,
+     ["/mounts/0/type", "joined view", "join the user namespace"]),
+    ("a directory among the kernel's own", mounts({"type": "sysfs", "at": "/x"}, {"type": "dir", "at": "/x/new"}), 125,
+     ["/mounts/1/at", "file system of the kernel's", "another place"]),
+    ("sysfs over another proc", mounts({"type": "proc", "at": "/x"}, {"type": "sysfs", "at": "/x"}), 125, ["/mounts/1/at", "`/x` is mounted twice"]),
+    ("a link over a mount", mounts({"type": "tmpfs", "at": "/x"}, {"type": "symlink", "at": "/x", "target": "y"}), 125,
+     ["/mounts/1/at", "`/x` is taken", "keep one of the two"]),
+    ("a mount over a link", mounts({"type": "symlink", "at": "/y", "target": "x"}, {"type": "tmpfs", "at": "/y"}), 125, ["/mounts/1/at", "`/y` is taken"]),
+    ("a mount below a file", mounts({"type": "file", "at": "/x"}, {"type": "tmpfs", "at": "/x/y"}), 125, ["/mounts/1/at", "`/x/y` lies below", "`dir`"]),
+    ("what a proc of processes lacks", mounts({"type": "proc", "at": "/proc", "subset": "pid"}, {"type": "bind", "at": "/proc/meminfo", "from": "/etc/passwd"}), 125,
+     ["/mounts/1/at", "nothing but processes", "`subset`"]),
+    ("a rule on a link", mounts({"type": "symlink", "at": "/x", "target": "y"}, paths={"/x": "deny"}), 125, ["/paths/~1x", "cannot stand on", "link leads to"]),
+    ("a rule below a file", mounts({"type": "file", "at": "/x"}, paths={"/x/y": "tmpfs"}), 125, ["/paths/~1x~1y", "entry of `mounts` makes a file"]),
+    ("a rule on what a proc of processes lacks", mounts({"type": "proc", "at": "/proc", "subset": "pid"}, paths={"/proc/cpuinfo": {"from": "/etc/passwd"}}), 125,
+     ["/paths/~1proc~1cpuinfo", "nothing but processes"]),
+    ("a rule over a mask", run(paths={"/proc/sys/kernel": "rw"}), 125, ["/paths/~1proc~1sys~1kernel", "stays so", "`deny`"]),
+    ("a process of the host", run(paths={"/proc/1": "ro"}), 125, ["/paths/~1proc~11", "the host's would be shown", "`from`"]),
+    ("a device that is not there", run(paths={"/dev/kvm": "rw"}), 125, ["/paths/~1dev~1kvm", "has no `/dev/kvm`", "access `dev`"]),
+    ("a working directory that is denied", run(paths={"/usr/share": "deny"}, cwd="/usr/share/doc"), 125, ["/cwd", "lies in `/usr/share`", "choose another"]),
+    ("no time to live", run(rlimits={"cpu": 0}), 125, ["/rlimits/cpu", "no second of processor time", "1 or more"]),
     ("writable without a directory", run(root={"writable": False}), 125, ["/root", "directory"]),
     ("from with deny", path(access="deny", **{"from": "/etc"}), 125, ["/paths/~1x/from", "`ro` or `rw`"]),
     ("optional with tmpfs", path(access="tmpfs", optional=True), 125, ["/paths/~1x/optional", "`ro` or `rw`"]),

@@ -314,10 +314,11 @@ def test_a_file_over_one_of_the_base(tree):
     assert seen == ["me", "/usr/bin", 65536, 1]
 
 
-@pytest.mark.parametrize("entry", [mount("file", "/t/x", data="b"), mount("symlink", "/t/x", target="b")], ids=["file", "symlink"])
+@pytest.mark.parametrize("entry", [mount("file", "/l/x", data="b"), mount("symlink", "/l/x", target="b")], ids=["file", "symlink"])
 def test_nothing_is_made_twice(tree, entry):
-    error = tree.fails(["true"], mounts(mount("tmpfs", "/t"), mount("file", "/t/x", data="a"), entry))
-    assert (error["stage"], error["field"], error["errno_name"]) == ("mount", "/mounts/2", "EEXIST") and "stands there" in error["hint"]
+    """Where a link leads is known when it is followed; two entries of one name are refused before."""
+    error = tree.fails(["true"], mounts(mount("tmpfs", "/t"), mount("symlink", "/l", target="t"), mount("file", "/t/x", data="a"), entry))
+    assert (error["stage"], error["field"], error["errno_name"]) == ("mount", "/mounts/3", "EEXIST") and "stands there" in error["hint"]
 
 
 # ---- changes -----------------------------------------------------------------------------------------------------------
