@@ -29,7 +29,7 @@ struct layers {
   struct layer work;
 };
 
-/* What an ordered list of mounts needs besides; mapped where the plan has one. */
+/* What an ordered list of mounts needs besides, and a root whose changes are discarded; mapped where the plan has one. */
 struct mount_list {
   uint32_t kept_n;              /* how many were kept so far */
   uint32_t own_n;               /* how many file systems the helper made */
@@ -65,7 +65,7 @@ struct helper {
   char parent[256];        /* where directories were attached last: neighbours are attached by name in it */
   int parent_fd;           /* its descriptor, -1: none */
   uint64_t nofile_soft;    /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
-  struct mount_list *list; /* NULL: the plan has no ordered list of mounts, and what is made needs no guard */
+  struct mount_list *list; /* NULL: neither is there, and what is made needs no guard */
   bool follows;            /* a bind follows what the host mounts below it */
   int mount;               /* the running step's mount where a later step changes it, -1: none */
   uint32_t devs;           /* which set of devices is the next device directory's */

@@ -310,13 +310,16 @@ static void let_go(int fd)
   }
 }
 
-/* Absent: made on the sandbox's own tmpfs (1), skipped where nothing can appear, skipped and said, or refused. */
+/*
+ * Absent: made on the sandbox's own tmpfs (1), skipped where nothing can appear, skipped and said, or refused; so too where
+ * a link led to what is not the sandbox's own.
+ */
 static int mask_absent(struct helper *h, const struct wire_step *step)
 {
   const char *path = wire_str(h->plan, wire_step_target(step)->path);
-  if (step->flags & WIRE_CREATE) {
-    int made = tree_make(h, path, true);
-    let_go(made);
+  int made = step->flags & WIRE_CREATE ? tree_make(h, path, true) : -ENOENT;
+  let_go(made);
+  if (made != -ENOENT) {
     return made < 0 ? made : 1;
   }
   if (step->flags & WIRE_IF_MISSING_IGNORE) {

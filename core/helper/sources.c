@@ -217,13 +217,20 @@ static int part_from_host(struct helper *h)
              : 0;
 }
 
+/* Places are made over what a directory of the host has, its links among them, which may lead anywhere. */
+static bool makes_among_links(const struct wire_step *step)
+{
+  const struct wire_step_root *body = (const void *)step;
+  return step->code == WIRE_STEP_ROOT && body->kind != WIRE_ROOT_TMPFS && body->size;
+}
+
 /* What has to be known before the first source is opened. */
 static int survey(struct helper *h)
 {
   bool listed = false;
   const struct wire_step *step = wire_step_first(h->plan);
   for (uint32_t i = 0; i < h->plan->steps_n; i++, step = wire_step_next(step)) {
-    listed = listed || wire_step_item(step) >= 0 || step->flags & WIRE_KEEP;
+    listed = listed || wire_step_item(step) >= 0 || step->flags & WIRE_KEEP || makes_among_links(step);
     h->follows = h->follows || (step->code == WIRE_STEP_BIND &&
                                 ((const struct wire_step_bind *)(const void *)step)->propagation == WIRE_MS_SLAVE);
   }

@@ -66,8 +66,9 @@ void tree_own(struct helper *h, int mount)
 }
 
 /*
- * With an ordered list of mounts no place says by itself what it lies on: a link that one entry made may lead into what
- * another shows of the host. So the file system of the directory itself is looked at, and only our own will do.
+ * With an ordered list of mounts, or changes of a root that are discarded, no place says by itself what it lies on: a link
+ * of an entry's or the root's own may lead into what another one shows of the host. So the file system of the directory
+ * itself is looked at, and only our own will do.
  */
 bool tree_may_make(struct helper *h, int parent)
 {

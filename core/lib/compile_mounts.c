@@ -372,17 +372,17 @@ static bool can_appear(const struct tree *tree, const struct place *place)
   return below_writable(tree, place) || (place->parent < 0 && styro_ground_fills(tree->c, place->rule->path));
 }
 
-/* Absent where nothing can appear: nothing to deny. Absent where something can: an error, or a stated gap. */
+/*
+ * Absent where nothing can appear: nothing to deny. Absent where something can: an error, or a stated gap; also where a link
+ * leads there from a place that looks like the sandbox's own.
+ */
 static unsigned deny_flags(const struct tree *tree, const struct place *place)
 {
   unsigned create = create_flag(tree, place);
-  if (create) {
-    return create;
-  }
-  if (!can_appear(tree, place)) {
+  if (!create && !can_appear(tree, place)) {
     return WIRE_OPTIONAL;
   }
-  return place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0;
+  return create | (place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0u);
 }
 
 /* Is there a place between the parent and this one that lies at or below path? Then path is a mount already. */

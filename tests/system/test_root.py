@@ -346,6 +346,32 @@ def test_below_discarded_changes_places_are_made(tree, own_tree, host, work):
     assert contents(own_tree) == before
 
 
+@pytest.mark.invariant("S3")
+@pytest.mark.parametrize("rule", ["tmpfs", "deny", "ro"])
+def test_nothing_is_made_where_a_link_of_a_discarded_root_leads(tree, own_tree, host, work, rule):
+    """The place looks like one of the sandbox's own, and lies in what another rule shows of the host."""
+    (own_tree / "link").symlink_to("out")
+    rule = {"from": str(host)} if rule == "ro" else rule
+    for place in ("/link/new", "/link/new/below"):
+        paths = {"/out": {"from": str(work), "access": "rw"}, place: rule}
+        error = tree.fails(["sh"], writable(own_tree, "discard", paths=paths))
+        assert (error["field"], error["object"]) == ("/paths/" + place.replace("/", "~1"), place)
+        assert "nothing is ever made on the host" in error["message"] and error["hint"], error
+    assert os.listdir(work) == []
+
+
+def test_a_gap_where_a_link_of_a_discarded_root_leads(tree, own_tree, work):
+    (own_tree / "link").symlink_to("out")
+    gap = {"access": "deny", "if_missing": "ignore"}
+    paths = {"/out": {"from": str(work), "access": "rw"}, "/link/new": gap}
+    done = tree.run(["/bin/sh", "-c", "echo x >/out/new"], writable(own_tree, "discard", paths=paths))
+    assert [one["protection"] for one in done.outcome["not_enforced"]].count("denied_paths") == 1, done
+    assert (work / "new").read_text() == "x\n"
+    # On the sandbox's own the place is made, and then there is nothing to report.
+    done = tree.run(["/bin/sh", "-c", "ls /new"], writable(own_tree, "discard", paths={"/new": gap}))
+    assert done.code != 0 and "denied_paths" in done.outcome["enforced"], done
+
+
 def test_nothing_is_made_in_a_writable_directory(tree, own_tree, host):
     before = contents(own_tree)
     error = tree.fails(["sh"], writable(own_tree, True, paths={"/in": {"from": str(host)}}))
