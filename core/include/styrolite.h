@@ -393,7 +393,8 @@ typedef struct styro_outcome {
 
 /*
  * Starts a plan and returns as soon as the new process exists, not when the payload runs: a failed set-up is an outcome.
- * run NULL: all defaults. Costs three descriptors, one more per captured or fed stream. Memory comes from the runner's
+ * run NULL: all defaults. Costs three descriptors, one more per captured or fed stream, and one with a timeout until init
+ * says that the payload runs (without init: always). Memory comes from the runner's
  * allocator; the plan must outlive the process. Without any output limit 16 MiB of each captured stream are kept.
  * Errors: STYRO_ESPAWN (EMFILE names RLIMIT_NOFILE), STYRO_EREQUEST (what this run may not vary), STYRO_ENOMEM.
  */

@@ -33,7 +33,7 @@ struct styro_process {
   int epoll;
   int status;  /* our end of the status channel; -1 after its end */
   int pidfd;   /* of the sandbox's first process; -1 in helper mode until it came */
-  int timer;   /* the wall deadline, only where no init keeps it; else -1 */
+  int timer;   /* the wall deadline where no init keeps it, or none yet; else -1 */
   int reserve; /* helper mode: keeps a descriptor free for the pidfd to come; else -1 */
   pid_t pid;
   pid_t agent;                    /* helper mode: the process that made the clone, until it is reaped; else -1 */

@@ -79,11 +79,14 @@ static void take_failure(struct styro_facts *facts, uint32_t type, uint32_t step
   facts->component[sizeof facts->component - 1] = 0;
 }
 
-static void take_running(struct styro_facts *facts, const struct wire_running *record)
+/* Init's word: it keeps the deadline, and no timer of ours is needed any more. */
+static void take_running(struct styro_process *process, const struct wire_running *record)
 {
+  struct styro_facts *facts = &process->facts;
   memcpy(facts->stamps, record->stamps, sizeof facts->stamps);
   facts->skipped = record->skipped;
   facts->running = true;
+  styro_process_close(process, &process->timer);
 }
 
 static void take_ended(struct styro_facts *facts, const struct wire_ended *record)
@@ -141,7 +144,7 @@ static void take(struct styro_process *process, struct message *message)
   case WIRE_STATUS_EXEC_FAILED:
     take_failure(facts, head->type, head->step, head->arg, head->err, message->body.failed.component);
     break;
-  case WIRE_STATUS_RUNNING: take_running(facts, &message->body.running); break;
+  case WIRE_STATUS_RUNNING: take_running(process, &message->body.running); break;
   case WIRE_STATUS_ENDED: take_ended(facts, &message->body.ended); break;
   case WIRE_STATUS_FD: take_pidfd(process, message); break;
   default: break; /* of a later version: nothing that the outcome depends on */

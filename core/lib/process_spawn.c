@@ -21,6 +21,7 @@
 #include "spawn_mode.h"
 
 #define SECOND INT64_C(1000000000)
+#define INIT_FIRST (SECOND / 4) /* after the deadline: what init reports about it says more */
 
 /* The child's side of everything, ours until the clone. */
 struct ends {
@@ -149,14 +150,18 @@ static int make_caller(struct ends *ends, const struct styro_order *order, styro
   return STYRO_OK;
 }
 
-/* Init keeps the deadline. Without one a timer in the epoll set does: only then is there a fourth descriptor. */
+/*
+ * Init keeps the deadline, from when it stands: a set-up can be held up before, by a file system that does not answer. Until
+ * init says that the payload runs, or for good without one, a timer in the epoll set does, a fourth descriptor. Init has
+ * the first word.
+ */
 static int make_timer(struct styro_process *process, const struct styro_order *order, styro_error *err)
 {
-  process->grace = order->grace;
-  if (order->init || order->timeout == 0) {
+  process->grace = order->init ? 0 : order->grace;
+  if (order->timeout == 0) {
     return STYRO_OK;
   }
-  int64_t at = process->facts.spawned + order->timeout;
+  int64_t at = process->facts.spawned + order->timeout + (order->init ? INIT_FIRST : 0);
   const struct itimerspec when = {.it_value = {.tv_sec = at / SECOND, .tv_nsec = at % SECOND}};
   process->timer = styro_fd_lift(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (process->timer < 0 || timerfd_settime(process->timer, TFD_TIMER_ABSTIME, &when, NULL) < 0) {

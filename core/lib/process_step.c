@@ -45,10 +45,11 @@ static void feed(struct styro_process *process)
   }
 }
 
-/* ---- deadline (no init) ------------------------------------------------------------------------------------------ */
+/* ---- deadline (no init, or none yet) ------------------------------------------------------------------------------ */
 
 /*
- * The deadline passed: ask first where there is a grace time, then kill. A PID 1 without a handler ignores the asking.
+ * The deadline passed: ask first where there is a grace time and a payload that it is for, then kill. A PID 1 without a
+ * handler ignores the asking.
  */
 static void pass_deadline(struct styro_process *process)
 {
@@ -56,7 +57,7 @@ static void pass_deadline(struct styro_process *process)
   if (process->timer < 0 || read(process->timer, &times, sizeof times) < 0) {
     return;
   }
-  if (process->grace > 0 && !process->graceful && process->pidfd >= 0) {
+  if (process->grace > 0 && process->facts.running && !process->graceful && process->pidfd >= 0) {
     const struct itimerspec after = {
         .it_value = {.tv_sec = process->grace / SECOND, .tv_nsec = process->grace % SECOND}};
     process->graceful = true;

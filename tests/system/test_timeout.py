@@ -64,6 +64,50 @@ def test_grace_ends_early(box, init):
     assert (done.code, done.reason) == (124, "timed_out")
 
 
+# Runs a command, whose processes wait in pivot_root(2) for an answer of this one, which never comes.
+HELD_UP = r"""
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pivot_root, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+  int status;
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (argc < 2 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) < 0) {
+    return 99;
+  }
+  pid_t pid = fork();
+  if (pid == 0) {
+    execv(argv[1], argv + 1); /* the listener's descriptor is close-on-exec */
+    _exit(98);
+  }
+  return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 97;
+}
+"""
+
+
+@BOTH
+@pytest.mark.invariant("S18")
+@pytest.mark.parametrize("grace", [0, "10m"])
+def test_the_deadline_holds_while_the_set_up_is_held_up(box, compiled, init, grace):
+    """As by a file system that does not answer. Nobody runs yet, so nobody is warned."""
+    done = box.run(["true"], {"timeout": {"wall": "300ms", "grace": grace}, "init": init}, wrap=[compiled(HELD_UP)])
+    assert (done.code, done.reason, done.outcome["detail"]) == (124, "timed_out", "wall"), done
+    assert 0.3 <= done.outcome["usage"]["wall"] <= done.seconds
+
+
 @BOTH
 def test_grace_is_over_in_the_end(box, init):
     script = "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done"
