@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from commandline import call
-from harness import COMMAND, PYTHON, WAIT, Caller
+from harness import COMMAND, LINUX, PYTHON, WAIT, Caller
 
 UNSHARE, BWRAP = shutil.which("unshare"), shutil.which("bwrap")
 needs_unshare = pytest.mark.skipif(UNSHARE is None, reason="unshare (util-linux) is not installed")
@@ -164,10 +164,14 @@ SHARED = {"mounts": ("shared all of them; unshare's proc is private where it hid
                      and all(m[2] and m[2][0].startswith("shared:") for at, m in theirs.items() if at != "/proc"))}
 KEPT_CAPS = {"caps": ("all capabilities, and the bounding set as wide", lambda theirs, ours: theirs == ours and set(ours.values()) == {ALL})}
 
+# Before Linux 6.2 execve(2) enters no time namespace.
+NO_ENTRY = LINUX < (6, 2)
+TIME = {"spaces": ("unshare's command stays outside, its children do not", lambda theirs, ours: "time" not in theirs and {"mnt", "time"} <= set(ours))}
+
 # command lines; what differs beyond BY_DESIGN
 UNSHARED = [
     ("-r", {}), ("-U", UNMAPPED), ("-c", {}), ("--map-user=5 --map-group=6", {}), ("-r --setuid 0", {}), ("-rm", {}), ("-ri", {}), ("-rC", {}),
-    ("-rT", {}), ("-rT --boottime=86400 --monotonic 3", {}), ("-rn", LOOPBACK), ("-ru", NEW_HOST_NAME), ("-rpf --mount-proc", {}), ("-rm --propagation private -w /usr/lib", {}),
+    ("-rT", TIME if NO_ENTRY else {}), *([] if NO_ENTRY else [("-rT --boottime=86400 --monotonic 3", {})]), ("-rn", LOOPBACK), ("-ru", NEW_HOST_NAME), ("-rpf --mount-proc", {}), ("-rm --propagation private -w /usr/lib", {}),
     ("-r --wd=/", {}), ("-rpf --mount-proc --kill-child", WITH_INIT), ("-c --keep-caps", KEPT_CAPS),
     ("-rimnpuCT --fork --mount-proc", {**LOOPBACK, **NEW_HOST_NAME}), ("-rpf --mount-proc=/mnt", proc_elsewhere("/mnt")),
     ("-rpf --mount-proc=proc", proc_elsewhere("/place/proc")), ("-rm --propagation shared", SHARED), ("-rpf --mount-proc --propagation shared", SHARED),
@@ -194,6 +198,14 @@ def compare_with_unshare(box, place, arguments, differs):
 def test_as_under_unshare(box, place, monkeypatch, arguments, differs):
     monkeypatch.setitem(ENV, "STYRO_SPAWN", box.mode)
     compare_with_unshare(box, place, arguments, differs)
+
+
+@pytest.mark.skipif(not NO_ENTRY, reason="execve(2) enters the time namespace since Linux 6.2")
+def test_offsets_of_a_command_that_does_not_fork(box):
+    """Nobody is left who could be in the namespace: the run says so, and what to leave out."""
+    request = json.loads(call("convert", "--", "unshare", "-rT", "--boottime=5", "true").stdout)
+    done = box.run(None, request)
+    assert done.code == 125 and "enters its time namespace by execve(2)" in done.line and 'leave out "init": false' in done.line, done
 
 
 @needs_unshare
@@ -240,7 +252,8 @@ BESIDE_BWRAP = {
     "root": ("what is there besides the same: /etc, /tmp, /home, other links of the host", lambda theirs, ours: {"usr", "bin", "proc", "dev"} <= set(theirs) & set(ours)),
     "dev": ("bwrap adds console and core", lambda theirs, ours: set(ours) <= set(theirs) | {"core", "console"} and {"null", "zero", "full", "random", "urandom",
             "tty", "ptmx", "pts", "shm", "fd", "stdin", "stdout", "stderr"} <= set(ours)),
-    "spaces": ("bwrap makes no time namespace", lambda theirs, ours: sorted({*theirs, "time", "time_for_children"}) == ours),
+    "spaces": ("bwrap makes no time namespace, here one is made unasked where execve(2) enters it",
+               lambda theirs, ours: sorted({*theirs, *([] if NO_ENTRY else ["time", "time_for_children"])}) == ours),
     "offsets": ("of another namespace, none of them", lambda theirs, ours: theirs.split()[1::3] == ours.split()[1::3]),
     "env": ("bwrap sets PWD", lambda theirs, ours: {k: v for k, v in theirs.items() if k != "PWD"} == ours),
     "setgroups": ("given up by both where the map is the caller's own", lambda theirs, ours: ours == "deny\n" or Caller.root),
