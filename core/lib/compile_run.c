@@ -5,6 +5,7 @@
 #include "base.h"
 #include "compile.h"
 #include "groups.h"
+#include "weakened.h"
 
 #define BIT(protection) (1ull << (protection))
 
@@ -180,7 +181,7 @@ static uint64_t promised(const struct styro_fields *fields)
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     mask |= rows[i].on ? rows[i].bits : 0;
   }
-  return mask;
+  return mask & ~styro_weakened(fields);
 }
 
 void styro_compile_promises(struct styro_compile *c)
@@ -196,7 +197,7 @@ void styro_compile_promises(struct styro_compile *c)
   if (!fields->init) {
     note(c, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
   }
-  if (!(c->enforced & BIT(STYRO_NESTED_USER_NAMESPACES))) {
+  if (!(c->enforced & BIT(STYRO_NESTED_USER_NAMESPACES)) && fields->namespaces[STYRO_NS_USER] != STYRO_NS_NEW) {
     note(
         c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
         fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST
