@@ -7,6 +7,7 @@
 
 #include "../wire/id.h"
 #include "collection.h"
+#include "encoding.h"
 
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
@@ -36,6 +37,17 @@ uint32_t styro_builder_text(struct styro_builder *builder, const char *text)
   uint32_t len = (uint32_t)strlen(text);
   styro_buffer_bytes(&builder->data, &len, sizeof len);
   styro_buffer_bytes(&builder->data, text, (size_t)len + 1);
+  return at;
+}
+
+uint32_t styro_builder_base64(struct styro_builder *builder, const char *text)
+{
+  styro_buffer_align(&builder->data, 8);
+  uint32_t at = (uint32_t)builder->data.len;
+  uint32_t len = (uint32_t)styro_base64_size(text);
+  styro_buffer_bytes(&builder->data, &len, sizeof len);
+  styro_base64_decode(&builder->data, text);
+  styro_buffer_bytes(&builder->data, "", 1);
   return at;
 }
 

@@ -24,6 +24,7 @@ uint32_t styro_builder_text(struct styro_builder *builder, const char *text); /*
 /* `object` as a field of type SOURCE holds it; base as in struct wire_source. */
 struct wire_source styro_builder_source(struct styro_builder *builder, const char *object, uint32_t base);
 uint32_t styro_builder_list(struct styro_builder *builder, char *const *items, size_t n);
+uint32_t styro_builder_base64(struct styro_builder *builder, const char *text); /* bytes of a text that was checked */
 uint32_t styro_builder_filter(struct styro_builder *builder, const struct styro_bpf *program, size_t n);
 
 /*

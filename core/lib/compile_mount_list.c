@@ -7,6 +7,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "encoding.h"
 #include "listed.h"
 #include "mount_list.h"
 
@@ -200,7 +201,8 @@ static void add_file(struct styro_compile *c, const struct styro_mount *mount, s
   struct wire_step_file body;
   memset(&body, 0, sizeof body);
   body.target = target(c, mount);
-  body.data = styro_builder_text(&c->builder, mount->data ? mount->data : "");
+  body.data = mount->data_base64 ? styro_builder_base64(&c->builder, mount->data_base64)
+                                 : styro_builder_text(&c->builder, mount->data ? mount->data : "");
   body.mode = mount->mode ? mount->mode : 0644;
   emit(c, WIRE_STEP_FILE, WIRE_CREATE, entry, &body, sizeof body);
 }
@@ -386,8 +388,9 @@ uint64_t styro_compile_list_room(const struct styro_compile *c)
 {
   uint64_t room = 0;
   for (size_t i = 0; i < list_of(c)->n; i++) {
-    const char *data = list_of(c)->items[i].data;
-    room += data ? (strlen(data) + 8191) / 4096 * 4096 : 0;
+    const struct styro_mount *mount = &list_of(c)->items[i];
+    uint64_t size = mount->data ? strlen(mount->data) : mount->data_base64 ? styro_base64_size(mount->data_base64) : 0;
+    room += size ? (size + 8191) / 4096 * 4096 : 0;
   }
   return room;
 }

@@ -1,4 +1,4 @@
-/* Bytes as text: UTF-8 checked, base64 written. Knows no JSON. */
+/* Bytes as text: UTF-8 checked, base64 written and read. Knows no JSON. */
 #include "encoding.h"
 
 #include <stdint.h>
@@ -76,6 +76,8 @@ void styro_line_clean(char *text)
   }
 }
 
+/* ---- base64 ------------------------------------------------------------------------------------------------------ */
+
 void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len)
 {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -90,5 +92,68 @@ void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len)
       out[i] = i <= n ? digits[group >> (18 - 6 * i) & 63] : '=';
     }
     styro_buffer_bytes(buffer, out, sizeof out);
+  }
+}
+
+/* -1: none. */
+static int value_of(char digit)
+{
+  if (digit >= 'A' && digit <= 'Z') {
+    return digit - 'A';
+  }
+  if (digit >= 'a' && digit <= 'z') {
+    return digit - 'a' + 26;
+  }
+  if (digit >= '0' && digit <= '9') {
+    return digit - '0' + 52;
+  }
+  return digit == '+' ? 62 : digit == '/' ? 63 : -1;
+}
+
+/* At most two `=` stand at the end. */
+static size_t padding_of(const char *text, size_t len)
+{
+  size_t n = 0;
+  while (n < 2 && n < len && text[len - 1 - n] == '=') {
+    n++;
+  }
+  return n;
+}
+
+int styro_base64_check(const char *text, size_t *at)
+{
+  size_t len = strlen(text);
+  size_t padding = padding_of(text, len);
+  for (size_t i = 0; i < len - padding; i++) {
+    if (value_of(text[i]) < 0) {
+      *at = i + 1;
+      return STYRO_BASE64_DIGIT;
+    }
+  }
+  *at = len;
+  if (len % 4) {
+    return STYRO_BASE64_LENGTH;
+  }
+  *at = len - padding;
+  int unused = padding == 2 ? 15 : 3;
+  return padding && value_of(text[*at - 1]) & unused ? STYRO_BASE64_BITS : STYRO_BASE64_OK;
+}
+
+size_t styro_base64_size(const char *text)
+{
+  size_t len = strlen(text);
+  return len / 4 * 3 - padding_of(text, len);
+}
+
+void styro_base64_decode(struct styro_buffer *buffer, const char *text)
+{
+  for (; *text; text += 4) {
+    size_t padding = padding_of(text, 4);
+    uint32_t group = 0;
+    for (size_t i = 0; i < 4; i++) {
+      group = group << 6 | (i < 4 - padding ? (uint32_t)value_of(text[i]) : 0);
+    }
+    const uint8_t bytes[] = {(uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group};
+    styro_buffer_bytes(buffer, bytes, 3 - padding);
   }
 }

@@ -1,4 +1,4 @@
-/* Bytes as text: UTF-8 checked, base64 written. Knows no JSON. */
+/* Bytes as text: UTF-8 checked, base64 written and read. Knows no JSON. */
 #ifndef STYRO_LIB_ENCODING_H
 #define STYRO_LIB_ENCODING_H
 
@@ -21,5 +21,19 @@ void styro_line_clean(char *text);
 
 /* Appends the bytes in base64 (RFC 4648 section 4, padded). */
 void styro_base64(struct styro_buffer *buffer, const void *bytes, size_t len);
+
+enum styro_base64_fault {
+  STYRO_BASE64_OK,
+  STYRO_BASE64_DIGIT,  /* a character that cannot stand there: no digit, or padding before the end */
+  STYRO_BASE64_LENGTH, /* not in whole groups of four characters */
+  STYRO_BASE64_BITS    /* the last digit holds more than the last byte: cut, or written by something else */
+};
+
+/* The way back takes that one form alone: enum styro_base64_fault, and which character it is about, the first is 1. */
+int styro_base64_check(const char *text, size_t *at);
+
+/* Of a text that was checked: how many bytes it holds; and appends them. */
+size_t styro_base64_size(const char *text);
+void styro_base64_decode(struct styro_buffer *buffer, const char *text);
 
 #endif

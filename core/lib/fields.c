@@ -173,7 +173,11 @@ static const struct styro_field table[] = {
     {.pointer = "/mounts/*/work", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(work),
      .max = PATH_LIMIT, .doc = "for `overlay`: empty directory beside `upper`, for the kernel's own use"},
     {.pointer = "/mounts/*/data", .type = STYRO_TYPE_TEXT, MOUNT(data), .max = STYRO_FILE_DATA_MAX,
-     .doc = "for `file`: what is in it; nothing when not given"},
+     .hint = "leave the \\u0000 out, or say all of it in `data_base64`",
+     .doc = "for `file`: what is in it, as text; nothing when neither this nor `data_base64` is given"},
+    {.pointer = "/mounts/*/data_base64", .type = STYRO_TYPE_TEXT, MOUNT(data_base64),
+     .max = (STYRO_FILE_DATA_MAX + 2) / 3 * 4,
+     .doc = "for `file`, in place of `data`: any bytes, in base64 (RFC 4648 section 4) with its padding and without line breaks"},
     {.pointer = "/mounts/*/propagation", .type = STYRO_TYPE_ENUM, MOUNT(propagation),
      .words = WORDS("", "private", "slave", "shared", "unbindable"),
      .doc = "for `propagation`: what mounts do there (mount_namespaces(7)). `slave`, of a `bind`, follows the host, and fails where "

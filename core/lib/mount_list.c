@@ -7,9 +7,10 @@
 #include "collection.h"
 
 /* What an entry owns; all else is copied as it is. */
-static const size_t texts[] = {offsetof(struct styro_mount, at),     offsetof(struct styro_mount, from),
-                               offsetof(struct styro_mount, target), offsetof(struct styro_mount, upper),
-                               offsetof(struct styro_mount, work),   offsetof(struct styro_mount, data)};
+static const size_t texts[] = {offsetof(struct styro_mount, at),         offsetof(struct styro_mount, from),
+                               offsetof(struct styro_mount, target),     offsetof(struct styro_mount, upper),
+                               offsetof(struct styro_mount, work),       offsetof(struct styro_mount, data),
+                               offsetof(struct styro_mount, data_base64)};
 #define TEXTS (sizeof texts / sizeof texts[0])
 
 static char **text_at(struct styro_mount *mount, size_t i)

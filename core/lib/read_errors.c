@@ -55,7 +55,7 @@ int styro_read_wrong(struct styro_reading *in, const struct styro_field *field, 
   if (json_is_string(value) && styro_json_text(value) == NULL) {
     code = styro_read_complaint(in, json_string_value(value),
                                 "has a NUL byte after it, which no text of a system call can hold");
-    styro_error_hint(in->err, "leave the \\u0000 out");
+    styro_error_hint(in->err, "%s", field->hint ? field->hint : "leave the \\u0000 out");
     return code;
   }
   if (json_is_string(value) && takes_text(in, field->type)) {

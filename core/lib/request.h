@@ -88,6 +88,7 @@ struct styro_mount {
   struct styro_list lowers; /* overlay: the topmost first */
   char *upper, *work;
   char *data;
+  char *data_base64;
   int propagation; /* enum styro_propagation */
 };
 

@@ -9,6 +9,7 @@
 
 #include "../wire/plan.h"
 #include "base.h"
+#include "encoding.h"
 #include "id_map.h"
 #include "listed.h"
 #include "mount_list.h"
@@ -41,6 +42,7 @@ static const struct {
     {"upper", T(OVERLAY), 0},
     {"work", T(OVERLAY), 0},
     {"data", T(FILE), 0},
+    {"data_base64", T(FILE), 0},
     {"propagation", T(PROPAGATION), T(PROPAGATION)},
 };
 
@@ -166,6 +168,51 @@ static bool layers_overlap(const struct styro_effective *e, size_t index, struct
 {
   const struct styro_mount *mount = entry_at(e, index);
   return styro_layers_overlap(&mount->lowers, mount->upper, mount->work, found) && name_entry(found, index, NULL);
+}
+
+/* ---- what is in a file ------------------------------------------------------------------------------------------- */
+
+static bool data_twice(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  const struct styro_mount *mount = entry_at(e, index);
+  return has(mount, "data") && has(mount, "data_base64") && name_place(found, index, mount, "data_base64");
+}
+
+static int base64_fault(const struct styro_mount *mount, size_t *at)
+{
+  return mount->data_base64 ? styro_base64_check(mount->data_base64, at) : STYRO_BASE64_OK;
+}
+
+static bool base64_digit(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  size_t at = 0;
+  const struct styro_mount *mount = entry_at(e, index);
+  if (base64_fault(mount, &at) != STYRO_BASE64_DIGIT) {
+    return false;
+  }
+  char c = mount->data_base64[at - 1];
+  if (c > ' ' && c < 0x7f) {
+    snprintf(found->object, sizeof found->object, "%zu (`%c`)", at, c);
+  } else {
+    snprintf(found->object, sizeof found->object, "%zu (byte 0x%02x)", at, (unsigned char)c);
+  }
+  return name_entry(found, index, "data_base64");
+}
+
+static bool base64_length(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  size_t at = 0;
+  bool wrong = base64_fault(entry_at(e, index), &at) == STYRO_BASE64_LENGTH;
+  snprintf(found->object, sizeof found->object, "%zu", at);
+  return wrong && name_entry(found, index, "data_base64");
+}
+
+static bool base64_bits(const struct styro_effective *e, size_t index, struct styro_finding *found)
+{
+  size_t at = 0;
+  bool wrong = base64_fault(entry_at(e, index), &at) == STYRO_BASE64_BITS;
+  snprintf(found->object, sizeof found->object, "%zu", at);
+  return wrong && name_entry(found, index, "data_base64");
 }
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
@@ -387,6 +434,10 @@ RULE(loosens_below)
 RULE(half_an_upper)
 RULE(one_layer)
 RULE(layers_overlap)
+RULE(data_twice)
+RULE(base64_digit)
+RULE(base64_length)
+RULE(base64_bits)
 RULE(at_root)
 RULE(at_own_place)
 RULE(in_proc)
@@ -424,6 +475,13 @@ const struct styro_rule styro_rules_mounts[] = {
         "write a `bind` of it, or add a second one, or `upper` and `work`"),
     SAY(layers_overlap, "`{}` is or lies in another layer of the overlay at this place",
         "name directories of which none holds another"),
+    SAY(data_twice, "the file `{}` has both `data` and `data_base64`", "keep the one that says what is in it"),
+    SAY(base64_digit, "character {} cannot stand there in base64",
+        "its digits are A-Z, a-z, 0-9, `+` and `/` (no `-`, `_` or line break), and `=` pads its end alone"),
+    SAY(base64_length, "base64 comes in groups of four characters, and this is {} long",
+        "pad the last group with `=`; if it was cut, encode it anew"),
+    SAY(base64_bits, "character {}, the last one of the base64, holds more than the last byte",
+        "it was cut or changed: encode it anew"),
     SAY(at_root, "`{}` is the root, and `mounts` holds what stands below it",
         "use `root`: \"system\", \"empty\" or {\"directory\": \"/srv/tree\"}"),
     SAY(at_own_place, "`{}` is always the sandbox's own",

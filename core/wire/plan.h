@@ -328,7 +328,7 @@ struct wire_step_link {
 struct wire_step_file {
   struct wire_step head;
   struct wire_target target;
-  uint32_t data; /* text */
+  uint32_t data; /* as a text, but a NUL may be inside */
   uint32_t mode;
 };
 

@@ -8,7 +8,7 @@
 
 #include "plan.h"
 
-enum body_member { MEMBER_TEXT, MEMBER_LIST, MEMBER_LIMIT };
+enum body_member { MEMBER_TEXT, MEMBER_BYTES, MEMBER_LIST, MEMBER_LIMIT };
 
 struct member {
   uint16_t at;
@@ -104,7 +104,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FILE] = {.size = sizeof(struct wire_step_file),
                         .flags = WIRE_HAS_TARGET,
                         .target_at = AT(wire_step_file, target),
-                        .members = {{AT(wire_step_file, data), MEMBER_TEXT, 0}},
+                        .members = {{AT(wire_step_file, data), MEMBER_BYTES, 0}},
                         .members_n = 1},
     [WIRE_STEP_BIND] = {.size = sizeof(struct wire_step_bind),
                         .flags = WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
@@ -259,7 +259,7 @@ static uint32_t word_at(const void *base, size_t at)
   return word;
 }
 
-static int check_text(const struct wire_plan *plan, uint32_t at)
+static int check_bytes(const struct wire_plan *plan, uint32_t at)
 {
   if (at % 4) {
     return WIRE_FAULT_ALIGN;
@@ -271,7 +271,14 @@ static int check_text(const struct wire_plan *plan, uint32_t at)
   if (text->len > plan->total - at - 5) {
     return WIRE_FAULT_BOUNDS;
   }
-  return memchr(text->bytes, 0, (size_t)text->len + 1) == text->bytes + text->len ? WIRE_FAULT_NONE : WIRE_FAULT_TEXT;
+  return text->bytes[text->len] == 0 ? WIRE_FAULT_NONE : WIRE_FAULT_TEXT;
+}
+
+static int check_text(const struct wire_plan *plan, uint32_t at)
+{
+  int fault = check_bytes(plan, at);
+  const struct wire_text *text = fault ? NULL : wire_text_at(plan, at);
+  return text && memchr(text->bytes, 0, text->len) ? WIRE_FAULT_TEXT : fault;
 }
 
 static int check_list(const struct wire_plan *plan, uint32_t at)
@@ -306,6 +313,7 @@ static int check_member(const struct wire_plan *plan, const struct wire_step *st
   uint32_t value = word_at(step, member->at);
   switch (member->kind) {
   case MEMBER_TEXT: return check_text(plan, value);
+  case MEMBER_BYTES: return check_bytes(plan, value);
   case MEMBER_LIST: return value ? check_list(plan, value) : WIRE_FAULT_NONE;
   default: return value < member->limit ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
   }

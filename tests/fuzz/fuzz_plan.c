@@ -18,6 +18,9 @@ static const char *const requests[] = {
     "{\"version\": 1, \"root\": \"empty\", \"command\": [\"/bin/true\", \"a\"], \"init\": false}",
     ("{\"version\": 1, \"root\": {\"directory\": \"/srv/root\"}, \"command\": [\"sh\"], \"timeout\": \"5s\", \"env\": {\"A\": \"b\"},"
      " \"paths\": {\"/out\": {\"from\": \"/o\", \"access\": \"rw\"}, \"/out/x\": \"deny\", \"/t\": \"tmpfs\"}}"),
+    ("{\"version\": 1, \"mounts\": [{\"type\": \"file\", \"at\": \"/f\", \"data_base64\": \"AAEC/w==\"},"
+     " {\"type\": \"overlay\", \"at\": \"/o\", \"lower\": [\"/a\", \"/b\"]}, {\"type\": \"remount\", \"at\": \"/o\", \"noexec\": true},"
+     " {\"type\": \"symlink\", \"at\": \"/l\", \"target\": \"f\"}, {\"type\": \"propagation\", \"at\": \"/\", \"propagation\": \"shared\"}]}"),
 };
 #define REQUESTS_N (sizeof requests / sizeof requests[0])
 #define EDIT_SIZE 4

@@ -2,9 +2,11 @@
 the host. Hostile places and what the list means for `paths`: test_mounts_places.py.
 """
 
+import base64
 import hashlib
 import json
 import os
+import random
 import stat
 import subprocess
 
@@ -303,6 +305,24 @@ def test_a_file_of_one_mebibyte(tree, at):
     assert len(data) == 1 << 20
     out = tree.sh(f"md5sum < {at}; wc -c < {at}", mounts(mount("tmpfs", "/t"), mount("file", at, data=data)))
     assert out.split()[0] == hashlib.md5(data.encode()).hexdigest() and out.split()[2] == str(1 << 20)
+
+
+@pytest.mark.kernel
+def test_a_file_of_any_bytes(tree):
+    every = bytes(range(256))
+    entries = [mount("file", f"/f/{n}", data_base64=base64.b64encode(every[:n]).decode(), mode="0600") for n in (0, 1, 2, 3, 256)]
+    seen = probe(tree, """
+import base64
+result = [[base64.b64encode(open(f"/f/{n}", "rb").read()).decode(), stat.filemode(os.stat(f"/f/{n}").st_mode)] for n in (0, 1, 2, 3, 256)]""", mounts(*entries))
+    assert seen == [[entry["data_base64"], "-rw-------"] for entry in entries]
+
+
+@pytest.mark.parametrize("at", ["/big", "/t/big"])
+@pytest.mark.parametrize("size", [65537, (2 << 20) - 1])
+def test_a_large_file_of_any_bytes(tree, at, size):
+    data = random.Random(size).randbytes(size)
+    out = tree.sh(f"md5sum < {at}; wc -c < {at}", mounts(mount("tmpfs", "/t"), mount("file", at, data_base64=base64.b64encode(data).decode())))
+    assert out.split()[0] == hashlib.md5(data).hexdigest() and out.split()[2] == str(size)
 
 
 def test_a_file_over_one_of_the_base(tree):

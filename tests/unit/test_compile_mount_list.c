@@ -142,7 +142,7 @@ START_TEST(what_is_made)
   make(
       "\"mounts\": [{\"type\": \"symlink\", \"at\": \"/l\", \"target\": \"a b\"}, {\"type\": \"dir\", \"at\": \"/d\"},"
       "{\"type\": \"dir\", \"at\": \"/e\", \"mode\": \"0700\"}, {\"type\": \"file\", \"at\": \"/f\", \"data\": \"text\"},"
-      "{\"type\": \"file\", \"at\": \"/g\", \"mode\": \"0600\"}]");
+      "{\"type\": \"file\", \"at\": \"/g\", \"mode\": \"0600\"}, {\"type\": \"file\", \"at\": \"/h\", \"data_base64\": \"AGEA/w==\"}]");
   const struct wire_step_symlink *link = step_at(WIRE_STEP_SYMLINK, "/l", 0);
   ck_assert_str_eq(wire_str(plan->block, link->text), "a b");
   ck_assert_uint_eq(((const struct wire_step_dir *)step_at(WIRE_STEP_DIR, "/d", 0))->mode, 0755);
@@ -153,7 +153,11 @@ START_TEST(what_is_made)
   file = step_at(WIRE_STEP_FILE, "/g", 0);
   ck_assert_str_eq(wire_str(plan->block, file->data), "");
   ck_assert_uint_eq(file->mode, 0600);
-  ck_assert_uint_eq(((const struct wire_step_root *)outline_step(plan, WIRE_STEP_ROOT))->size, (1u << 20) + 8192);
+  file = step_at(WIRE_STEP_FILE, "/h", 0);
+  const struct wire_text *bytes = wire_text_at(plan->block, file->data);
+  ck_assert_uint_eq(bytes->len, 4);
+  ck_assert_mem_eq(bytes->bytes, "\0a\0\xff", 5);
+  ck_assert_uint_eq(((const struct wire_step_root *)outline_step(plan, WIRE_STEP_ROOT))->size, (1u << 20) + 16384);
 }
 END_TEST
 

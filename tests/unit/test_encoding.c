@@ -227,6 +227,71 @@ START_TEST(base64_without_memory_is_a_failed_buffer)
 }
 END_TEST
 
+START_TEST(base64_is_read_at_every_length)
+{
+  uint8_t bytes[256];
+  size_t at = 0;
+  for (size_t i = 0; i < sizeof bytes; i++) {
+    bytes[i] = (uint8_t)(i * 7 + 3);
+  }
+  for (size_t len = 0; len <= sizeof bytes; len++) {
+    struct styro_buffer text, back;
+    styro_buffer_init(&text, NULL);
+    styro_buffer_init(&back, NULL);
+    styro_base64(&text, bytes, len);
+    const char *written = len ? text.data : "";
+    ck_assert_int_eq(styro_base64_check(written, &at), STYRO_BASE64_OK);
+    ck_assert_uint_eq(styro_base64_size(written), len);
+    styro_base64_decode(&back, written);
+    ck_assert_uint_eq(back.len, len);
+    ck_assert(len == 0 || memcmp(back.data, bytes, len) == 0);
+    styro_buffer_free(&text);
+    styro_buffer_free(&back);
+  }
+}
+END_TEST
+
+static const struct {
+  const char *text;
+  int fault;
+  size_t at;
+} bent[] = {
+    {"A", STYRO_BASE64_LENGTH, 1},       {"AA", STYRO_BASE64_LENGTH, 2},     {"AAA", STYRO_BASE64_LENGTH, 3},
+    {"AA=", STYRO_BASE64_LENGTH, 3},     {"AAAAA", STYRO_BASE64_LENGTH, 5},  {"=", STYRO_BASE64_LENGTH, 1},
+    {"==", STYRO_BASE64_LENGTH, 2},      {"AAA==", STYRO_BASE64_LENGTH, 5},  {"AAAA==", STYRO_BASE64_LENGTH, 6},
+    {"A===", STYRO_BASE64_DIGIT, 2},     {"====", STYRO_BASE64_DIGIT, 1},    {"AA=A", STYRO_BASE64_DIGIT, 3},
+    {"AA==AAAA", STYRO_BASE64_DIGIT, 3}, {"AAAA\n", STYRO_BASE64_DIGIT, 5},  {"AA A", STYRO_BASE64_DIGIT, 3},
+    {" AAA", STYRO_BASE64_DIGIT, 1},     {"AA-_", STYRO_BASE64_DIGIT, 3},    {"AAA\xc3", STYRO_BASE64_DIGIT, 4},
+    {"AAA\x80", STYRO_BASE64_DIGIT, 4},  {"AB==", STYRO_BASE64_BITS, 2},     {"AAB=", STYRO_BASE64_BITS, 3},
+    {"AAAAAP==", STYRO_BASE64_BITS, 6},  {"AAAAAAD=", STYRO_BASE64_BITS, 7}, {"AQ==", STYRO_BASE64_OK, 2},
+    {"AAE=", STYRO_BASE64_OK, 3},        {"////", STYRO_BASE64_OK, 4},       {"", STYRO_BASE64_OK, 0},
+};
+
+START_TEST(base64_of_any_other_form_is_none)
+{
+  size_t at = 99;
+  ck_assert_int_eq(styro_base64_check(bent[_i].text, &at), bent[_i].fault);
+  ck_assert_uint_eq(at, bent[_i].at);
+}
+END_TEST
+
+/* Each byte value in each of the four places. */
+START_TEST(every_byte_is_a_digit_or_none)
+{
+  for (int byte = 1; byte < 256; byte++) {
+    for (size_t place = 0; place < 4; place++) {
+      char text[] = "AAAA";
+      size_t at = 0;
+      text[place] = (char)byte;
+      bool padding = byte == '=' && place == 3;
+      bool digit = strchr(digits, byte) != NULL || padding;
+      ck_assert_int_eq(styro_base64_check(text, &at), digit ? STYRO_BASE64_OK : STYRO_BASE64_DIGIT);
+      ck_assert_uint_eq(at, !digit ? place + 1 : padding ? 3u : 4u);
+    }
+  }
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("encoding");
@@ -241,6 +306,9 @@ int main(void)
   tcase_add_test(cases, a_clean_line_steers_no_terminal);
   tcase_add_test(cases, base64_reads_back_at_every_length);
   tcase_add_test(cases, base64_is_appended);
+  tcase_add_test(cases, base64_is_read_at_every_length);
+  tcase_add_loop_test(cases, base64_of_any_other_form_is_none, 0, (int)COUNT(bent));
+  tcase_add_test(cases, every_byte_is_a_digit_or_none);
   tcase_add_test(cases, base64_without_memory_is_a_failed_buffer);
   suite_add_tcase(suite, cases);
   return kit_run(suite);

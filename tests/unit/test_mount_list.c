@@ -7,7 +7,7 @@
 #define LIST                                                                                                     \
   "[{\"type\":\"bind\",\"at\":\"/a\",\"from\":\"/b\",\"recursive\":false},{\"type\":\"devpts\",\"at\":\"/p\","   \
   "\"mode\":\"0600\",\"gid\":0},{\"type\":\"overlay\",\"at\":\"/o\",\"lower\":[\"/l\",\"/m\"],\"upper\":\"/u\"," \
-  "\"work\":\"/w\"},{\"type\":\"file\",\"at\":\"/f\",\"data\":\"text\"}]"
+  "\"work\":\"/w\"},{\"type\":\"file\",\"at\":\"/f\",\"data\":\"text\"},{\"type\":\"file\",\"at\":\"/g\",\"data_base64\":\"AA==\"}]"
 
 /* Written back, and what comes out read again: the same text. */
 static int round_trip(const styro_allocator *alloc, styro_error *err)

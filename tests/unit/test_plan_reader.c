@@ -321,6 +321,9 @@ END_TEST
 START_TEST(texts_end_where_they_say)
 {
   for (size_t i = 0; i < COUNT(texts); i++) {
+    if (texts[i].code == WIRE_STEP_FILE && texts[i].at == OFFSET(wire_step_file, data)) {
+      continue; /* bytes_may_hold_a_nul */
+    }
     struct wire_text *text = (void *)(block + get(sample_step(block, texts[i].code), texts[i].at));
     uint32_t number = sample_number(block, texts[i].code);
     uint32_t size = text->len;
@@ -339,6 +342,23 @@ START_TEST(texts_end_where_they_say)
     expect(WIRE_FAULT_TEXT, number);
     text->bytes[0] = first;
   }
+}
+END_TEST
+
+/* What is in a file is no text: a NUL may be inside, and one still stands at its end. */
+START_TEST(bytes_may_hold_a_nul)
+{
+  struct wire_step_file *file = sample_step(block, WIRE_STEP_FILE);
+  struct wire_text *bytes = (void *)(block + file->data);
+  uint32_t number = sample_number(block, WIRE_STEP_FILE);
+  memset(bytes->bytes, 0, bytes->len);
+  uint32_t step;
+  ck_assert_int_eq(sample_check(block, len, &step), WIRE_FAULT_NONE);
+  bytes->bytes[bytes->len] = 'x';
+  expect(WIRE_FAULT_TEXT, number);
+  bytes->bytes[bytes->len] = 0;
+  bytes->len = UINT32_MAX;
+  expect(WIRE_FAULT_BOUNDS, number);
 }
 END_TEST
 
@@ -552,6 +572,7 @@ int main(void)
   tcase_add_test(cases, a_root_has_a_source_when_it_is_a_directory);
   tcase_add_test(cases, offsets_of_texts);
   tcase_add_test(cases, texts_end_where_they_say);
+  tcase_add_test(cases, bytes_may_hold_a_nul);
   tcase_add_test(cases, lists);
   tcase_add_test(cases, numbers_with_a_range);
   tcase_add_test(cases, paths_inside_are_absolute_and_normalised);
