@@ -103,6 +103,8 @@ int64_t clocks_now(const struct helper *h);
 /* sources.c */
 /* Those that are idmapped, before the clone; or all others, after it. */
 int sources_open(struct helper *h, bool mapped);
+#define HELPER_PATH_SIZE 4096
+int source_path(int fd, char path[HELPER_PATH_SIZE]);       /* that the kernel knows for it */
 int sources_descriptor(const struct helper *h, int number); /* where the caller's descriptor stands here, or -EBADF */
 
 /* status.c */
@@ -142,9 +144,13 @@ struct fs_option {
 };
 int fs_mount(const char *type, const struct fs_option *options, unsigned n, uint64_t attributes);
 
-/* propagation.c: while the caller's /proc is there, what reading back needs; and does this mount spread like this (MS_*)? */
+/*
+ * mountinfo.c: while the caller's /proc is there, what reading back needs; and does this mount spread like this (MS_*)? And
+ * -EBUSY where something is mounted inside a directory of the host, which is then h->component.
+ */
 int propagation_prepare(struct helper *h);
 int propagation_holds(struct helper *h, int mount, uint64_t wanted);
+int mounts_inside(struct helper *h, int directory);
 
 /* idmaps.c: before the clone, all that the plan asks to be idmapped; and the map of that number, 1 the first, for a mount. */
 int idmaps_prepare(struct helper *h);

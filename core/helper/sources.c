@@ -13,8 +13,6 @@
 #include "../wire/maps.h"
 #include "helper.h"
 
-#define PATH_SIZE 4096
-
 static const char *const device_paths[DEVICE_COUNT] = {
     [DEVICE_NULL] = "/dev/null",     [DEVICE_ZERO] = "/dev/zero",       [DEVICE_FULL] = "/dev/full",
     [DEVICE_RANDOM] = "/dev/random", [DEVICE_URANDOM] = "/dev/urandom", [DEVICE_TTY] = "/dev/tty",
@@ -43,15 +41,15 @@ int sources_descriptor(const struct helper *h, int number)
 }
 
 /* The path that the kernel knows for it; what has none (a pipe) or lies out of sight is called otherwise than "/...". */
-static int path_of(int fd, char path[PATH_SIZE])
+int source_path(int fd, char path[HELPER_PATH_SIZE])
 {
   char link[40] = "/proc/self/fd/";
   wire_decimal(link + strlen(link), (uint64_t)fd);
-  long n = sys_readlinkat(AT_FDCWD, link, path, PATH_SIZE);
+  long n = sys_readlinkat(AT_FDCWD, link, path, HELPER_PATH_SIZE);
   if (n < 0) {
     return (int)n;
   }
-  if (n == PATH_SIZE) {
+  if (n == HELPER_PATH_SIZE) {
     return -ENAMETOOLONG;
   }
   path[n] = 0;
@@ -73,10 +71,10 @@ static bool is_same(int a, int b)
  */
 static int open_descriptor(struct helper *h, int number)
 {
-  char path[PATH_SIZE];
+  char path[HELPER_PATH_SIZE];
   h->what = WIRE_WHAT_DESCRIPTOR;
   int at = sources_descriptor(h, number);
-  int result = at < 0 ? at : path_of(at, path);
+  int result = at < 0 ? at : source_path(at, path);
   int fd =
       result < 0 ? result : sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | O_NOFOLLOW, WIRE_RESOLVE_NO_MAGICLINKS);
   if (fd >= 0 && !is_same(fd, at)) {
@@ -110,6 +108,22 @@ static int map_tree(struct helper *h, int tree, uint32_t idmap)
   return result < 0 ? result : tree;
 }
 
+/*
+ * In a user namespace of its own the kernel makes no overlay over a directory with mounts below it, because what they cover
+ * would show. Elsewhere it makes one, and says nothing.
+ */
+static int check_layer(struct helper *h, int fd)
+{
+  return h->run->flags & (WIRE_RUN_HOST_USER | WIRE_RUN_JOINED_USER) ? mounts_inside(h, fd) : 0;
+}
+
+static bool becomes_layer(const struct wire_step *step)
+{
+  return step->code == WIRE_STEP_LAYER ||
+         (step->code == WIRE_STEP_ROOT &&
+          ((const struct wire_step_root *)(const void *)step)->kind == WIRE_ROOT_DISCARD);
+}
+
 /* The descriptor that the step will work with: a link's or layer's own, else a copy of the mounts at the object. */
 static int take_object(struct helper *h, const struct wire_step *step, const struct wire_source *source, int fd)
 {
@@ -128,8 +142,9 @@ static int take_object(struct helper *h, const struct wire_step *step, const str
       return -ENOTDIR;
     }
   }
-  if (layer) {
-    return fd;
+  int result = becomes_layer(step) ? check_layer(h, fd) : 0;
+  if (layer || result < 0) {
+    return result < 0 ? result : fd;
   }
   h->what = WIRE_WHAT_CLONE_TREE;
   bool flat = step->code == WIRE_STEP_BIND && ((const struct wire_step_bind *)(const void *)step)->flat;

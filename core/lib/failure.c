@@ -88,6 +88,9 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
         {"`%s` is asked for as slave, but the host's mount is not shared, so that there is nothing to follow",
          "share the host's mount first (mount --make-shared), or ask for `private`; what an earlier entry made private "
          "follows nobody any more"},
+    [WIRE_WHAT_MOUNT_INSIDE] =
+        {"`%s` cannot be a layer of an overlay",
+         "an overlay shows no mounts below a directory, but what they cover: unmount it first, or name a directory without"},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -298,6 +301,14 @@ static void add_key(char *field, size_t size, const char *key)
   snprintf(field + len, size - len, "%s", key);
 }
 
+/* Of an entry of `mounts`: which of its keys named the object of the host. */
+static const char *source_key(const struct wire_step *step)
+{
+  static const char *const layers[] = {
+      [WIRE_LAYER_LOWER] = "/lower", [WIRE_LAYER_UPPER] = "/upper", [WIRE_LAYER_WORK] = "/work"};
+  return step->code == WIRE_STEP_LAYER ? layers[((const struct wire_step_layer *)(const void *)step)->kind] : "/from";
+}
+
 /* The host object where opening it failed, else the place inside; a component that the helper named goes first. */
 static void find_object(const styro_plan *plan, const struct wire_step *step, uint32_t what, const char *component,
                         char *field, size_t field_size, char *object, size_t size)
@@ -308,14 +319,15 @@ static void find_object(const styro_plan *plan, const struct wire_step *step, ui
     styro_step_describe(plan, step, field, field_size, object, size);
   }
   bool on_host = what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_SOURCE_TYPE || what == WIRE_WHAT_CLONE_TREE ||
-                 what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR || what == WIRE_WHAT_IDMAP;
+                 what == WIRE_WHAT_OVERLAY || what == WIRE_WHAT_DESCRIPTOR || what == WIRE_WHAT_IDMAP ||
+                 what == WIRE_WHAT_MOUNT_INSIDE;
   if (step && what < WIRE_WHAT_COUNT && own_fields[what]) {
     snprintf(field, field_size, "%s", own_fields[what]);
   }
   bool listed = step && wire_step_item(step) >= 0;
   if (from && on_host) {
     host_path(plan, from, object, size);
-    add_key(field, field_size, listed ? "/from" : "");
+    add_key(field, field_size, listed ? source_key(step) : "");
   }
   add_key(field, field_size, listed && what == WIRE_WHAT_NOT_SHARED ? "/propagation" : "");
   if (!object[0] && what != WIRE_WHAT_STEP && step && styro_step_stage(step) == STYRO_STAGE_ROOT) {
@@ -372,16 +384,21 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   const struct wire_step *step = styro_plan_step(plan, step_number);
   char field[128];
   char object[256];
-  char words[384];
+  char words[512];
   char cause[64];
   bool refused = what == WIRE_WHAT_PLAN || what == WIRE_WHAT_RUN;
   bool other_space = what == WIRE_WHAT_SPACE_TYPE && step && step->code == WIRE_STEP_JOIN;
-  find_object(plan, refused ? NULL : step, what, other_space ? "" : component, field, sizeof field, object,
+  bool inside = what == WIRE_WHAT_MOUNT_INSIDE && step && wire_step_source(step) && component && component[0];
+  find_object(plan, refused ? NULL : step, what, other_space || inside ? "" : component, field, sizeof field, object,
               sizeof object);
   say(refused ? NULL : step, what, sys_errno, object, words, sizeof words);
   if (other_space) {
     snprintf(words, sizeof words, "`%s` is %s, not the %s namespace that is to be joined", object,
              component ? component : "another thing", styro_space_name(step));
+  }
+  if (inside) {
+    size_t len = strlen(words);
+    snprintf(words + len, sizeof words - len, ": `%s` is mounted in it", component);
   }
   int stage = refused || !step ? STYRO_STAGE_HELPER : styro_step_stage(step);
   if (!refused && (what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_DESCRIPTOR)) {

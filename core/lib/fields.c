@@ -167,7 +167,7 @@ static const struct styro_field table[] = {
     {.pointer = "/mounts/*/lower", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_VARIABLES | STYRO_FIELD_PATHS,
      MOUNT(lowers), .min = 1, .max = WIRE_LAYERS_MAX,
      .doc = "for `overlay`: directories of the host that are only read, the topmost first; without `upper` it is "
-            "read-only"},
+            "read-only. One with mounts below it is refused"},
     {.pointer = "/mounts/*/upper", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(upper),
      .max = PATH_LIMIT, .doc = "for `overlay`: directory that all changes go to, the payload's own; needs `work`"},
     {.pointer = "/mounts/*/work", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(work),

@@ -90,14 +90,6 @@ static bool layers_overlap(const struct styro_effective *e, struct styro_finding
   return overlay(e) && styro_layers_overlap(&e->fields.root_lowers, e->fields.root_upper, e->fields.root_work, found);
 }
 
-/* An overlay shows no mounts below its layers, and only in a new user namespace does the kernel refuse what that would uncover. */
-static bool discard_in_host(const struct styro_effective *e, struct styro_finding *found)
-{
-  (void)found;
-  return (e->fields.root_writable == STYRO_ROOT_DISCARD || overlay(e)) &&
-         e->fields.namespaces[STYRO_NS_USER] != STYRO_NS_NEW;
-}
-
 static bool size_without_discard(const struct styro_effective *e, struct styro_finding *found)
 {
   (void)found;
@@ -297,10 +289,6 @@ const struct styro_rule styro_rules_tree[] = {
     {STYRO_EREQUEST, "/root/overlay", layers_overlap,
      "`{}` is or lies in another layer of the overlay, and each must be a tree of its own",
      "name directories of which none holds another"},
-    {STYRO_EUNSUPPORTED, "/root/writable", discard_in_host,
-     "an overlay (and so `discard`) without a user namespace of the sandbox's own is not supported yet: mounts below its "
-     "directories would be left out, and what they cover would show",
-     "leave `namespaces.user` out, or copy the directory and write to the copy"},
     {STYRO_EREQUEST, "/root/size", size_without_discard,
      "`root.size` is given, and no changes are kept in a tmpfs that could have it",
      "it goes with \"writable\": \"discard\""},

@@ -64,25 +64,26 @@ enum wire_what {
   WIRE_WHAT_MAP_GID,
   WIRE_WHAT_MAP_SETGROUPS,
   WIRE_WHAT_CHDIR,
-  WIRE_WHAT_NOT_FOUND,   /* exec: the file itself; component: the name or path */
-  WIRE_WHAT_INTERPRETER, /* exec: the #! line's program; component: its path */
-  WIRE_WHAT_LOADER,      /* exec: the ELF loader; component: its path */
-  WIRE_WHAT_EXEC,        /* exec: anything else */
-  WIRE_WHAT_PLAN,        /* the helper refused the plan; errno holds an enum wire_fault */
-  WIRE_WHAT_RUN,         /* the helper refused the run block; errno holds an enum wire_fault */
-  WIRE_WHAT_FDS,         /* placing descriptors */
-  WIRE_WHAT_SUPERVISE,   /* init's own machinery */
-  WIRE_WHAT_KILLED,      /* the payload's process was killed while it was set up */
-  WIRE_WHAT_OVERLAY,     /* the overlay over a root directory */
-  WIRE_WHAT_DESCRIPTOR,  /* finding what a descriptor of the caller is open on */
-  WIRE_WHAT_UID_TOOL,    /* newuidmap; component: what it said, else its path */
-  WIRE_WHAT_GID_TOOL,    /* newgidmap, the same */
-  WIRE_WHAT_SPACE_TYPE,  /* what is to be joined is another thing; component: which */
-  WIRE_WHAT_UNSHARE,     /* making a time namespace */
-  WIRE_WHAT_ON_HOST,     /* it would be made, or changed, on the host */
-  WIRE_WHAT_NO_DEVICES,  /* asked for with devices, the source is nodev on the host */
-  WIRE_WHAT_IDMAP,       /* MOUNT_ATTR_IDMAP of a source */
-  WIRE_WHAT_NOT_SHARED,  /* asked for as a slave, and follows nobody */
+  WIRE_WHAT_NOT_FOUND,    /* exec: the file itself; component: the name or path */
+  WIRE_WHAT_INTERPRETER,  /* exec: the #! line's program; component: its path */
+  WIRE_WHAT_LOADER,       /* exec: the ELF loader; component: its path */
+  WIRE_WHAT_EXEC,         /* exec: anything else */
+  WIRE_WHAT_PLAN,         /* the helper refused the plan; errno holds an enum wire_fault */
+  WIRE_WHAT_RUN,          /* the helper refused the run block; errno holds an enum wire_fault */
+  WIRE_WHAT_FDS,          /* placing descriptors */
+  WIRE_WHAT_SUPERVISE,    /* init's own machinery */
+  WIRE_WHAT_KILLED,       /* the payload's process was killed while it was set up */
+  WIRE_WHAT_OVERLAY,      /* the overlay over a root directory */
+  WIRE_WHAT_DESCRIPTOR,   /* finding what a descriptor of the caller is open on */
+  WIRE_WHAT_UID_TOOL,     /* newuidmap; component: what it said, else its path */
+  WIRE_WHAT_GID_TOOL,     /* newgidmap, the same */
+  WIRE_WHAT_SPACE_TYPE,   /* what is to be joined is another thing; component: which */
+  WIRE_WHAT_UNSHARE,      /* making a time namespace */
+  WIRE_WHAT_ON_HOST,      /* it would be made, or changed, on the host */
+  WIRE_WHAT_NO_DEVICES,   /* asked for with devices, the source is nodev on the host */
+  WIRE_WHAT_IDMAP,        /* MOUNT_ATTR_IDMAP of a source */
+  WIRE_WHAT_NOT_SHARED,   /* asked for as a slave, and follows nobody */
+  WIRE_WHAT_MOUNT_INSIDE, /* in a layer of an overlay; component: where */
   WIRE_WHAT_COUNT
 };
 

@@ -85,8 +85,6 @@ REFUSED = [
     ("shown again under what hides it", {**over("/a", "/b"), "paths": {"/x": "deny", "/x/y": "ro"}}, 125, ["/paths/~1x~1y", "hidden by `/x`", "`from`"]),
     ("a quoted boolean among words", run(root={"directory": "/", "writable": "true"}), 125,
      ["/root/writable", "written without quotes"]),
-    ("changes kept without a user namespace", run(root={"directory": "/", "writable": "discard"}, namespaces={"user": "host"}), 125,
-     ["/root/writable", "`discard`", "namespaces.user"]),
     ("a size without changes to keep", run(root={"directory": "/", "size": "1M"}), 125, ["/root/size", "discard"]),
     ("joining processes with an init", run(namespaces={"pid": {"join": "/proc/1/ns/pid"}}), 125,
      ["/namespaces/pid/join", "pid namespace of its own only", '"init": false']),

@@ -74,12 +74,12 @@ def random_root(rng, ground, user_host):
     usr = {"/usr": {"from": "/usr"}}
     if kind == "empty":
         return {"root": "empty"}, {**usr, "/lib": {"from": "/usr/lib"}, "/lib64": {"from": "/usr/lib64"}}
-    if kind == "overlay" and not user_host:
+    if kind == "overlay":
         root = {"overlay": {"lower": [str(ground.top), str(ground.tree)]}}
         writable = rng.choice([None, False, "discard"])
     else:
         root = {"directory": str(ground.tree)}
-        writable = rng.choice([None, False, True] + ["discard"] * (not user_host))
+        writable = rng.choice([None, False, True, "discard"])
     if writable is not None:
         root["writable"] = writable
     if writable == "discard" and chance(rng, 2):

@@ -115,6 +115,9 @@ static const struct expected table[] = {
      "`/tmp` is asked for as slave, but the host's mount is not shared, so that there is nothing to follow: Invalid argument",
      "share the host's mount first (mount --make-shared), or ask for `private`; what an earlier entry made private follows "
      "nobody any more"},
+    {WIRE_STEP_ROOT, WIRE_WHAT_MOUNT_INSIDE, EBUSY, "/srv/root/data", STYRO_STAGE_ROOT, "/paths", "/srv/root",
+     "`/srv/root` cannot be a layer of an overlay: `/srv/root/data` is mounted in it: Device or resource busy",
+     "an overlay shows no mounts below a directory, but what they cover: unmount it first, or name a directory without"},
     {WIRE_STEP_BIND, WIRE_WHAT_ATTACH, EINVAL, "", STYRO_STAGE_PATH, "/paths/~1data", "/data",
      "cannot attach the mount at `/data`: Invalid argument", ""},
     {WIRE_STEP_ROOT, WIRE_WHAT_SOURCE, ENOENT, "", STYRO_STAGE_SOURCE, "/paths", "/srv/root",
