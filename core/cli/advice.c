@@ -154,6 +154,20 @@ static const char *named_source(const struct input *input, const char *inside)
   return styro_request_get(input->request, pointer, &path, NULL) == 0 ? path : NULL;
 }
 
+/* Whether whose files on disk are whose inside is the request's to say: no owner on the host is then known from here. */
+static bool is_idmapped(const struct input *input, const char *inside)
+{
+  char pointer[1024] = "/root/idmap";
+  char key[1000];
+  const char *idmap = NULL;
+
+  if (strcmp(inside, "/") != 0) {
+    escape(inside, key, sizeof key);
+    snprintf(pointer, sizeof pointer, "/paths/%s/idmap", key);
+  }
+  return styro_request_get(input->request, pointer, &idmap, NULL) == 0 && idmap;
+}
+
 /* Whether the request itself says who the payload is outside. */
 static bool says_who(const struct input *input)
 {
@@ -177,7 +191,7 @@ static void advise_access(const struct input *input, const struct cli_options *o
   const char *path = given ? given : named_source(input, inside); /* until the request is asked for something else */
   struct stat st;
 
-  if (nobody && path) {
+  if (nobody && path && !is_idmapped(input, inside)) {
     bool file = stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
     failure_hint(failure, "chown 65534:65534 %s%s; or keep root's id: --set user.uid_map=self --set user.gid_map=self",
                  path, file ? "" : ", or an own directory by install -d -o 65534 -g 65534 DIR");

@@ -163,6 +163,12 @@ static const struct {
      "mounts stand below it, and in a user namespace of its own nobody may show it without them: leave `recursive` out"},
     {WIRE_STEP_REMOUNT, WIRE_WHAT_FLAGS, EPERM,
      "what the host's mount forbids stays forbidden: a remount loosens only what an earlier entry set itself"},
+    {0, WIRE_WHAT_CREATE, ENOSPC, "the file system that it lies on is full: give that more `size`, or `inodes`"},
+    {0, WIRE_WHAT_CREATE, EROFS, "what it lies on is read-only by then: choose another place"},
+    {0, WIRE_WHAT_CREATE, ENOTDIR, "what stands above it is a file: choose another place"},
+    {0, WIRE_WHAT_TARGET, ENOTDIR, "what stands above it is a file: choose another place"},
+    {0, WIRE_WHAT_CREATE, EACCES,
+     "the directory above it is not the payload's to write: let its id outside own that on the host, or put a `tmpfs` there"},
     {WIRE_STEP_FILE, WIRE_WHAT_CREATE, EEXIST, "something stands there already: choose another place"},
     {WIRE_STEP_SYMLINK, WIRE_WHAT_CREATE, EEXIST, "something stands there already: choose another place"},
     {WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM,
@@ -176,7 +182,12 @@ static const struct {
     {WIRE_STEP_ACCESS, 0, EROFS, "it lies on a read-only mount: ask for \"ro\""},
     {WIRE_STEP_RLIMIT, 0, EPERM, "a hard limit cannot be raised above the caller's own"},
     {WIRE_STEP_NICE, 0, EACCES, "a nice value cannot go below the caller's own"},
-    {WIRE_STEP_OOM_SCORE, 0, EACCES, "oom_score_adj cannot go below the caller's own"},
+    {WIRE_STEP_OOM_SCORE, 0, EACCES,
+     "oom_score_adj cannot go below the caller's own, and in a joined user namespace only root may set it"},
+    {0, WIRE_WHAT_SETGROUPS, EPERM,
+     "setgroups(2) is denied there, as /proc/PID/setgroups of a joined user namespace says: leave `user.groups` out"},
+    {0, WIRE_WHAT_CHDIR, EACCES,
+     "a rule of `paths` denies it, or its mode or that of a directory above does: the payload's own rights count"},
     {WIRE_STEP_CAPABILITIES, WIRE_WHAT_CAP_BOUNDING, EPERM,
      "the caller's own bounding set does not have what the sandbox's is to keep: leave out \"namespaces\": {\"user\": "
      "\"host\"}"},
@@ -261,14 +272,84 @@ static const char *find_hint(int code, uint32_t what, int number)
   return what < WIRE_WHAT_COUNT ? rows[what].hint : NULL;
 }
 
-/* The kernel locks what a more privileged user namespace set for its mounts (mount_namespaces(7)). */
-static const char *find_flags_hint(const struct wire_step *step, uint32_t what, int number)
+static bool joins(const styro_plan *plan, uint32_t space)
 {
-  bool changes_times = step && step->code == WIRE_STEP_BIND &&
-                       ((const struct wire_step_bind *)(const void *)step)->attr_set & WIRE_MOUNT_ATTR_NOATIME;
-  return changes_times && what == WIRE_WHAT_FLAGS && number == EPERM
-             ? "in a user namespace of its own the kernel changes no access times of the host's mounts: leave `noatime` out"
-             : NULL;
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    if (step->code == WIRE_STEP_JOIN && ((const struct wire_step_join *)(const void *)step)->space == space) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Does the rule that shows the place show it idmapped? */
+static bool is_idmapped(const styro_plan *plan, const struct wire_target *place)
+{
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  const char *path = wire_str(block, place->path);
+  bool found = false;
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    const struct wire_step_root *root = (const void *)step;
+    const struct wire_step_bind *bind = (const void *)step;
+    if (step->code == WIRE_STEP_BIND && strcmp(wire_str(block, bind->target.path), path) == 0) {
+      found = bind->source.idmap != 0;
+    } else if (step->code == WIRE_STEP_ROOT && strcmp(path, "/") == 0) {
+      found = root->source.idmap != 0;
+    }
+  }
+  return found;
+}
+
+/* What a file system of the kernel's shows is a namespace, and who may mount it is who owns that (namespaces(7)). */
+static const char *find_owner_hint(const styro_plan *plan, const struct wire_step *step)
+{
+  static const char owned[] =
+      "it shows a namespace that is joined, and only who owns that may mount it: join its user namespace as well";
+  static const uint32_t spaces[WIRE_FS_COUNT] = {
+      [WIRE_FS_SYSFS] = WIRE_SPACE_NETWORK, [WIRE_FS_MQUEUE] = WIRE_SPACE_IPC, [WIRE_FS_CGROUP2] = WIRE_SPACE_CGROUP};
+  if (step->code == WIRE_STEP_PROC) {
+    return joins(plan, WIRE_SPACE_PID) ? owned : NULL;
+  }
+  uint32_t kind = ((const struct wire_step_fs *)(const void *)step)->kind;
+  if (kind != WIRE_FS_DEVPTS && joins(plan, spaces[kind])) {
+    return owned;
+  }
+  return kind == WIRE_FS_SYSFS ? NULL : "an outer container forbids the mount";
+}
+
+/* The kernel locks what a more privileged user namespace set for its mounts (mount_namespaces(7)). */
+static bool changes_times(const struct wire_step *step)
+{
+  uint64_t set = step->code == WIRE_STEP_BIND      ? ((const struct wire_step_bind *)(const void *)step)->attr_set
+                 : step->code == WIRE_STEP_REMOUNT ? ((const struct wire_step_remount *)(const void *)step)->attr_set
+                                                   : 0;
+  return (set & WIRE_MOUNT_ATTR_NOATIME) != 0;
+}
+
+/* Hints that depend on what else the plan and the step hold; NULL: none. */
+static const char *find_own_hint(const styro_plan *plan, const struct wire_step *step, uint32_t what, int number)
+{
+  if (what == WIRE_WHAT_FLAGS && number == EPERM && changes_times(step)) {
+    return "in a user namespace of its own the kernel changes no access times of the host's mounts: leave `noatime` out, or in "
+           "a remount `recursive`";
+  }
+  if ((step->code == WIRE_STEP_FS || step->code == WIRE_STEP_PROC) && what == WIRE_WHAT_STEP && number == EPERM) {
+    return find_owner_hint(plan, step);
+  }
+  bool idmapped = step->code == WIRE_STEP_ACCESS && number == EACCES && is_idmapped(plan, wire_step_target(step));
+  return idmapped ? "with `idmap` it counts whose it is on disk: let an id own it there that shows as the payload's"
+                  : NULL;
+}
+
+/* What is said of the base's own proc and dev holds for no entry of a list. */
+static int code_for_hints(const struct wire_step *step, uint32_t what)
+{
+  bool place = what == WIRE_WHAT_TARGET_MISSING || what == WIRE_WHAT_TARGET_LINK || what == WIRE_WHAT_TARGET_TYPE;
+  bool listed = (step->code == WIRE_STEP_PROC || step->code == WIRE_STEP_DEV) && wire_step_item(step) >= 0;
+  return place && listed ? 0 : step->code;
 }
 
 static const struct wire_source *find_source(const styro_plan *plan, uint32_t number)
@@ -415,8 +496,8 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   }
   styro_error_field(err, "%s", field);
   styro_error_object(err, "%s", object);
-  const char *hint = find_flags_hint(refused ? NULL : step, what, sys_errno);
-  hint = hint ? hint : find_hint(step && !refused ? step->code : 0, what, sys_errno);
+  const char *hint = step && !refused ? find_own_hint(plan, step, what, sys_errno) : NULL;
+  hint = hint ? hint : find_hint(step && !refused ? code_for_hints(step, what) : 0, what, sys_errno);
   if (hint) {
     styro_error_hint(err, "%s", hint);
   }

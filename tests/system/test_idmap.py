@@ -37,6 +37,17 @@ OWNERS = "result = {n: os.stat('/d/' + n).st_uid for n in sorted(os.listdir('/d'
 
 
 @pytest.mark.as_root
+def test_who_owns_it_on_disk_counts(mapped, roots):
+    """Neither the library nor the command advises to give it to the payload's id outside, which it would not show as."""
+    os.chown(roots, 65534, 65534)
+    error = mapped.fails(["true"], shown(roots, "user"))
+    assert (error["stage"], error["object"], error["errno_name"]) == ("access", "/d", "EACCES"), error
+    assert "whose it is on disk" in error["hint"] and "chown" not in error["hint"]
+    line = mapped.run(["true"], shown(roots, "user")).line
+    assert "whose it is on disk" in line and "chown" not in line
+
+
+@pytest.mark.as_root
 @pytest.mark.parametrize("forced", ["", "helper"])
 def test_files_of_root_are_the_payloads(mapped, roots, forced):
     code = OWNERS + """

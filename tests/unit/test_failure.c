@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/plan_steps.h"
+#include "outline.h"
 #include "sample_plan.h"
 
 static styro_plan *plan;
@@ -174,7 +175,22 @@ static const struct expected table[] = {
      "/usr/bin/newgidmap", "the map of subordinate group ids was not written: /usr/bin/newgidmap: Connection timed out",
      NULL},
     {WIRE_STEP_IDENTITY, WIRE_WHAT_SETGROUPS, EPERM, "", STYRO_STAGE_IDENTITY, "/user/groups", NULL,
-     "cannot set the supplementary groups: Operation not permitted", "only ids of the gid map exist inside"},
+     "cannot set the supplementary groups: Operation not permitted",
+     "setgroups(2) is denied there, as /proc/PID/setgroups of a joined user namespace says: leave `user.groups` out"},
+    {WIRE_STEP_IDENTITY, WIRE_WHAT_SETGROUPS, EINVAL, "", STYRO_STAGE_IDENTITY, "/user/groups", NULL,
+     "cannot set the supplementary groups: Invalid argument", "only ids of the gid map exist inside"},
+    {WIRE_STEP_TMPFS, WIRE_WHAT_CREATE, ENOSPC, "", STYRO_STAGE_PATH, "/paths/~1tmp", "/tmp",
+     "cannot make `/tmp` inside the sandbox: No space left on device",
+     "the file system that it lies on is full: give that more `size`, or `inodes`"},
+    {WIRE_STEP_TMPFS, WIRE_WHAT_CREATE, EROFS, "", STYRO_STAGE_PATH, "/paths/~1tmp", "/tmp",
+     "cannot make `/tmp` inside the sandbox: Read-only file system",
+     "what it lies on is read-only by then: choose another place"},
+    {WIRE_STEP_TMPFS, WIRE_WHAT_CREATE, EACCES, "", STYRO_STAGE_PATH, "/paths/~1tmp", "/tmp",
+     "cannot make `/tmp` inside the sandbox: Permission denied",
+     "the directory above it is not the payload's to write: let its id outside own that on the host, or put a `tmpfs` there"},
+    {WIRE_STEP_TMPFS, WIRE_WHAT_TARGET, ENOTDIR, "", STYRO_STAGE_PATH, "/paths/~1tmp", "/tmp",
+     "cannot resolve `/tmp` inside the sandbox: Not a directory",
+     "what stands above it is a file: choose another place"},
     {WIRE_STEP_IDENTITY, WIRE_WHAT_SETUID, EINVAL, "", STYRO_STAGE_IDENTITY, "/paths", "uid 1000, gid 1001",
      "cannot take the user id: Invalid argument", "only ids of the uid map exist inside"},
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_MAP_UID, EPERM, "", STYRO_STAGE_IDS, "/paths", NULL,
@@ -265,6 +281,73 @@ START_TEST(long_objects_are_cut_not_overrun)
 }
 END_TEST
 
+/* ---- hints that depend on the plan --------------------------------------------------------------------------------- */
+
+#define SHOWS_JOINED \
+  "it shows a namespace that is joined, and only who owns that may mount it: join its user namespace as well"
+#define NO_TIMES                                                                                                        \
+  "in a user namespace of its own the kernel changes no access times of the host's mounts: leave `noatime` out, or in " \
+  "a remount `recursive`"
+#define JOINED_USER "\"user\": {\"uid\": 0, \"gid\": 0}, \"namespaces\": {\"user\": {\"join\": \"/u\"}, "
+#define AT_X(type) "\"mounts\": [{\"type\": \"" type "\", \"at\": \"/x\"}]"
+#define DIR_PLACE "a directory goes over a directory, a file over a file"
+
+/* The last step of the code is what failed. */
+static const struct {
+  const char *members;
+  int code;
+  uint32_t what;
+  int error;
+  const char *hint;
+} of_plans[] = {
+    {JOINED_USER "\"pid\": {\"join\": \"/p\"}}, \"init\": false, \"best_effort\": [\"tree_kill\"]", WIRE_STEP_PROC,
+     WIRE_WHAT_STEP, EPERM, SHOWS_JOINED},
+    {"\"cwd\": \"/\"", WIRE_STEP_PROC, WIRE_WHAT_STEP, EPERM,
+     "an outer container masks parts of /proc: start it with an unmasked proc (docker: --security-opt systempaths=unconfined)"},
+    {JOINED_USER "\"ipc\": {\"join\": \"/i\"}}, " AT_X("mqueue"), WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM, SHOWS_JOINED},
+    {JOINED_USER "\"cgroup\": {\"join\": \"/i\"}}, " AT_X("cgroup"), WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM, SHOWS_JOINED},
+    {JOINED_USER "\"cgroup\": {\"join\": \"/i\"}}, " AT_X("mqueue"), WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM,
+     "an outer container forbids the mount"},
+    {JOINED_USER "\"ipc\": \"new\"}, \"network\": {\"join\": \"/n\"}, " AT_X("sysfs"), WIRE_STEP_FS, WIRE_WHAT_STEP,
+     EPERM, SHOWS_JOINED},
+    {AT_X("sysfs"), WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM,
+     "an outer container masks parts of /sys, or forbids the mount: of sysfs the kernel grants a new one only where a "
+     "whole one is visible"},
+    {AT_X("devpts"), WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM, "an outer container forbids the mount"},
+    {AT_X("devpts"), WIRE_STEP_FS, WIRE_WHAT_STEP, ENODEV, "this kernel has no such file system"},
+    {AT_X("proc"), WIRE_STEP_PROC, WIRE_WHAT_TARGET_TYPE, ENOTDIR, DIR_PLACE},
+    {AT_X("dev"), WIRE_STEP_DEV, WIRE_WHAT_TARGET_TYPE, ENOTDIR, DIR_PLACE},
+    {"\"cwd\": \"/\"", WIRE_STEP_DEV, WIRE_WHAT_TARGET_TYPE, ENOTDIR, "the root directory's `dev` must be a directory"},
+    {"\"mounts\": [{\"type\": \"bind\", \"from\": \"/f\", \"at\": \"/x\", \"noatime\": true}]", WIRE_STEP_BIND,
+     WIRE_WHAT_FLAGS, EPERM, NO_TIMES},
+    {"\"mounts\": [{\"type\": \"tmpfs\", \"at\": \"/x\"}, {\"type\": \"remount\", \"at\": \"/x\", \"noatime\": true}]",
+     WIRE_STEP_REMOUNT, WIRE_WHAT_FLAGS, EPERM, NO_TIMES},
+    {"\"mounts\": [{\"type\": \"tmpfs\", \"at\": \"/x\"}, {\"type\": \"remount\", \"at\": \"/x\", \"access\": \"rw\"}]",
+     WIRE_STEP_REMOUNT, WIRE_WHAT_FLAGS, EPERM,
+     "what the host's mount forbids stays forbidden: a remount loosens only what an earlier entry set itself"},
+    {"\"paths\": {\"/x\": {\"access\": \"rw\", \"from\": \"/f\", \"idmap\": \"user\"}}", WIRE_STEP_ACCESS, 0, EACCES,
+     "with `idmap` it counts whose it is on disk: let an id own it there that shows as the payload's"},
+    {"\"root\": {\"directory\": \"/r\", \"writable\": true, \"idmap\": \"user\"}", WIRE_STEP_ACCESS, 0, EACCES,
+     "with `idmap` it counts whose it is on disk: let an id own it there that shows as the payload's"},
+};
+
+START_TEST(hints_that_depend_on_the_plan)
+{
+  styro_plan *own = compiled(of_plans[_i].members);
+  const struct wire_plan *block = own->block;
+  const struct wire_step *step = wire_step_first(block);
+  uint32_t number = block->steps_n;
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    number = step->code == of_plans[_i].code ? i : number;
+  }
+  ck_assert_uint_lt(number, block->steps_n);
+  err = (styro_error){.size = sizeof err};
+  styro_plan_explain_failure(own, STYRO_ESETUP, number, of_plans[_i].what, of_plans[_i].error, "", &err);
+  ck_assert_str_eq(err.hint, of_plans[_i].hint);
+  styro_plan_free(own);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("failure");
@@ -277,6 +360,7 @@ int main(void)
   tcase_add_test(cases, a_step_that_is_not_there);
   tcase_add_test(cases, no_errno_no_words_about_it);
   tcase_add_test(cases, long_objects_are_cut_not_overrun);
+  tcase_add_loop_test(cases, hints_that_depend_on_the_plan, 0, (int)(sizeof of_plans / sizeof of_plans[0]));
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
