@@ -252,10 +252,7 @@ static size_t put_tree(struct emitter *e, size_t low, size_t high)
 /* The architecture first: a number means another call on another one (seccomp(2), "caveats"). */
 static void put_program(struct emitter *e, uint32_t arch)
 {
-  size_t tree = put_tree(e, 0, e->n - 1);
-  if (tree != e->len - 1) {
-    put(e, BPF_JMP | BPF_JA, 0, 0, (uint32_t)(e->len - tree - 1));
-  }
+  put_tree(e, 0, e->n - 1); /* its root comes last, next to what loads the number */
   size_t native = put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
   put_branch(e, BPF_JEQ, arch, native, put_return(e, SECCOMP_RET_KILL_PROCESS));
   put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));

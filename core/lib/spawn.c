@@ -283,14 +283,14 @@ static int run_helper(const struct styro_launch *launch, const struct styro_slot
     return styro_fd_fail(err, errno, "the helper's image");
   }
   snprintf(sealed, sizeof sealed, "/proc/self/fd/%d", image);
-  if (posix_spawn_file_actions_init(&actions) != 0) {
-    return styro_fail_memory(err, STYRO_STAGE_SPAWN);
-  }
-  int error = add_actions(&actions, slots, n);
+  int error = posix_spawn_file_actions_init(&actions);
   if (error == 0) {
-    error = posix_spawn(pid, runner->sealed ? sealed : runner->path, &actions, NULL, argv, env);
+    error = add_actions(&actions, slots, n);
+    if (error == 0) {
+      error = posix_spawn(pid, runner->sealed ? sealed : runner->path, &actions, NULL, argv, env);
+    }
+    posix_spawn_file_actions_destroy(&actions);
   }
-  posix_spawn_file_actions_destroy(&actions);
   if (error == 0) {
     return 0;
   }

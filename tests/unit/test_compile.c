@@ -434,6 +434,10 @@ START_TEST(misuse_is_named)
   styro_plan *made = NULL;
   ck_assert_int_eq(styro_plan_compile(NULL, &made, &err), STYRO_EUSAGE);
   ck_assert_str_eq(err.message, "styro_plan_compile needs a request and a place");
+  styro_request *request = NULL;
+  ck_assert_int_eq(styro_request_new(NULL, &request, &err), 0);
+  ck_assert_int_eq(styro_plan_compile(request, NULL, &err), STYRO_EUSAGE);
+  styro_request_free(request);
 }
 END_TEST
 
@@ -486,6 +490,11 @@ static int fill(styro_request *request)
   rc = rc ? rc
           : styro_request_set_json(request, "/paths",
                                    "{\"/a\": \"rw\", \"/a/b\": \"deny\", \"/a/b/c\": \"ro\", \"/a/d/e\": \"deny\"}",
+                                   NULL);
+  rc = rc ? rc
+          : styro_request_set_json(request, "/mounts",
+                                   "[{\"type\": \"bind\", \"at\": \"/m\", \"from\": \"/f\", \"access\": \"rw\"},"
+                                   "{\"type\": \"remount\", \"at\": \"/m\", \"noexec\": true}]",
                                    NULL);
   rc = rc ? rc : styro_request_set_json(request, "/command", "[\"x\", \"y\"]", NULL);
   return rc ? rc : styro_request_set_json(request, "/preserve_fds", "[7, 8]", NULL);

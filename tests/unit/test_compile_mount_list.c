@@ -222,6 +222,22 @@ START_TEST(rules_below_entries)
 }
 END_TEST
 
+/* What lies deep in a bind that the payload can write is held in place there, from the bind's own source. */
+START_TEST(rules_deep_in_a_writable_entry)
+{
+  make("\"mounts\": [{\"type\": \"bind\", \"at\": \"/b\", \"from\": \"/h\", \"access\": \"rw\", \"noexec\": true}], "
+       "\"paths\": {\"/b/x/y\": \"deny\", \"/b/u/v\": \"ro\"}");
+  holds("/b/x", "bind /b/x < 13:x [optional defaulted] nosuid nodev noexec\n");
+  holds("/b/x/y", "mask /b/x/y\n");
+  holds("/b/u", "bind /b/u < 13:u [optional defaulted] nosuid nodev noexec\n");
+  holds("/b/u/v", "bind /b/u/v < 13:u/v ro nosuid nodev\n");
+  make(
+      "\"mounts\": [{\"type\": \"bind\", \"at\": \"/b\", \"from\": \"/h\", \"access\": \"rw\"}], \"paths\": {\"/b\": \"ro\"}");
+  const struct wire_step_bind *bind = step_at(WIRE_STEP_BIND, "/b", 1);
+  ck_assert_str_eq(wire_str(plan->block, bind->source.path), "/h");
+}
+END_TEST
+
 /* What an entry is decides whether a place can be made in it, and whether what is denied can come to be there. */
 START_TEST(denied_in_entries)
 {
@@ -263,6 +279,7 @@ int main(void)
       propagations,
       only_what_shows_is_tried,
       rules_below_entries,
+      rules_deep_in_a_writable_entry,
       denied_in_entries,
   };
   return test_program_run(&program, tests, TESTS_N(tests));

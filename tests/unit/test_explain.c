@@ -222,6 +222,32 @@ START_TEST(what_becomes_of_a_root_directory)
 }
 END_TEST
 
+/* Whose ids show is said where it is shown. */
+START_TEST(what_becomes_of_idmapped_directories)
+{
+  styro_plan_free(plan);
+  plan = compiled(
+      "\"root\": {\"directory\": \"/srv\", \"idmap\": \"user\"}, \"paths\": {\"/x\": {\"from\": \"/f\", \"idmap\": "
+      "[[5, 1000, 1]]}}");
+  explain(STYRO_FORMAT_TEXT);
+  says("start the new root /srv (ro, nosuid, nodev, idmapped)\n");
+  says("bind /x (from `/f`, ro, nosuid, nodev, idmapped)\n");
+}
+END_TEST
+
+START_TEST(what_an_entry_of_mounts_does)
+{
+  styro_plan_free(plan);
+  plan = compiled(
+      "\"mounts\": [{\"type\": \"mqueue\", \"at\": \"/q\"}, {\"type\": \"propagation\", \"at\": \"/\", \"propagation\": "
+      "\"shared\"}, {\"type\": \"tmpfs\", \"at\": \"/t\", \"inodes\": 7}]");
+  explain(STYRO_FORMAT_TEXT);
+  says("mount a file system of the kernel's /q (mqueue, nosuid, nodev, noexec, rw)\n");
+  says("change the mount / (shared, with the mounts below it)\n");
+  says(", 7 files, nosuid, nodev, rw)\n");
+}
+END_TEST
+
 START_TEST(what_steers_a_terminal_does_not_reach_it)
 {
   styro_plan_free(plan);
@@ -277,6 +303,19 @@ static const json_t *step_about(const json_t *root, const char *name, const char
   }
   ck_abort_msg("no step `%s` about `%s`", name, object);
 }
+
+/* A number, so that nobody takes it for a path of the host. */
+START_TEST(a_descriptor_as_json)
+{
+  styro_plan_free(plan);
+  plan = compiled("\"paths\": {\"/x\": {\"from\": 7}}");
+  json_t *root = parsed();
+  const json_t *step = step_about(root, "bind", "/x");
+  ck_assert_int_eq(json_integer_value(json_object_get(step, "descriptor")), 7);
+  ck_assert_ptr_null(json_object_get(step, "source"));
+  json_decref(root);
+}
+END_TEST
 
 START_TEST(a_rich_plan_as_json)
 {
@@ -421,9 +460,12 @@ int main(void)
   tcase_add_test(cases, what_two_requests_may_differ_in);
   tcase_add_test(cases, who_the_payload_is);
   tcase_add_test(cases, what_becomes_of_a_root_directory);
+  tcase_add_test(cases, what_becomes_of_idmapped_directories);
+  tcase_add_test(cases, what_an_entry_of_mounts_does);
   tcase_add_test(cases, what_steers_a_terminal_does_not_reach_it);
   tcase_add_test(cases, every_kind_of_step_is_printed);
   tcase_add_test(cases, a_rich_plan_as_json);
+  tcase_add_test(cases, a_descriptor_as_json);
   tcase_add_test(cases, sources_and_optional_steps_for_check_here);
   tcase_add_test(cases, odd_texts_stay_json);
   tcase_add_test(cases, a_source_of_any_bytes_stays_json);

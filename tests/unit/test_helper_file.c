@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -429,6 +430,23 @@ START_TEST(a_helper_of_impossible_size)
 }
 END_TEST
 
+/* Writing beyond the limit would end the caller by SIGXFSZ. */
+START_TEST(a_copy_that_the_caller_may_not_write)
+{
+  struct rlimit old;
+  ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const struct rlimit small = {100, old.rlim_max};
+  become_owner();
+  setrlimit(RLIMIT_FSIZE, &small); /* no assertion now: it would write to a file */
+  int code = styro_helper_file_find(path, &found, &err);
+  setrlimit(RLIMIT_FSIZE, &old);
+  ck_assert_int_lt(code, 0);
+  ck_assert_int_eq(found.fd, -1);
+  ck_assert_msg(strstr(err.message, "RLIMIT_FSIZE of this process is 100") != NULL, "%s", err.message);
+  ck_assert_msg(strstr(err.message, "the sealed copy of the helper takes") != NULL, "%s", err.message);
+}
+END_TEST
+
 START_TEST(a_copy_that_cannot_be_made)
 {
   const struct {
@@ -491,6 +509,7 @@ int main(void)
       an_older_kernel_knows_no_executable_flag,
       a_helper_of_impossible_size,
       a_copy_that_cannot_be_made,
+      a_copy_that_the_caller_may_not_write,
       memory_files_that_may_not_run,
   };
   return test_program_run(&program, tests, TESTS_N(tests));

@@ -246,6 +246,26 @@ START_TEST(eight_threads_get_the_same)
 }
 END_TEST
 
+static int of_another;
+
+static void another_is_first(void)
+{
+  of_another = styro_plan_memfd(plan, &err);
+}
+
+/* However the threads above fall: between the making of a file and its taking somebody else had one taken. */
+START_TEST(who_comes_second_takes_the_firsts)
+{
+  int before = open_descriptors();
+  fail_before("fcntl", 1, another_is_first);
+  int fd = styro_plan_memfd(plan, &err);
+  ck_assert(fail_none());
+  ck_assert_int_ge(fd, 3);
+  ck_assert_int_eq(fd, of_another);
+  ck_assert_int_eq(open_descriptors(), before + 1);
+}
+END_TEST
+
 START_TEST(no_descriptor_left)
 {
   struct rlimit old, low;
@@ -323,6 +343,7 @@ int main(void)
   tcase_add_test(cases, nobody_can_change_it);
   tcase_add_test(cases, it_is_made_once_and_closed_with_the_plan);
   tcase_add_test(cases, eight_threads_get_the_same);
+  tcase_add_test(cases, who_comes_second_takes_the_firsts);
   tcase_add_test(cases, no_descriptor_left);
   tcase_add_test(cases, a_kernel_before_noexec_memory_files);
   tcase_add_test(cases, an_interrupted_write_goes_on);

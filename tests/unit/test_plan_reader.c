@@ -390,6 +390,11 @@ START_TEST(lists)
     list->at[n - 1] = plan->total - 4;
     expect(WIRE_FAULT_BOUNDS, 0);
     list->at[n - 1] = entry;
+    if (n > 1) { /* a text twice, and so within what was read already */
+      list->at[n - 1] = list->at[n - 2];
+      expect(WIRE_FAULT_ORDER, 0);
+      list->at[n - 1] = entry;
+    }
   }
 }
 END_TEST

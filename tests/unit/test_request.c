@@ -427,6 +427,12 @@ START_TEST(misuse_is_named)
   ck_assert_int_eq(styro_request_set(request, NULL, "/", &err), STYRO_EUSAGE);
   ck_assert_int_eq(styro_request_set(request, "/cwd", NULL, &err), STYRO_EUSAGE);
   ck_assert_int_eq(styro_request_set_int(NULL, "/nice", 1, &err), STYRO_EUSAGE);
+  ck_assert_int_eq(styro_request_set_int(request, NULL, 1, &err), STYRO_EUSAGE);
+  ck_assert_int_eq(styro_request_set_json(NULL, "/nice", "1", &err), STYRO_EUSAGE);
+  ck_assert_int_eq(styro_request_set_json(request, NULL, "1", &err), STYRO_EUSAGE);
+  ck_assert_int_eq(styro_request_add(NULL, "/command", NULL, "x", &err), STYRO_EUSAGE);
+  ck_assert_int_eq(styro_request_add(request, "/command", NULL, NULL, &err), STYRO_EUSAGE);
+  ck_assert_int_eq(styro_request_set_fd(request, NULL, 3, &err), STYRO_EUSAGE);
   ck_assert_int_eq(styro_request_set_json(request, "/nice", NULL, &err), STYRO_EUSAGE);
   ck_assert_int_eq(styro_request_add(request, NULL, NULL, "x", &err), STYRO_EUSAGE);
   ck_assert_int_eq(styro_request_set_fd(NULL, "/preserve_fds", 3, &err), STYRO_EUSAGE);

@@ -210,11 +210,16 @@ START_TEST(an_undumpable_caller_takes_the_helper)
 }
 END_TEST
 
-static void is_refused(const char *words)
+static void is_refused_at(int stage, const char *words)
 {
   ck_assert_int_eq(styro_spawn_prepare(&runner, plan, &run, &err), STYRO_ESPAWN);
-  ck_assert_int_eq(err.stage, STYRO_STAGE_JOIN);
+  ck_assert_int_eq(err.stage, stage);
   ck_assert_msg(strstr(err.message, words) != NULL, "%s", err.message);
+}
+
+static void is_refused(const char *words)
+{
+  is_refused_at(STYRO_STAGE_JOIN, words);
 }
 
 START_TEST(joins_take_the_helper)
@@ -225,6 +230,19 @@ START_TEST(joins_take_the_helper)
   ck_assert_uint_eq(modes(), WIRE_RUN_HELPER_MODE);
   runner.forced_mode = STYRO_SPAWN_VFORK;
   is_refused("held to `vfork`");
+}
+END_TEST
+
+START_TEST(idmaps_take_the_helper)
+{
+  styro_plan_free(plan);
+  plan = sample_plan_with_idmap();
+  self_map();
+  ck_assert_uint_eq(modes(), WIRE_RUN_HELPER_MODE);
+  runner.forced_mode = STYRO_SPAWN_VFORK;
+  is_refused_at(STYRO_STAGE_SPAWN, "idmapped mounts are made in the spawn mode `helper`");
+  ck_assert_str_eq(err.field, "/paths");
+  ck_assert_str_eq(err.hint, "unset STYRO_SPAWN");
 }
 END_TEST
 
@@ -385,6 +403,10 @@ START_TEST(failures_of_the_child)
   ck_assert_str_eq(err.object, "/usr/libexec/helper");
   answered(WIRE_WHAT_FDS, EMFILE, STYRO_ESPAWN, STYRO_STAGE_SPAWN,
            "no descriptor is left for the helper's descriptors");
+  answered(WIRE_WHAT_FORK, ENFILE, STYRO_ESPAWN, STYRO_STAGE_SPAWN,
+           "no descriptor is left for the helper's descriptors");
+  answered(WIRE_WHAT_MAP_SETGROUPS, ENOENT, STYRO_ESETUP, STYRO_STAGE_IDS,
+           "cannot write /proc/self/setgroups: No such file or directory");
   answered(WIRE_WHAT_FORK, ENOSPC, STYRO_ESETUP, STYRO_STAGE_SPAWN,
            "cannot start the process: No space left on device");
   ck_assert_ptr_nonnull(strstr(err.hint, "user.max_*_namespaces"));
@@ -406,6 +428,7 @@ int main(void)
   tcase_add_test(cases, ranges_say_who_the_payload_is_outside);
   tcase_add_test(cases, groups_that_must_be_gone);
   tcase_add_test(cases, joins_take_the_helper);
+  tcase_add_test(cases, idmaps_take_the_helper);
   tcase_add_test(cases, the_ids_of_joined_users_are_left_to_the_helper);
   tcase_add_test(cases, offsets_before_linux_6_2_need_an_init);
   tcase_add_test(cases, a_forced_mode_holds);

@@ -285,6 +285,23 @@ START_TEST(groups_that_are_listed)
 }
 END_TEST
 
+START_TEST(idmaps_take_rights_in_the_first_user_namespace)
+{
+  const uint32_t held = BIT_OF(SYS_ADMIN) | BIT_OF(SETUID) | BIT_OF(SETGID);
+  styro_plan_free(plan);
+  plan = sample_plan();
+  ids = sample_step(plan->block, WIRE_STEP_MAP_IDS);
+  maps(WIRE_MAP_SELF, WIRE_MAP_SELF);
+  caller(1500, held);
+  decides(WIRE_RUN_DENY_SETGROUPS, 1500, 1500);
+  const uint32_t each[] = {BIT_OF(SYS_ADMIN), BIT_OF(SETUID), BIT_OF(SETGID)};
+  for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
+    caller(1500, held & ~each[i]);
+    refuses(STYRO_STAGE_IDS, EPERM, "/paths", "this caller has not all", "leave `idmap` out");
+  }
+}
+END_TEST
+
 int main(void)
 {
   static const struct test_program program = {"spawn_ids", setup, teardown};
@@ -299,6 +316,7 @@ int main(void)
       setgroups_as_a_word,
       groups_that_are_kept,
       groups_that_are_listed,
+      idmaps_take_rights_in_the_first_user_namespace,
   };
   return test_program_run(&program, tests, TESTS_N(tests));
 }

@@ -366,6 +366,10 @@ END_TEST
 static const char *const right[] = {
     "\"command\": [\"sh\"], \"inherit_env\": [\"TERM\"], \"env\": {\"A\": \"\"}",
     "\"extends\": [\"python\", \"build\"], \"timeout\": {\"wall\": \"5s\", \"grace\": \"1s\"}",
+    "\"namespaces\": {\"uts\": {\"hostname\": \"a\", \"domainname\": \"b\"}}",
+    "\"namespaces\": {\"uts\": {\"join\": \"/x\"}}",
+    "\"namespaces\": {\"user\": \"host\"}, \"security\": {\"seccomp\": {\"bpf\": [[6, 0, 0, 0]]}}, \"best_effort\": "
+    "[\"nested_user_namespaces\"]",
     "\"namespaces\": {\"pid\": \"host\", \"uts\": \"host\"}, \"init\": false, \"best_effort\": [\"tree_kill\"]",
     "\"extends\": \"build\", \"namespaces\": {\"uts\": \"host\"}",
     "\"limits\": {\"memory\": \"1G\", \"cgroup\": {\"memory.high\": \"1\"}}, \"best_effort\": [\"limit_memory\"]",

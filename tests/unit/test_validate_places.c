@@ -73,7 +73,7 @@ static const char *const right[] = {
     MOUNTS(PROCESSES "," MOUNT_AT("tmpfs", "/p") "," BIND_AT("/p/meminfo")),
     PATHS("\"/dev/null\":{\"from\":\"/f\"},\"/dev/shm/x\":\"tmpfs\",\"/dev/pts\":\"deny\",\"/dev/fuse\":\"deny\","
           "\"/device\":\"ro\",\"/dev/ptmx\":\"deny\""),
-    PATHS("\"/dev/fuse\":{\"optional\":true}"),
+    PATHS("\"/dev/fuse\":{\"optional\":true},\"/dev/stdin\":{\"from\":\"/f\"}"),
     MOUNTS("{\"type\":\"bind\",\"access\":\"dev\",\"at\":\"/dev/fuse\",\"from\":\"/dev/fuse\"}") "," PATHS(
         "\"/dev/fuse\":\"ro\""),
     MOUNTS(DIR_AT("/dev/a/b")) "," PATHS("\"/dev/a\":\"tmpfs\",\"/dev/a/c\":\"tmpfs\""),

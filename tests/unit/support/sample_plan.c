@@ -272,17 +272,27 @@ styro_plan *sample_plan(void)
   return adopt(block, len);
 }
 
-styro_plan *sample_plan_to_spawn(void)
+static styro_plan *sample_without_join(bool idmap)
 {
   uint8_t codes[WIRE_STEP_COUNT];
   size_t n = 0, len;
   for (size_t i = 0; i < sample_codes_n; i++) {
-    if (sample_codes[i] != WIRE_STEP_IDMAP && sample_codes[i] != WIRE_STEP_JOIN) {
+    if ((idmap || sample_codes[i] != WIRE_STEP_IDMAP) && sample_codes[i] != WIRE_STEP_JOIN) {
       codes[n++] = sample_codes[i];
     }
   }
   void *block = sample_block_of(codes, n, WIRE_PLAN_INIT, &len);
   return adopt(block, len);
+}
+
+styro_plan *sample_plan_to_spawn(void)
+{
+  return sample_without_join(false);
+}
+
+styro_plan *sample_plan_with_idmap(void)
+{
+  return sample_without_join(true);
 }
 
 void *sample_step(void *block, int code)

@@ -22,8 +22,9 @@ void *sample_block_of(const uint8_t *codes, size_t n, uint32_t flags, size_t *le
 /* The sample as a handle. */
 styro_plan *sample_plan(void);
 
-/* The same without JOIN and IDMAP, which would decide the spawn mode. */
+/* The same without JOIN and IDMAP, which would decide the spawn mode; and without JOIN alone. */
 styro_plan *sample_plan_to_spawn(void);
+styro_plan *sample_plan_with_idmap(void);
 
 /* The first step of a code and its number; the test ends where there is none. */
 void *sample_step(void *block, int code);
