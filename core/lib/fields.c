@@ -86,8 +86,9 @@ static const struct styro_field table[] = {
      AT(root_lowers), .min = 1, .max = WIRE_LAYERS_MAX, .doc = "directories that are only read, the topmost first"},
     {.pointer = "/root/overlay/upper", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_upper),
      .max = PATH_LIMIT,
-     .doc = "directory that all changes go to, and stay in; it must be the payload's own (of a root caller 65534's). "
-            "Needs `work`"},
+     .doc = "directory that all changes go to, and stay in; it must be the payload's own (of a root caller 65534's), "
+            "and of one sandbox at a time: the kernel refuses a second one only where its overlays have an `index`, and else "
+            "says nothing. Needs `work`"},
     {.pointer = "/root/overlay/work", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, AT(root_work),
      .max = PATH_LIMIT,
      .doc = "empty directory beside `upper`, of the same owner and file system, for the kernel's own use: afterwards a "
@@ -169,7 +170,7 @@ static const struct styro_field table[] = {
      .doc = "for `overlay`: directories of the host that are only read, the topmost first; without `upper` it is "
             "read-only. One with mounts below it is refused"},
     {.pointer = "/mounts/*/upper", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(upper),
-     .max = PATH_LIMIT, .doc = "for `overlay`: directory that all changes go to, the payload's own; needs `work`"},
+     .max = PATH_LIMIT, .doc = "for `overlay`: directory that all changes go to, the payload's own, and of one sandbox at a time; needs `work`"},
     {.pointer = "/mounts/*/work", .type = STYRO_TYPE_PATH, .flags = STYRO_FIELD_VARIABLES, MOUNT(work),
      .max = PATH_LIMIT, .doc = "for `overlay`: empty directory beside `upper`, for the kernel's own use"},
     {.pointer = "/mounts/*/data", .type = STYRO_TYPE_TEXT, MOUNT(data), .max = STYRO_FILE_DATA_MAX,

@@ -1,6 +1,6 @@
 /*
- * A kernel that lacks system calls, or a container's filter that refuses them: `without ERRNO CALL[,CALL...] COMMAND...` runs the
- * command under a seccomp filter that answers so and lets all else through.
+ * A kernel that lacks system calls or answers them so, or a container's filter that refuses them: `without ERRNO CALL[,CALL...]
+ * COMMAND...` runs the command under a seccomp filter that answers so and lets all else through.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -16,46 +16,50 @@
 
 #include "wire/sys.h"
 
-#define MOST 64
+#define SIZE 256 /* instructions: five for a call */
 
-static const struct {
+#define ANY 0 /* whatever its arguments are */
+
+static const struct call {
   const char *name;
   long number;
+  unsigned command; /* its second argument, or ANY */
 } calls[] = {
-    {"capset", SYS_capset},
-    {"clone3", SYS_NR_clone3},
-    {"close_range", SYS_NR_close_range},
-    {"execveat", SYS_execveat},
-    {"faccessat2", SYS_NR_faccessat2},
-    {"fsconfig", SYS_NR_fsconfig},
-    {"fsmount", SYS_NR_fsmount},
-    {"fsopen", SYS_NR_fsopen},
-    {"keyctl", SYS_keyctl},
-    {"memfd_create", SYS_memfd_create},
-    {"mount", SYS_mount},
-    {"mount_setattr", SYS_NR_mount_setattr},
-    {"move_mount", SYS_NR_move_mount},
-    {"open_tree", SYS_NR_open_tree},
-    {"openat2", SYS_NR_openat2},
-    {"pidfd_open", SYS_pidfd_open},
-    {"pidfd_send_signal", SYS_pidfd_send_signal},
-    {"pivot_root", SYS_pivot_root},
-    {"seccomp", SYS_seccomp},
-    {"setns", SYS_setns},
-    {"sethostname", SYS_sethostname},
-    {"unshare", SYS_unshare},
+    {"capset", SYS_capset, ANY},
+    {"clone3", SYS_NR_clone3, ANY},
+    {"close_range", SYS_NR_close_range, ANY},
+    {"execveat", SYS_execveat, ANY},
+    {"faccessat2", SYS_NR_faccessat2, ANY},
+    {"fsconfig", SYS_NR_fsconfig, ANY},
+    {"fsconfig_create", SYS_NR_fsconfig, WIRE_FSCONFIG_CMD_CREATE},
+    {"fsmount", SYS_NR_fsmount, ANY},
+    {"fsopen", SYS_NR_fsopen, ANY},
+    {"keyctl", SYS_keyctl, ANY},
+    {"memfd_create", SYS_memfd_create, ANY},
+    {"mount", SYS_mount, ANY},
+    {"mount_setattr", SYS_NR_mount_setattr, ANY},
+    {"move_mount", SYS_NR_move_mount, ANY},
+    {"open_tree", SYS_NR_open_tree, ANY},
+    {"openat2", SYS_NR_openat2, ANY},
+    {"pidfd_open", SYS_pidfd_open, ANY},
+    {"pidfd_send_signal", SYS_pidfd_send_signal, ANY},
+    {"pivot_root", SYS_pivot_root, ANY},
+    {"seccomp", SYS_seccomp, ANY},
+    {"setns", SYS_setns, ANY},
+    {"sethostname", SYS_sethostname, ANY},
+    {"unshare", SYS_unshare, ANY},
     /* by which the library tells a kernel whose release is an old text from one that is old */
-    {"quotactl_fd", 443},
-    {"process_mrelease", 448},
-    {"cachestat", 451},
-    {"open_tree_attr", 467},
+    {"quotactl_fd", 443, ANY},
+    {"process_mrelease", 448, ANY},
+    {"cachestat", 451, ANY},
+    {"open_tree_attr", 467, ANY},
 };
 
-static long number_of(const char *name)
+static const struct call *call_of(const char *name)
 {
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
     if (strcmp(calls[i].name, name) == 0) {
-      return calls[i].number;
+      return &calls[i];
     }
   }
   fprintf(stderr, "without: `%s` is not in the table\n", name);
@@ -64,31 +68,53 @@ static long number_of(const char *name)
 
 static unsigned errno_of(const char *name)
 {
-  return strcmp(name, "ENOSYS") == 0 ? ENOSYS : EPERM;
+  static const struct {
+    const char *name;
+    unsigned number;
+  } errors[] = {{"ENOSYS", ENOSYS}, {"EPERM", EPERM}, {"EBUSY", EBUSY}, {"ESTALE", ESTALE}, {"E2BIG", E2BIG}};
+  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+    if (strcmp(errors[i].name, name) == 0) {
+      return errors[i].number;
+    }
+  }
+  fprintf(stderr, "without: `%s` is not in the table\n", name);
+  exit(EXIT_FAILURE);
 }
 
-/* The number, a comparison for each call, and the two answers. */
+#define LOAD(member) ((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member)))
+#define SKIP_UNLESS(value, n) ((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), 0, n))
+#define ANSWER(value) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value))
+
+/* Begins and ends with the number loaded. */
+static unsigned short add_call(struct sock_filter *out, const struct call *call, unsigned error)
+{
+  unsigned short len = 0;
+  out[len++] = SKIP_UNLESS(call->number, call->command == ANY ? 1 : 4);
+  if (call->command != ANY) {
+    out[len++] = LOAD(args[1]);
+    out[len++] = SKIP_UNLESS(call->command, 1);
+  }
+  out[len++] = ANSWER(SECCOMP_RET_ERRNO | error);
+  if (call->command != ANY) {
+    out[len++] = LOAD(nr);
+  }
+  return len;
+}
+
 static unsigned short write_filter(struct sock_filter *out, char *names, unsigned error)
 {
-  unsigned char n = 0;
-  long numbers[MOST];
-  for (char *name = strtok(names, ","); name && n < MOST; name = strtok(NULL, ",")) {
-    numbers[n++] = number_of(name);
-  }
   unsigned short len = 0;
-  out[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-  for (unsigned char i = 0; i < n; i++) {
-    out[len++] =
-        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)numbers[i], (unsigned char)(n - i), 0);
+  out[len++] = LOAD(nr);
+  for (char *name = strtok(names, ","); name && len < SIZE - 6; name = strtok(NULL, ",")) {
+    len = (unsigned short)(len + add_call(out + len, call_of(name), error));
   }
-  out[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  out[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error);
+  out[len++] = ANSWER(SECCOMP_RET_ALLOW);
   return len;
 }
 
 int main(int argc, char **argv)
 {
-  struct sock_filter filter[MOST + 3];
+  struct sock_filter filter[SIZE];
   if (argc < 4) {
     fprintf(stderr, "usage: without ERRNO CALL[,CALL...] COMMAND...\n");
     return EXIT_FAILURE;

@@ -3,12 +3,16 @@
 import errno
 import json
 import os
+import pathlib
 import stat
 import subprocess
 
 import pytest
 
-from harness import AS_ROOT, COMMAND, Caller, contents, in_user_namespace
+from harness import AS_ROOT, COMMAND, LINUX, Caller, contents, in_user_namespace
+from test_kernels import without
+
+INDEX = pathlib.Path("/sys/module/overlay/parameters/index")
 
 NAMES = ["plain", "with:colon", "with,comma", "back\\slash", "new\nline", "space and\ttab", "ünïcode", "x" * 255]
 
@@ -264,6 +268,38 @@ def test_layers_that_overlap_by_a_link(tree, own_tree, layer, tmp_path):
     (tmp_path / "link").symlink_to(top / "in")
     error = refused(tree, overlay(top, tmp_path / "link", own_tree), "within another")
     assert error["errno_name"] == "ELOOP" and error["stage"] == "root"
+
+
+MADE_BY = {"EBUSY": "in use by another overlay: give each its own", "ESTALE": "belong to other lower directories: empty both, or name new ones",
+           "E2BIG": "the kernel takes 500 lower directories, before Linux 6.5 in one page of text"}
+
+
+@pytest.mark.parametrize("answer", MADE_BY)
+def test_what_the_kernel_answers_to_the_whole(tree, own_tree, upper, answer):
+    """By a filter: the first two take a kernel whose overlays have an index, and E2BIG more than it is ever given."""
+    call = "mount" if tree.kernel or LINUX < (6, 5) else "fsconfig_create"
+    error = refused(tree, overlay(own_tree, **upper), "cannot make an overlay with `", MADE_BY[answer], wrap=without(answer, call))
+    at_fault = str(own_tree) if answer == "E2BIG" else upper["upper"]
+    assert (error["stage"], error["field"], error["object"], error["errno_name"]) == ("root", "/root/overlay", at_fault, answer), error
+
+
+def test_an_upper_directory_that_is_in_use(tree, own_tree, upper):
+    """Only where its overlays have an index does the kernel refuse; elsewhere two of them write to one directory, as documented."""
+    request = overlay(own_tree, **upper)
+    with tree.start(["/bin/sh", "-c", "echo there; read line"], request, stdin=subprocess.PIPE) as first:
+        assert first.read_line() == "there"
+        if INDEX.read_text().strip() == "Y":
+            error = refused(tree, request, MADE_BY["EBUSY"])
+            assert (error["errno_name"], error["object"]) == ("EBUSY", upper["upper"]), error
+        else:
+            assert tree.sh("echo second > /data/second; cat /data/second", request) == "second\n"
+
+
+def test_as_many_layers_as_there_can_be(tree, rootfs, layer, upper):
+    """500 and an upper one: neither the kernel's bound nor a page of text is ever passed."""
+    made = [layer(f"{i}", {f"data/{i}": ""}) for i in range(499)]
+    (rootfs / "bin" / "wc").symlink_to("busybox")
+    assert tree.sh("ls /data | wc -l", overlay(*made, rootfs, **upper)) == "500\n"
 
 
 @pytest.mark.invariant("S3")
