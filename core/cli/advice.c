@@ -171,12 +171,13 @@ static bool is_idmapped(const struct input *input, const char *inside)
 /* Whether the request itself says who the payload is outside. */
 static bool says_who(const struct input *input)
 {
-  const char *uids = NULL, *gids = NULL, *space = NULL;
+  const char *uids = NULL, *gids = NULL, *space = NULL, *joined = NULL;
 
   styro_request_get(input->request, "/user/uid_map", &uids, NULL);
   styro_request_get(input->request, "/user/gid_map", &gids, NULL);
   styro_request_get(input->request, "/namespaces/user", &space, NULL);
-  return uids || gids || (space && strcmp(space, "host") == 0);
+  styro_request_get(input->request, "/namespaces/user/join", &joined, NULL);
+  return uids || gids || joined || (space && strcmp(space, "host") == 0);
 }
 
 /*

@@ -278,6 +278,16 @@ static void hostname_details(const styro_plan *plan, const struct wire_step *ste
   }
 }
 
+/* The base's have the modes that everybody expects. */
+static void made_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  if (wire_step_item(step) >= 0) {
+    styro_mount_details(plan, step, out, size);
+  } else {
+    add_flags(out, size, 0, step);
+  }
+}
+
 /* What else a step says about itself; "" for most. */
 static void details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
@@ -307,6 +317,8 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_NOTE:
     snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_note *)(const void *)step)->why));
     break;
+  case WIRE_STEP_DIR:
+  case WIRE_STEP_FILE: made_details(plan, step, out, size); break;
   default: add_flags(out, size, 0, step);
   }
 }

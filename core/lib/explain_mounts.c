@@ -6,10 +6,10 @@
 
 static void fs_details(const struct wire_step *step, char *out, size_t size)
 {
-  static const char *const names[WIRE_FS_COUNT] = {[WIRE_FS_SYSFS] = "sysfs",
+  static const char *const names[WIRE_FS_COUNT] = {[WIRE_FS_SYSFS] = "sysfs, by who owns the network namespace",
                                                    [WIRE_FS_DEVPTS] = "devpts",
-                                                   [WIRE_FS_MQUEUE] = "mqueue",
-                                                   [WIRE_FS_CGROUP2] = "cgroup2"};
+                                                   [WIRE_FS_MQUEUE] = "mqueue, by who owns the IPC namespace",
+                                                   [WIRE_FS_CGROUP2] = "cgroup2, by who owns the cgroup namespace"};
   const struct wire_step_fs *body = (const void *)step;
   size_t len = styro_details_text(out, size, 0, "%s", names[body->kind]);
   if (body->kind == WIRE_FS_DEVPTS) {
@@ -30,7 +30,9 @@ static void proc_details(const struct wire_step *step, char *out, size_t size)
                                         [WIRE_HIDEPID_PTRACEABLE] = "only processes that can be traced"};
   const struct wire_step_proc *body = (const void *)step;
   size_t len = styro_details_text(out, size, 0, "%s", hidepid[body->hidepid]);
-  styro_details_text(out, size, len, len ? ", %s" : "%s", body->subset ? "nothing but processes" : "");
+  if (body->subset) {
+    styro_details_text(out, size, len, len ? ", %s" : "%s", "nothing but processes");
+  }
 }
 
 /* What is set, what is taken back, and how mounts below it spread from then on. */
@@ -63,12 +65,21 @@ static void remount_details(const struct wire_step *step, char *out, size_t size
   styro_details_text(out, size, len, "%s", body->recursive ? ", with the mounts below it" : "");
 }
 
+static void made_details(const struct wire_step *step, char *out, size_t size)
+{
+  uint32_t mode = step->code == WIRE_STEP_DIR ? ((const struct wire_step_dir *)(const void *)step)->mode
+                                              : ((const struct wire_step_file *)(const void *)step)->mode;
+  snprintf(out, size, "mode %04o", mode);
+}
+
 void styro_mount_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
   out[0] = 0;
   switch (step->code) {
   case WIRE_STEP_FS: fs_details(step, out, size); break;
   case WIRE_STEP_PROC: proc_details(step, out, size); break;
+  case WIRE_STEP_DIR:
+  case WIRE_STEP_FILE: made_details(step, out, size); break;
   case WIRE_STEP_REMOUNT: remount_details(step, out, size); break;
   case WIRE_STEP_OVERLAY:
     styro_details_flags(out, size, 0, ((const struct wire_step_overlay *)(const void *)step)->attr_set);

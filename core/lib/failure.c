@@ -339,6 +339,9 @@ static const char *find_own_hint(const styro_plan *plan, const struct wire_step 
   if ((step->code == WIRE_STEP_FS || step->code == WIRE_STEP_PROC) && what == WIRE_WHAT_STEP && number == EPERM) {
     return find_owner_hint(plan, step);
   }
+  if (step->code == WIRE_STEP_ACCESS && number == EACCES && joins(plan, WIRE_SPACE_USER)) {
+    return "let the id outside own it on the host that the joined user namespace gives the payload's: its uid_map says which";
+  }
   bool idmapped = step->code == WIRE_STEP_ACCESS && number == EACCES && is_idmapped(plan, wire_step_target(step));
   return idmapped ? "with `idmap` it counts whose it is on disk: let an id own it there that shows as the payload's"
                   : NULL;

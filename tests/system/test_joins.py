@@ -103,6 +103,18 @@ def test_many_and_the_order_of_ownership(box):
         assert seen["mnt"] not in (links(pid)["mnt"], links("self")["mnt"])
 
 
+def test_who_must_own_what_a_joined_user_writes(box, tmp_path):
+    """Ids outside are those of the joined maps: nobody is told to give it to another, or to map it otherwise."""
+    (tmp_path / "theirs").mkdir(mode=0o555 if not AS_ROOT else 0o755)
+    if AS_ROOT:
+        os.chown(tmp_path / "theirs", 65534, 65534)
+    with others("--ipc", user=True) as pid:
+        request = {**join(pid, "user"), "user": ROOT_OF_IT, "paths": {"/d": {"from": str(tmp_path / "theirs"), "access": "rw"}}}
+        done = box.run(["true"], request)
+    assert done.error["stage"] == "access" and "its uid_map says which" in done.error["hint"], done
+    assert "its uid_map says which" in done.line and "chown" not in done.line, done
+
+
 def test_joined_is_not_promised(box):
     with others("--ipc", "--uts", "--net", "--cgroup", user=not AS_ROOT) as pid:
         done = box.run(["true"], own_or_joined(pid, "ipc", "uts", "network", "cgroup"))

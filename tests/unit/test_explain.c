@@ -240,11 +240,20 @@ START_TEST(what_an_entry_of_mounts_does)
   styro_plan_free(plan);
   plan = compiled(
       "\"mounts\": [{\"type\": \"mqueue\", \"at\": \"/q\"}, {\"type\": \"propagation\", \"at\": \"/\", \"propagation\": "
-      "\"shared\"}, {\"type\": \"tmpfs\", \"at\": \"/t\", \"inodes\": 7}]");
+      "\"shared\"}, {\"type\": \"tmpfs\", \"at\": \"/t\", \"inodes\": 7}, {\"type\": \"dir\", \"at\": \"/d\", \"mode\": "
+      "\"0700\"}, {\"type\": \"file\", \"at\": \"/f\"}, {\"type\": \"proc\", \"at\": \"/p\", \"hidepid\": \"noaccess\"}, "
+      "{\"type\": \"proc\", \"at\": \"/r\", \"hidepid\": \"noaccess\", \"subset\": \"pid\"}, {\"type\": \"proc\", \"at\": "
+      "\"/s\", \"subset\": \"pid\"}]");
   explain(STYRO_FORMAT_TEXT);
-  says("mount a file system of the kernel's /q (mqueue, nosuid, nodev, noexec, rw)\n");
+  says("mount a file system of the kernel's /q (mqueue, by who owns the IPC namespace, nosuid, nodev, noexec, rw)\n");
   says("change the mount / (shared, with the mounts below it)\n");
   says(", 7 files, nosuid, nodev, rw)\n");
+  says("make a directory /d (mode 0700)\n");
+  says("write a file /f (mode 0644)\n");
+  says("write a file /etc/passwd\n");
+  says("mount a new proc /p (processes of others closed)\n");
+  says("mount a new proc /r (processes of others closed, nothing but processes)\n");
+  says("mount a new proc /s (nothing but processes)\n");
 }
 END_TEST
 

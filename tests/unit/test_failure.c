@@ -302,6 +302,9 @@ static const struct {
 } of_plans[] = {
     {JOINED_USER "\"pid\": {\"join\": \"/p\"}}, \"init\": false, \"best_effort\": [\"tree_kill\"]", WIRE_STEP_PROC,
      WIRE_WHAT_STEP, EPERM, SHOWS_JOINED},
+    {JOINED_USER "\"ipc\": \"new\"}, \"paths\": {\"/x\": {\"access\": \"rw\", \"from\": \"/f\"}}", WIRE_STEP_ACCESS, 0,
+     EACCES,
+     "let the id outside own it on the host that the joined user namespace gives the payload's: its uid_map says which"},
     {"\"cwd\": \"/\"", WIRE_STEP_PROC, WIRE_WHAT_STEP, EPERM,
      "an outer container masks parts of /proc: start it with an unmasked proc (docker: --security-opt systempaths=unconfined)"},
     {JOINED_USER "\"ipc\": {\"join\": \"/i\"}}, " AT_X("mqueue"), WIRE_STEP_FS, WIRE_WHAT_STEP, EPERM, SHOWS_JOINED},
