@@ -32,6 +32,7 @@ run() {
 }
 
 mkdir -p /tmp/root/tmp /tmp/ordinary/tmp
+touch /tmp/root/requests /tmp/ordinary/requests # of tests that make no sandbox nothing is recorded
 chown -R "$id:$id" /tmp/ordinary
 (run root "$PWD" '' "$@") &
 root=$!
