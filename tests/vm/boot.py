@@ -160,7 +160,7 @@ def read_arguments(words):
     parser.add_argument("--out", type=pathlib.Path, help="the directory of the host that can be written")
     parser.add_argument("--uid", type=int, default=0, help="whose the command is")
     parser.add_argument("--memory", type=int, default=1024, help="MiB")
-    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--cpus", type=int, default=1, help="emulated, several cost more time than they save")
     parser.add_argument("command", nargs="*", metavar="COMMAND")
     return parser.parse_args(words)
 
