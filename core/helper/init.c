@@ -395,16 +395,29 @@ static bool caller_is_gone(void)
   return sys_call(SYS_ppoll, sys_arg(&end), 1, sys_arg(now), 0, 8, 0) > 0;
 }
 
+/*
+ * In the caller's session init would be a handle on it: whoever is uid 0 inside writes /proc/1/autogroup, whose nice value
+ * is the whole session's (sched(7), "The autogroup feature"). Where the payload shares that session nothing is lost.
+ */
+static int leave_session(struct helper *h, const struct wire_step *step)
+{
+  uint32_t number = h->number;
+  while (++number < h->plan->steps_n && (step = wire_step_next(step))->code != WIRE_STEP_SESSION) {
+  }
+  h->what = WIRE_WHAT_STEP;
+  return number < h->plan->steps_n ? step_session(h, step) : 0;
+}
+
 int step_init(struct helper *h, const struct wire_step *step)
 {
   struct supervision s;
   int left = -1;
   memset(&s, 0, sizeof s);
   bool caller = h->run->flags & WIRE_RUN_WATCH_CALLER;
-  (void)step;
   sys_prctl(PR_SET_NAME, (uintptr_t) "styrolite-helper", 0); /* an image by descriptor is called by its number */
   h->what = WIRE_WHAT_DUMPABLE;
   int result = sys_prctl(PR_SET_DUMPABLE, 0, 0);
+  result = result < 0 ? result : leave_session(h, step);
   if (result < 0) {
     return result;
   }

@@ -141,3 +141,15 @@ result = {
 }""")
     assert seen == {"nice of a user": "EPERM", "nice of init": "EPERM", "class of a user": "EPERM", "class of init": "EPERM",
                     "own nice": "ok", "nice then": os.getpriority(os.PRIO_PROCESS, 0)}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/autogroup"), reason="needs a kernel that groups by session")
+@pytest.mark.invariant("S7")
+def test_init_is_no_handle_on_the_callers_session(box):
+    """Uid 0 inside may write what /proc/1 has for its owner, and the nice value there is that of all of init's session."""
+    script = """[ -w /proc/1/autogroup ] || exit 0  # not by a helper whose image is of the caller's namespace
+    until echo 7 2>/dev/null >/proc/1/autogroup; do sleep 0.05; done; cat /proc/1/autogroup"""
+    wrap = ["setsid", "--wait", "/bin/sh", "-c", '"$@" && cat /proc/self/autogroup', "sh"]
+    done = box.run(["/bin/sh", "-c", script], {"user": {"uid": 0, "gid": 0}}, wrap=wrap)
+    *init, caller = done.text.splitlines()
+    assert all(line.endswith(" nice 7") for line in init) and caller.endswith(" nice 0"), done
