@@ -202,8 +202,7 @@ static void mount_places(void)
       die("mount %s", places[i].path);
     }
   }
-  if (mount("/dev/vda", ROOT "/tmp", "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, NULL) != 0 ||
-      chmod(ROOT "/tmp", 01777) != 0) {
+  if (mount("/dev/vda", ROOT "/tmp", "ext4", MS_NOSUID | MS_NODEV, NULL) != 0 || chmod(ROOT "/tmp", 01777) != 0) {
     die("mount /tmp");
   }
   write_file(ROOT "/sys/fs/cgroup/cgroup.subtree_control", "+cpuset +cpu +io +memory +pids");
