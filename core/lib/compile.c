@@ -85,18 +85,34 @@ static int too_large(styro_error *err, const char *field, size_t n, const char *
   return code;
 }
 
+/* Of the two lists that can grow a plan, the one that asks for more. */
+static bool mostly_mounts(const struct styro_fields *fields)
+{
+  size_t n = fields->mounts.n;
+  for (size_t i = 0; i < fields->mounts.n; i++) {
+    n += fields->mounts.items[i].lowers.n;
+  }
+  return n > fields->rules_n;
+}
+
+static int too_many(const struct styro_compile *c, size_t n, const char *of_what, size_t most)
+{
+  bool mounts = mostly_mounts(c->fields);
+  return too_large(c->err, mounts ? "/mounts" : "/paths", n, of_what, most,
+                   mounts ? "use fewer entries or layers: a `bind` of a directory shows all that it holds"
+                          : "name the directories that hold the entries of `paths`");
+}
+
 /* What the helper would refuse is refused here, where the request's words are known. */
 static int check_size(const struct styro_compile *c)
 {
   const struct styro_builder *builder = &c->builder;
   size_t bytes = sizeof(struct wire_plan) + builder->steps.len + builder->data.len + 7;
   if (builder->sources_n > WIRE_SOURCES_MAX) {
-    return too_large(c->err, "/paths", builder->sources_n, "objects of the host", WIRE_SOURCES_MAX,
-                     "name the directories that hold the entries of `paths`");
+    return too_many(c, builder->sources_n, "objects of the host", WIRE_SOURCES_MAX);
   }
   if (builder->steps_n > WIRE_STEPS_MAX) {
-    return too_large(c->err, "/paths", builder->steps_n, "steps", WIRE_STEPS_MAX,
-                     "name the directories that hold the entries of `paths`");
+    return too_many(c, builder->steps_n, "steps", WIRE_STEPS_MAX);
   }
   if (bytes > WIRE_PLAN_MAX) {
     return too_large(c->err, "", bytes, "bytes of plan", WIRE_PLAN_MAX,

@@ -433,7 +433,6 @@ RULE(devices_elsewhere)
 RULE(loosens_below)
 RULE(half_an_upper)
 RULE(one_layer)
-RULE(layers_overlap)
 RULE(data_twice)
 RULE(base64_digit)
 RULE(base64_length)
@@ -456,6 +455,16 @@ RULE(mqueue_of_others)
 RULE(cgroup_of_others)
 RULE(gid_unmapped)
 RULE(too_many_devs)
+
+/* Each is compared with each: more than a plan may have are refused for their number, and not compared. */
+static bool any_layers_overlap(const struct styro_effective *e, struct styro_finding *found)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < e->fields.mounts.n; i++) {
+    n += entry_at(e, i)->lowers.n;
+  }
+  return n <= WIRE_SOURCES_MAX && any_entry(e, layers_overlap, found);
+}
 
 #define SAY(test, message, hint)                         \
   {                                                      \

@@ -154,10 +154,23 @@ static bool rule_in_file(const struct styro_effective *e, struct styro_finding *
 
 /* ---- what proc and dev have --------------------------------------------------------------------------------------- */
 
+/* Asked first, because most rules are about neither: a type is compared faster than a path. */
+static bool near(const struct styro_mounts *mounts, int type, const char *base, const char *path)
+{
+  bool found = styro_encloses(base, path);
+  for (size_t i = 0; i < mounts->n && !found; i++) {
+    found = mounts->items[i].type == type && styro_encloses(mounts->items[i].at, path);
+  }
+  return found;
+}
+
 /* The device directory that the path lies in, and what of it lies below. */
 static const char *rest_in_dev(const struct styro_effective *e, const char *path)
 {
   const struct styro_mounts *mounts = &e->fields.mounts;
+  if (!near(mounts, STYRO_MOUNT_DEV, "/dev", path)) {
+    return NULL;
+  }
   size_t over = styro_mounts_over(mounts, path, mounts->n);
   const char *dev = over == STYRO_NO_ENTRY                        ? "/dev"
                     : mounts->items[over].type == STYRO_MOUNT_DEV ? mounts->items[over].at
@@ -208,6 +221,10 @@ static bool is_missing_device(const struct styro_effective *e, const struct styr
 static const char *proc_over(const struct styro_effective *e, const char *path, size_t end, bool *subset)
 {
   const struct styro_mounts *mounts = &e->fields.mounts;
+  *subset = false;
+  if (!near(mounts, STYRO_MOUNT_PROC, "/proc", path)) {
+    return NULL;
+  }
   size_t over = styro_mounts_over(mounts, path, end), main = styro_mounts_main_proc(mounts);
   const struct styro_mount *mount = over != STYRO_NO_ENTRY ? &mounts->items[over] : NULL;
   if (mount == NULL && main != STYRO_NO_ENTRY) {

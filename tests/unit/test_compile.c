@@ -461,6 +461,27 @@ START_TEST(a_plan_too_large_is_refused_with_its_size)
 }
 END_TEST
 
+/* Layers are objects of the host as well; they are not compared with each other when there are that many. */
+START_TEST(too_many_layers_are_refused_with_their_number)
+{
+  static char members[1 << 18];
+  size_t len = (size_t)snprintf(members, sizeof members, "\"mounts\": [");
+  for (unsigned i = 0; i < 9; i++) {
+    len += (size_t)snprintf(members + len, sizeof members - len,
+                            "%s{\"type\": \"overlay\", \"at\": \"/o%u\", \"lower\": [\"/l\"", i ? ", " : "", i);
+    for (unsigned k = 1; k < 500; k++) {
+      len += (size_t)snprintf(members + len, sizeof members - len, ", \"/l/%u\"", k);
+    }
+    len += (size_t)snprintf(members + len, sizeof members - len, "]}");
+  }
+  snprintf(members + len, sizeof members - len, "]");
+  styro_error err = refused_by_compile(members);
+  ck_assert_ptr_nonnull(strstr(err.message, "objects of the host, 4096 is the most"));
+  ck_assert_str_eq(err.field, "/mounts");
+  ck_assert_str_eq(err.hint, "use fewer entries or layers: a `bind` of a directory shows all that it holds");
+}
+END_TEST
+
 /* Two steps a rule, and no object of the host: directories that are denied, and something denied in each. */
 START_TEST(too_many_steps_are_refused_with_their_number)
 {
@@ -556,6 +577,7 @@ static void add_tests(TCase *cases)
   tcase_add_test(cases, misuse_is_named);
   tcase_add_test(cases, a_plan_too_large_is_refused_with_its_size);
   tcase_add_test(cases, too_many_steps_are_refused_with_their_number);
+  tcase_add_test(cases, too_many_layers_are_refused_with_their_number);
   tcase_add_test(cases, memory_may_run_out_anywhere);
 }
 
