@@ -158,17 +158,6 @@ static int mount_proc(const struct wire_step_proc *body)
   return fs_mount("proc", options, 2, WIRE_MOUNT_ATTR_NOSUID | WIRE_MOUNT_ATTR_NODEV | WIRE_MOUNT_ATTR_NOEXEC);
 }
 
-/* Its masks are placed from the mount itself: a name on the way to it may be the payload's to change. */
-static int keep_other(struct helper *h, const char *at, int proc)
-{
-  if (h->other_proc >= 0) {
-    sys_close(h->other_proc);
-  }
-  h->other_proc = sys_fcntl(proc, F_DUPFD_CLOEXEC, WIRE_FD_FIRST_FREE);
-  h->other_at = at;
-  return h->other_proc < 0 ? h->other_proc : 0;
-}
-
 /* While the host's proc is still in view: the kernel grants a new one only where an unmasked one is visible. */
 int step_proc(struct helper *h, const struct wire_step *step)
 {
@@ -179,7 +168,7 @@ int step_proc(struct helper *h, const struct wire_step *step)
     return result;
   }
   if (strcmp(wire_str(h->plan, body->target.path), "/proc") != 0) {
-    result = keep_other(h, wire_str(h->plan, body->target.path), proc);
+    result = mount_covered(h, step, proc);
     mount_done(h, step, proc);
     return result;
   }

@@ -54,8 +54,8 @@ struct helper {
   bool opens;      /* it is a directory of the host that the payload may write, and closed until all places are made */
   int mask;        /* tmpfs with the two mask objects, -1 until needed */
   int proc;        /* mount of the new proc, -1 until there */
-  int other_proc;  /* that of the last one elsewhere, -1: none */
-  const char *other_at;    /* its place, with which the places of its masks begin */
+  int covered;     /* the last mount whose masks follow it, -1: none; the new proc at its own place has `proc` */
+  const char *covered_at;  /* its place, with which the places of its masks begin */
   int userns_limit;        /* /proc/sys/user/max_user_namespaces, opened while it could be written */
   int proc_dir;            /* the caller's /proc where another mount namespace is joined, else -1 */
   bool clocks;             /* the payload enters a time namespace of its own */
@@ -134,8 +134,9 @@ void tree_octal(char out[5], uint32_t mode);
 
 /* mounts.c: sets these flags on a detached tree with all below it, makes it private, and reads the flags back. */
 int mount_harden(struct helper *h, int mount, uint64_t attributes);
-bool mount_holds(int mount, uint64_t attributes);                           /* are all these flags set? */
-void mount_done(struct helper *h, const struct wire_step *step, int mount); /* attached: closed, or kept for later */
+bool mount_holds(int mount, uint64_t attributes);                             /* are all these flags set? */
+void mount_done(struct helper *h, const struct wire_step *step, int mount);   /* attached: closed, or kept for later */
+int mount_covered(struct helper *h, const struct wire_step *step, int mount); /* attached: its masks start from it */
 
 /* mount_list.c: a new file system, detached, or -errno. An option without a value is left out. */
 struct fs_option {

@@ -226,7 +226,7 @@ _Noreturn void helper_main(void)
 {
   struct helper *h = &state;
   int64_t start = sys_now();
-  h->root = h->mask = h->proc = h->other_proc = h->userns_limit = h->parent_fd = h->proc_dir = h->leaving = -1;
+  h->root = h->mask = h->proc = h->covered = h->userns_limit = h->parent_fd = h->proc_dir = h->leaving = -1;
   signals_reset();
   take_blocks(h);
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;

@@ -54,6 +54,9 @@ static int attach_mount(struct helper *h, const struct wire_step *step, int moun
 {
   h->what = WIRE_WHAT_READ_BACK;
   int result = mount_holds(mount, attributes) ? tree_mount(h, step, mount) : -EPERM;
+  if (result >= 0) {
+    result = mount_covered(h, step, mount);
+  }
   mount_done(h, step, mount);
   return result;
 }

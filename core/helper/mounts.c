@@ -107,6 +107,33 @@ void mount_done(struct helper *h, const struct wire_step *step, int mount)
   }
 }
 
+/* Below this place, and a mask that came with it; a rule of the caller's own is about what shows there. */
+static bool is_own_mask(const struct helper *h, const struct wire_step *step, const char *at)
+{
+  size_t len = strlen(at);
+  bool covers = step->code == WIRE_STEP_MASK || step->code == WIRE_STEP_READ_ONLY;
+  const char *path = covers ? wire_str(h->plan, wire_step_target(step)->path) : "";
+  return covers && step->flags & WIRE_DEFAULTED && strncmp(path, at, len) == 0 && path[len] == '/';
+}
+
+/*
+ * A mount of the kernel's own has its masks right behind it. They are placed from the mount itself: a name on the way to it
+ * may be somebody else's to change, and would then lead them past it.
+ */
+int mount_covered(struct helper *h, const struct wire_step *step, int mount)
+{
+  const char *at = wire_str(h->plan, wire_step_target(step)->path);
+  if (h->number + 1 >= h->plan->steps_n || !is_own_mask(h, wire_step_next(step), at)) {
+    return 0;
+  }
+  if (h->covered >= 0) {
+    sys_close(h->covered);
+  }
+  h->covered = sys_fcntl(mount, F_DUPFD_CLOEXEC, WIRE_FD_FIRST_FREE);
+  h->covered_at = at;
+  return h->covered < 0 ? h->covered : 0;
+}
+
 static int put_file(struct helper *h, const struct wire_step *step, int mount)
 {
   int place = tree_place(h, step, false);
@@ -122,6 +149,9 @@ static int put_file(struct helper *h, const struct wire_step *step, int mount)
 static int attach_source(struct helper *h, const struct wire_step *step, bool directory)
 {
   int result = directory ? tree_mount(h, step, h->fd) : put_file(h, step, h->fd);
+  if (result >= 0) {
+    result = mount_covered(h, step, h->fd);
+  }
   mount_done(h, step, h->fd);
   return result == NOT_THERE ? 0 : result;
 }
@@ -261,21 +291,15 @@ int mask_prepare(struct helper *h)
 }
 
 /*
- * Where a step's target is resolved from: entries of the sandbox's own proc by its descriptor, all else from the root.
- * An entry directly below proc needs no careful resolution: it is the kernel's own, and no link.
+ * Where a step's target is resolved from: entries of the sandbox's own proc, and of another mount whose masks these are, by
+ * its descriptor, all else from the root. An entry directly below such a mount needs no careful resolution: it is the
+ * kernel's own, and no link.
  */
 struct spot {
   int dir;
   const char *name;
   bool plain;
 };
-
-/* Below a proc that stands elsewhere, and a mask that came with it; a rule of the caller's own is about what shows there. */
-static bool in_other_proc(const struct helper *h, const struct wire_step *step, const char *path)
-{
-  size_t len = h->other_proc < 0 ? 0 : strlen(h->other_at);
-  return len > 0 && step->flags & WIRE_DEFAULTED && strncmp(path, h->other_at, len) == 0 && path[len] == '/';
-}
 
 static struct spot spot_of(struct helper *h, const struct wire_step *step)
 {
@@ -284,9 +308,9 @@ static struct spot spot_of(struct helper *h, const struct wire_step *step)
   if (h->proc >= 0 && strncmp(path, "/proc/", 6) == 0) {
     dir = h->proc;
     path += 6;
-  } else if (in_other_proc(h, step, path)) {
-    dir = h->other_proc;
-    path += strlen(h->other_at) + 1;
+  } else if (h->covered >= 0 && is_own_mask(h, step, h->covered_at)) {
+    dir = h->covered;
+    path += strlen(h->covered_at) + 1;
   }
   return dir < 0 ? (struct spot){h->root, path + 1, false} : (struct spot){dir, path, !strchr(path, '/')};
 }

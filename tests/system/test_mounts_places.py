@@ -2,11 +2,15 @@
 `paths`. Nothing is ever made on the host.
 """
 
+import contextlib
 import os
+import pathlib
 
+import harness
 import pytest
 from test_mounts import mount, mounts
 from test_paths import snapshot
+from test_step_faults import STRACE, needs_strace
 
 
 ALL = {
@@ -156,6 +160,45 @@ def test_a_link_uncovers_no_mask(tree):
     for entry in (at("file", "/l/x"), at("dir", "/l/x"), at("symlink", "/l/x")):
         error = tree.fails(["true"], mounts(mount("symlink", "/l", target="/proc/acpi"), entry))
         assert error["field"] == "/mounts/1", error
+
+
+def stands(pid, place):
+    """Is something mounted there in the mount namespace of one of our processes?"""
+    for one in (pid, *harness.descendants(pid)):
+        with contextlib.suppress(OSError):
+            rows = pathlib.Path(f"/proc/{one}/mountinfo").read_text().splitlines()
+            if any(row.split()[4].endswith(place) for row in rows):
+                return True
+    return False
+
+
+@needs_strace
+@pytest.mark.invariant("S3")
+@pytest.mark.invariant("S5")
+@pytest.mark.parametrize("kind", ["proc", "sysfs", "host's sysfs"])
+def test_masks_follow_the_mount_and_not_its_name(box, work, kind):
+    """Somebody who may write the directory moves it away right after the mount, and puts another with the same names there."""
+    box.kernel = "6.1"  # each mount shows as soon as it is attached
+    masked = "keys" if kind == "proc" else next(n for n in ("firmware", "kernel/debug", "fs/bpf", "fs/pstore") if os.path.isdir(f"/sys/{n}"))
+    (work / "d" / "kernelfs").mkdir(parents=True)
+    request = mounts(mount("bind", "/w", from_=work, access="rw"), mount(kind.split()[-1], "/w/d/kernelfs"), network="host" if kind == "host's sysfs" else "none",
+                     user={"uid_map": "self", "gid_map": "self"})
+    os.chown(work, os.getuid(), os.getgid())
+    os.mkfifo(work / "go")
+    fakes = [work / "d" / "kernelfs" / name for name in ("sys", "bus", "fs", "irq", "acpi", "devices/virtual", "kernel", "firmware", masked)]
+    script = f"read line < /w/go; ls /w; ls /w/moved/kernelfs/{masked} /w/d/kernelfs/{masked}; cat /w/moved/kernelfs/{masked}"
+    delay = ["-e", "inject=move_mount:delay_exit=60000"]
+    with box.start(["/bin/sh", "-c", script], request, wrap=[STRACE, "-f", "-qq", "-o", "/dev/null", *delay]) as running:
+        harness.settled(lambda: stands(running.process.pid, "/d/kernelfs") or running.process.poll() is not None)
+        (work / "d").rename(work / "moved")
+        for path in fakes:
+            path.mkdir(parents=True, exist_ok=True)
+        (fakes[-1] / "fake").write_text("")
+        with open(work / "go", "w") as go:
+            go.write("go\n")
+        out, err = running.process.communicate(timeout=harness.WAIT)
+    assert out.decode().startswith("d\ngo\nmoved\n"), (out, err)
+    assert b"fake" in out and err.count(b"Permission denied") >= 1, (out, err)
 
 
 @pytest.mark.invariant("S2")
