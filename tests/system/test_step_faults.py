@@ -72,7 +72,7 @@ FAULTS = {
 
 
 def test_every_step_has_its_fault():
-    names = re.findall(r'^    \[WIRE_STEP_\w+\] = \{"([^"]+)"', ROWS.read_text(), re.MULTILINE)
+    names = re.findall(r'^    \[WIRE_STEP_\w+\] =\s+\{"([^"]+)"', ROWS.read_text(), re.MULTILINE)
     assert len(names) > 30 and set(names) == set(FAULTS) | REAL_CAUSES | NOTHING_TO_DO
 
 
