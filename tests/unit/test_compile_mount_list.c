@@ -238,6 +238,24 @@ START_TEST(rules_deep_in_a_writable_entry)
 }
 END_TEST
 
+/* Only what can be the payload's to write could be made by it; and the shm of a device directory is the sandbox's own. */
+START_TEST(denied_on_other_grounds)
+{
+  make(
+      "\"mounts\": [{\"type\": \"dev\", \"at\": \"/d\"}, {\"type\": \"bind\", \"at\": \"/b\", \"from\": \"/h\", \"access\": \"rw\"}], "
+      "\"paths\": {\"/d/shm/x\": \"deny\", \"/d/shmx\": \"deny\", \"/b\": \"deny\"}");
+  holds("/d/shm/x", "mask /d/shm/x [create]\n");
+  holds("/d/shmx", "mask /d/shmx [optional]\n");
+  holds("/b", "bind /b < /h [create] nosuid nodev\nmask /b [create]\n");
+  make(
+      "\"root\": {\"directory\": \"/r\", \"writable\": true}, \"paths\": {\"/proc/x\": \"deny\", \"/tmp/x\": \"deny\", "
+      "\"/data\": \"deny\"}");
+  holds("/proc/x", "mask /proc/x [optional]\n");
+  holds("/tmp/x", "mask /tmp/x [create]\n");
+  holds("/data", "mask /data\n");
+}
+END_TEST
+
 /* What an entry is decides whether a place can be made in it, and whether what is denied can come to be there. */
 START_TEST(denied_in_entries)
 {
@@ -281,6 +299,7 @@ int main(void)
       rules_below_entries,
       rules_deep_in_a_writable_entry,
       denied_in_entries,
+      denied_on_other_grounds,
   };
   return test_program_run(&program, tests, TESTS_N(tests));
 }

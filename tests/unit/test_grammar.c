@@ -77,6 +77,8 @@ START_TEST(durations)
       {"-5s", STYRO_GRAMMAR_WRONG, 0},
       {"forever", STYRO_GRAMMAR_WRONG, 0},
       {"9300000000", STYRO_GRAMMAR_RANGE, 0},
+      {"9223372036.854775807s", STYRO_GRAMMAR_OK, INT64_MAX},
+      {"9223372036.854775808s", STYRO_GRAMMAR_RANGE, 0}, /* the whole seconds alone would do */
       {"99999999999999999999s", STYRO_GRAMMAR_RANGE, 0},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {

@@ -101,6 +101,13 @@ START_TEST(a_version_that_is_wanted_only_lowers)
   refused("5.13", STYRO_EUNSUPPORTED, "Linux 5.13 is too old: the container level needs Linux 5.14 or later");
   refused("six", STYRO_EUSAGE, "the environment variable STYRO_KERNEL is `six`; a version such as 6.1 is allowed");
   ck_assert_str_eq(err.object, "STYRO_KERNEL");
+  const char *const none[] = {"-6.1", "6", "6.", "6.-1", "6,1", ".1", "1001.1", "6.100"};
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+    char message[128];
+    snprintf(message, sizeof message, "the environment variable STYRO_KERNEL is `%s`; a version such as 6.1 is allowed",
+             none[i]);
+    refused(none[i], STYRO_EUSAGE, message);
+  }
 }
 END_TEST
 

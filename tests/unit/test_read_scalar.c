@@ -53,6 +53,7 @@ static const struct {
     {J, "/timeout/wall", "\"2\"", "{\"timeout\":\"2s\"}"},
     {N, "/timeout/wall", "2000000", "{\"timeout\":\"2ms\"}"},
     {J, "/namespaces/time/monotonic", "-1.5", "{\"namespaces\":{\"time\":{\"monotonic\":\"-1500ms\"}}}"},
+    {J, "/namespaces/time/monotonic", "0.25", "{\"namespaces\":{\"time\":{\"monotonic\":\"250ms\"}}}"},
     {J, "/namespaces/time/monotonic", "-2", "{\"namespaces\":{\"time\":{\"monotonic\":\"-2s\"}}}"},
     {J, "/namespaces/time/boottime", "\"-0.5h\"", "{\"namespaces\":{\"time\":{\"boottime\":\"-30m\"}}}"},
     {T, "/namespaces/time/boottime", "\"1h\"", "{\"namespaces\":{\"time\":{\"boottime\":\"1h\"}}}"},

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,9 @@ static styro_error err;
 static styro_allocator alloc;
 
 /* A file of the host as a memory file of that text. */
+/* In place of a file: something else that can be opened. */
+static bool no_file;
+
 static int memory(const char *text)
 {
   if (!text) {
@@ -66,6 +70,9 @@ int __wrap_open(const char *path, int flags, ...)
     return __real_open(path, flags, 0);
   }
   ck_assert_int_eq(flags & (O_NONBLOCK | O_CLOEXEC), O_NONBLOCK | O_CLOEXEC);
+  if (no_file) {
+    return __real_open("/", O_RDONLY | O_CLOEXEC, 0);
+  }
   return memory(strcmp(path, "/etc/passwd") == 0   ? host.users
                 : strcmp(path, "/etc/subuid") == 0 ? host.subuid
                                                    : host.subgid);
@@ -265,6 +272,14 @@ START_TEST(files_that_cannot_be_read)
 }
 END_TEST
 
+START_TEST(what_is_no_file)
+{
+  no_file = true;
+  fails("/user/uid_map", EINVAL, "cannot read `/etc/passwd`: Invalid argument", "");
+  no_file = false;
+}
+END_TEST
+
 START_TEST(a_file_that_is_too_large)
 {
   size_t size = (4u << 20) + 1;
@@ -328,6 +343,7 @@ int main(void)
   tcase_add_test(cases, a_line_that_is_wrong);
   tcase_add_test(cases, a_map_that_is_too_long);
   tcase_add_test(cases, files_that_cannot_be_read);
+  tcase_add_test(cases, what_is_no_file);
   tcase_add_test(cases, a_file_that_is_too_large);
   tcase_add_test(cases, tools_that_are_not_there);
   tcase_add_test(cases, tools_that_get_no_right);

@@ -28,6 +28,8 @@ static const struct {
      "`/l/a` is or lies in another layer"},
     {"{\"type\":\"overlay\",\"at\":\"/x\",\"lower\":[\"/l\"],\"upper\":\"/u\",\"work\":\"/l/w\"}", "", "/mounts/0",
      "`/l/w` is or lies in another layer"},
+    {"{\"type\":\"overlay\",\"at\":\"/x\",\"lower\":[\"/l\",\"/m\",\"/l\"]}", "", "/mounts/0",
+     "`/l` is or lies in another layer"},
     {"{\"type\":\"overlay\",\"at\":\"/x\",\"lower\":[\"/l\",\"/\"]}", "", "/mounts/0",
      "`/l` is or lies in another layer"},
     {"{\"type\":\"overlay\",\"at\":\"/x\",\"lower\":[\"/l\",\"/m\"]},{\"type\":\"remount\",\"at\":\"/x\",\"access\":\"rw\"}",

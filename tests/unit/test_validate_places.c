@@ -51,6 +51,9 @@ static const struct {
     {PATHS("\"/dev/null/x\":{\"from\":\"/f\"}"), "/paths/~1dev~1null~1x", "has no `/dev/null/x`"},
     {PATHS("\"/dev/nullx\":\"tmpfs\""), "/paths/~1dev~1nullx", "has no `/dev/nullx`"},
     {MOUNTS(MOUNT_AT("dev", "/d")) "," PATHS("\"/d/x\":{\"from\":\"/f\"}"), "/paths/~1d~1x", "has no `/d/x`"},
+    {MOUNTS(MOUNT_AT("tmpfs", "/t") ",{\"type\":\"propagation\",\"at\":\"/\",\"propagation\":\"shared\"}") "," PATHS(
+         "\"/dev/x\":{\"from\":\"/f\"}"),
+     "/paths/~1dev~1x", "has no `/dev/x`"},
     /* the working directory */
     {"\"cwd\":\"/x\"," PATHS("\"/x\":\"deny\""), "/cwd", "lies in `/x`, which `paths` denies"},
     {"\"cwd\":\"/x/y/z\"," PATHS("\"/x\":\"deny\",\"/x/y\":\"deny\""), "/cwd", "lies in `/x/y`"},
@@ -76,6 +79,11 @@ static const char *const right[] = {
     PATHS("\"/dev/fuse\":{\"optional\":true},\"/dev/stdin\":{\"from\":\"/f\"}"),
     MOUNTS("{\"type\":\"bind\",\"access\":\"dev\",\"at\":\"/dev/fuse\",\"from\":\"/dev/fuse\"}") "," PATHS(
         "\"/dev/fuse\":\"ro\""),
+    MOUNTS(MOUNT_AT("dev", "/d") "," MOUNT_AT("proc", "/p")) "," PATHS(
+        "\"/d\":{\"from\":\"/f\"},\"/p\":{\"from\":\"/f\"}"),
+    MOUNTS("{\"type\":\"proc\",\"at\":\"/p\",\"subset\":\"pid\"}," MOUNT_AT("tmpfs", "/p/self")) "," PATHS(
+        "\"/p/self/x\":\"tmpfs\""),
+    "\"cwd\":\"/x/y\"," PATHS("\"/x/y\":\"tmpfs\",\"/x\":\"deny\""),
     MOUNTS(DIR_AT("/dev/a/b")) "," PATHS("\"/dev/a\":\"tmpfs\",\"/dev/a/c\":\"tmpfs\""),
     PATHS("\"/home/sandbox\":\"deny\""),
     "\"cwd\":\"/x/y\"," PATHS("\"/x\":\"deny\",\"/x/y\":\"tmpfs\""),
