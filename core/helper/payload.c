@@ -23,6 +23,9 @@ int step_access(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_access *body = (const void *)step;
   const char *path = wire_str(h->plan, body->target.path);
+  if (body->source && h->sources[body->source - 1] < 0) {
+    return 0; /* whatever else stands there was not asked for as writable */
+  }
   int result = (int)sys_call(SYS_NR_faccessat2, AT_FDCWD, sys_arg(path), W_OK, AT_EACCESS_, 0, 0);
   return result == -ENOENT && step->flags & WIRE_OPTIONAL ? 0 : result;
 }

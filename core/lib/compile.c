@@ -49,6 +49,9 @@ static int compile_steps(struct styro_compile *c)
     result = styro_compile_list_begin(c);
   }
   if (result == 0) {
+    result = styro_compile_access_begin(c);
+  }
+  if (result == 0) {
     result = styro_compile_tree(c);
   }
   if (result != 0) {
@@ -128,6 +131,7 @@ static int compile_effective(const struct styro_effective *effective, styro_plan
   styro_builder_init(&c.builder, &effective->alloc);
   int result = compile_steps(&c);
   styro_compile_list_end(&c);
+  styro_compile_access_end(&c);
   if (result == 0) {
     result = check_size(&c);
   }

@@ -14,6 +14,7 @@ struct styro_compile {
   uint64_t enforced;
   uint64_t not_enforced;
   struct styro_listed *listed;         /* one for each entry of `mounts` */
+  uint32_t *rule_sources;              /* of each rule of `paths`: 1 + the number of its source, 0: none */
   const char *idmaps[WIRE_IDMAPS_MAX]; /* by the number of their steps */
   uint32_t idmaps_n;
   styro_error *err;
@@ -58,9 +59,12 @@ uint64_t styro_compile_list_room(const struct styro_compile *c); /* bytes that i
 /* compile_proc.c; options NULL: none */
 void styro_compile_proc(struct styro_compile *c, const char *at, const struct styro_mount *options, unsigned flags);
 void styro_compile_sysfs(struct styro_compile *c, const char *at, unsigned flags);
-void styro_compile_seals(struct styro_compile *c);   /* compile_access.c: denied places with something inside */
-void styro_compile_access(struct styro_compile *c);  /* compile_access.c: rw places the payload must be able to write */
-void styro_compile_process(struct styro_compile *c); /* compile_process.c */
+/* compile_access.c, between a begin and an end. */
+int styro_compile_access_begin(struct styro_compile *c);
+void styro_compile_access_end(struct styro_compile *c);
+void styro_compile_seals(struct styro_compile *c);    /* denied places with something inside */
+void styro_compile_access(struct styro_compile *c);   /* rw places the payload must be able to write */
+void styro_compile_process(struct styro_compile *c);  /* compile_process.c */
 void styro_compile_security(struct styro_compile *c); /* compile_security.c */
 void styro_compile_filter(struct styro_compile *c);
 

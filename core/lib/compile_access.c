@@ -7,6 +7,21 @@
 #include "compile.h"
 #include "listed.h"
 
+int styro_compile_access_begin(struct styro_compile *c)
+{
+  if (c->fields->rules_n == 0) {
+    return 0;
+  }
+  c->rule_sources = styro_alloc_array(&c->builder.alloc, c->fields->rules_n, sizeof *c->rule_sources);
+  return c->rule_sources ? 0 : styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+}
+
+void styro_compile_access_end(struct styro_compile *c)
+{
+  styro_dealloc(&c->builder.alloc, c->rule_sources, c->fields->rules_n * sizeof *c->rule_sources);
+  c->rule_sources = NULL;
+}
+
 /* Is there a rule below this one? */
 static bool has_inner(const struct styro_fields *fields, const struct styro_path_rule *rule)
 {
@@ -37,10 +52,11 @@ void styro_compile_seals(struct styro_compile *c)
   }
 }
 
-static void add_access(struct styro_compile *c, const char *path, unsigned flags, const char *field)
+static void add_access(struct styro_compile *c, const char *path, unsigned flags, uint32_t source, const char *field)
 {
   struct wire_step_access body;
   memset(&body, 0, sizeof body);
+  body.source = source;
   body.target.path = styro_builder_text(&c->builder, path);
   styro_builder_step(&c->builder, WIRE_STEP_ACCESS, (uint16_t)(flags | WIRE_HAS_TARGET), field, STYRO_FATAL, &body,
                      sizeof body);
@@ -49,13 +65,13 @@ static void add_access(struct styro_compile *c, const char *path, unsigned flags
 void styro_compile_access(struct styro_compile *c)
 {
   if (styro_root_writes_host(c->fields)) {
-    add_access(c, "/", 0, c->fields->root_upper ? "/root/overlay/upper" : "/root/writable");
+    add_access(c, "/", 0, 0, c->fields->root_upper ? "/root/overlay/upper" : "/root/writable");
   }
   styro_compile_list_access(c);
   for (size_t i = 0; i < c->fields->rules_n; i++) {
     const struct styro_path_rule *rule = &c->fields->rules[i];
     if (rule->access == STYRO_ACCESS_RW) {
-      add_access(c, rule->path, rule->optional ? WIRE_OPTIONAL : 0u, "/paths");
+      add_access(c, rule->path, rule->optional ? WIRE_OPTIONAL : 0u, c->rule_sources[i], "/paths");
     }
   }
 }

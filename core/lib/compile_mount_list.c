@@ -374,6 +374,7 @@ void styro_compile_list_access(struct styro_compile *c)
       struct wire_step_access body;
       memset(&body, 0, sizeof body);
       body.target = target(c, mount);
+      body.source = c->listed[i].source;
       c->builder.item = (uint32_t)i + 1;
       styro_builder_step(&c->builder, WIRE_STEP_ACCESS,
                          (uint16_t)((mount->optional ? WIRE_OPTIONAL : 0u) | WIRE_HAS_TARGET), FIELD, STYRO_FATAL,

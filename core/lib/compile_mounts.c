@@ -318,6 +318,7 @@ static int add_rule_bind(struct tree *tree, struct place *place)
   styro_builder_step(&tree->c->builder, WIRE_STEP_BIND, (uint16_t)flags, "/paths", STYRO_FATAL, &body, sizeof body);
   place->source = tree->c->builder.sources_n;
   place->idmap = body.source.idmap;
+  tree->c->rule_sources[rule - tree->c->fields->rules] = place->source;
   return 0;
 }
 

@@ -456,6 +456,9 @@ struct wire_step_capabilities {
 struct wire_step_access {
   struct wire_step head;
   struct wire_target target;
+  uint32_t
+      source; /* 1 + the number of the source shown there: where that is absent, nothing is tried; 0: none is needed */
+  uint32_t reserved;
 };
 
 struct wire_step_seccomp {

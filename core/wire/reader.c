@@ -428,6 +428,12 @@ static int check_kept(const struct wire_step *step, struct seen *seen)
   return remount && ((const struct wire_step_remount *)step)->kept > seen->kept ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE;
 }
 
+static int check_tried(const struct wire_step *step, const struct seen *seen)
+{
+  bool access = step->code == WIRE_STEP_ACCESS;
+  return access && ((const struct wire_step_access *)step)->source > seen->sources ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE;
+}
+
 static int check_step(const struct wire_plan *plan, const struct wire_step *step, struct seen *seen)
 {
   const struct shape *shape = &shapes[step->code];
@@ -437,6 +443,9 @@ static int check_step(const struct wire_plan *plan, const struct wire_step *step
   }
   if (!fault) {
     fault = check_kept(step, seen);
+  }
+  if (!fault) {
+    fault = check_tried(step, seen);
   }
   for (unsigned i = 0; !fault && i < shape->members_n; i++) {
     fault = check_member(plan, step, &shape->members[i]);

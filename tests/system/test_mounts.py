@@ -117,6 +117,13 @@ def test_optional(tree, tmp_path, host):
     assert tree.sh("ls -d /a /b 2>/dev/null; true", request) == "/b\n"
 
 
+def test_optional_where_something_else_stands(tree, tmp_path, host):
+    """What is there instead of it was never asked for as writable."""
+    request = mounts(mount("bind", "/a", from_=host), mount("bind", "/a/sub", from_=tmp_path / "none", optional=True, access="rw"),
+                     mount("bind", "/a", from_=tmp_path / "none", optional=True, access="rw"))
+    assert tree.sh("cat /a/sub/inner; touch /a/sub/new 2>&1 | grep -o Read-only", request) == "inner of the host\nRead-only\n"
+
+
 @pytest.mark.parametrize("access", ["ro", "rw"])
 def test_a_source_that_is_missing(tree, tmp_path, access):
     error = tree.fails(["true"], mounts(mount("tmpfs", "/t"), mount("bind", "/a", from_=tmp_path / "none", access=access)))

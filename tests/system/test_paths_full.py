@@ -136,6 +136,12 @@ def test_noexec_holds_for_the_loader_too(tree, host, place):
 # ---- optional, if_missing ----------------------------------------------------------------------------------------------
 
 
+def test_an_optional_rule_that_is_absent_where_something_else_shows(tree, tmp_path, host):
+    """The enclosing rule's object stays what it is, and was never asked for as writable."""
+    request = {"paths": {"/o": bind(host), "/o/sub": bind(tmp_path / "none", "rw", optional=True)}}
+    assert tree.sh("cat /o/sub/inner; touch /o/sub/new 2>&1 | grep -o Read-only", request) == "inner of the host\nRead-only\n"
+
+
 def test_rules_below_an_optional_rule_that_is_absent(tree, tmp_path, host):
     request = {"paths": {"/o": bind(tmp_path / "none", "rw", optional=True), "/o/sub": {"access": "ro", "optional": True}}}
     assert tree.sh("ls -d /o /o/sub 2>/dev/null; true", request) == ""

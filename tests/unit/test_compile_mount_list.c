@@ -43,6 +43,17 @@ static const void *step_at(int code, const char *path, uint32_t nth)
   ck_abort_msg("no step `%s` at %s", styro_step_name(code), path);
 }
 
+/* 1 + the number of the source that is bound at the place. */
+static uint32_t source_at(const char *path)
+{
+  const struct wire_step *step = wire_step_first(plan->block), *bind = step_at(WIRE_STEP_BIND, path, 0);
+  uint32_t n = 1;
+  for (; step != bind; step = wire_step_next(step)) {
+    n += wire_step_source(step) != NULL;
+  }
+  return n;
+}
+
 START_TEST(binds)
 {
   make("\"mounts\": [{\"type\": \"bind\", \"at\": \"/ro\", \"from\": \"/h\", \"optional\": true},"
@@ -203,8 +214,9 @@ START_TEST(only_what_shows_is_tried)
       "\"at\": \"/b\", \"from\": \"/h\", \"access\": \"rw\"}, {\"type\": \"tmpfs\", \"at\": \"/b\"}, {\"type\": \"bind\", "
       "\"at\": \"/c\", \"from\": \"/h\", \"access\": \"rw\", \"optional\": true}], \"paths\": {\"/a\": \"tmpfs\"}");
   ck_assert_uint_eq(outline_count(plan, WIRE_STEP_ACCESS), 1);
-  const struct wire_step *access = step_at(WIRE_STEP_ACCESS, "/c", 0);
-  ck_assert_uint_ne(access->flags & WIRE_OPTIONAL, 0);
+  const struct wire_step_access *access = step_at(WIRE_STEP_ACCESS, "/c", 0);
+  ck_assert_uint_ne(access->head.flags & WIRE_OPTIONAL, 0);
+  ck_assert_uint_eq(access->source, source_at("/c")); /* absent, nothing of it is tried */
 }
 END_TEST
 

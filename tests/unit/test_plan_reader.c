@@ -241,6 +241,15 @@ START_TEST(kept_mounts_are_counted)
 }
 END_TEST
 
+START_TEST(what_is_tried_names_an_earlier_source)
+{
+  const uint32_t source = OFFSET(wire_step_access, source);
+  expect_word(WIRE_STEP_ACCESS, source, 0, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_ACCESS, source, 1, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_ACCESS, source, WIRE_SOURCES_MAX + 1, WIRE_FAULT_VALUE);
+}
+END_TEST
+
 START_TEST(best_effort_names_a_bit)
 {
   const uint32_t at = OFFSET(wire_step, best_effort);
@@ -573,6 +582,7 @@ int main(void)
   tcase_add_test(cases, steps_lie_in_the_step_area);
   tcase_add_test(cases, places_that_the_flags_claim_are_those_of_the_code);
   tcase_add_test(cases, kept_mounts_are_counted);
+  tcase_add_test(cases, what_is_tried_names_an_earlier_source);
   tcase_add_test(cases, best_effort_names_a_bit);
   tcase_add_test(cases, a_root_has_a_source_when_it_is_a_directory);
   tcase_add_test(cases, offsets_of_texts);
