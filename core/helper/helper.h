@@ -165,6 +165,9 @@ int overlay_make(struct helper *h, const struct layers *layers, uint64_t attribu
 int overlay_scratch(struct helper *h, struct layers *layers, uint64_t size);
 void overlay_forget(struct layers *layers);
 
+/* process.c: what step_oom_score() does, for who joins a user namespace and so must do it before */
+int oom_score_write(struct helper *h, const struct wire_step *step);
+
 /* the steps, one verb each */
 int step_hostname(struct helper *h, const struct wire_step *step);
 int step_loopback(struct helper *h, const struct wire_step *step);

@@ -176,6 +176,21 @@ static int open_all(struct helper *h, struct join_target targets[WIRE_SPACE_COUN
   return 0;
 }
 
+/* What joins a user namespace is not dumpable, and its files in /proc are root's: so its score is written before, if at all. */
+static int write_score(struct helper *h)
+{
+  const struct wire_step *step = wire_step_first(h->plan);
+  int result = 0;
+  for (uint32_t number = 0; result >= 0 && number < h->plan->steps_n; number++, step = wire_step_next(step)) {
+    if (step->code == WIRE_STEP_OOM_SCORE) {
+      const struct join_target score = {.step = step, .number = number};
+      stand_at(h, &score);
+      result = oom_score_write(h, step);
+    }
+  }
+  return result;
+}
+
 int joins_enter(struct helper *h)
 {
   struct join_target targets[WIRE_SPACE_COUNT];
@@ -184,6 +199,9 @@ int joins_enter(struct helper *h)
   if (result >= 0 && targets[WIRE_SPACE_MOUNT].step) {
     /* The joined one's /proc may be of other processes, or not there. */
     h->proc_dir = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  }
+  if (result >= 0 && targets[WIRE_SPACE_USER].step) {
+    result = write_score(h);
   }
   if (result >= 0) {
     result = enter_all(h, targets);

@@ -62,6 +62,11 @@ int step_loopback(struct helper *h, const struct wire_step *step)
 /* Early, while /proc/self still belongs to the caller's own dumpable image; children inherit it. */
 int step_oom_score(struct helper *h, const struct wire_step *step)
 {
+  return h->run->flags & WIRE_RUN_JOINED_USER ? 0 : oom_score_write(h, step);
+}
+
+int oom_score_write(struct helper *h, const struct wire_step *step)
+{
   int64_t value = ((const struct wire_step_number *)(const void *)step)->value;
   char text[24] = "-";
   wire_decimal(text + (value < 0), (uint64_t)(value < 0 ? -value : value));

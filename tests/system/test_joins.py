@@ -195,6 +195,27 @@ def test_users(box):
     assert seen == [["0", str(os.getuid()), "1"], [0, 0, 0], "0" * 16, "EPERM"]
 
 
+def test_users_and_the_oom_score(box):
+    """Who joins a user namespace cannot be traced by its root, and so owns no file of its own in /proc any more."""
+    own = int(open("/proc/self/oom_score_adj").read())
+    with others("--ipc", user=True) as pid:
+        request = {**join(pid, "ipc", "user"), "user": ROOT_OF_IT}
+        for init in (True, False):
+            score = (own + 1000) // 2
+            out = box.ok(["cat", "/proc/self/oom_score_adj"], {**request, "oom_score_adj": score, "init": init})
+            assert int(out) == score
+    assert int(open("/proc/self/oom_score_adj").read()) == own
+
+
+@pytest.mark.kernel
+def test_file_systems_that_show_what_is_joined(box):
+    """With the user namespace that owns it."""
+    listed = [{"type": kind, "at": "/" + kind} for kind in ("mqueue", "cgroup", "sysfs")]
+    with others("--ipc", "--cgroup", "--net", user=True) as pid:
+        request = {**join(pid, "ipc", "cgroup", "network", "user"), "user": ROOT_OF_IT, "mounts": listed}
+        assert box.sh("ls /mqueue; ls /cgroup/cgroup.procs; ls /sysfs/class/net", request) == "/cgroup/cgroup.procs\nlo\n"
+
+
 def test_clocks_and_the_timeout(box):
     """The deadline and all figures count by the caller's clock, whatever the joined one says."""
     with others("--time", "--monotonic", "360000", user=not AS_ROOT) as pid:
