@@ -23,8 +23,9 @@ struct styro_compile {
 /* The entry of `mounts` that shows at a path. */
 struct styro_over {
   const struct styro_mount *mount;
-  uint32_t source; /* 1 + the number of its source where it is a bind, else 0 */
-  bool writable;   /* the host's, and the payload's to write */
+  uint32_t source;     /* 1 + the number of its source where it is a bind, else 0 */
+  bool writable;       /* the host's, and the payload's to write in the end */
+  uint64_t attributes; /* noexec and noatime, as they are in the end */
 };
 
 /* The field's protection for a best-effort step: the number when the caller listed it, else STYRO_FATAL. */

@@ -16,11 +16,13 @@
 
 /* What was found out about an entry, while and before its steps are written. */
 struct styro_listed {
-  uint32_t source;      /* 1 + the number of its source, 0: none */
-  uint32_t kept;        /* 1 + the number of its kept mount, 0: not kept */
-  bool keep;            /* a later entry changes its mount */
-  bool writable;        /* at any time, by itself or by a later entry */
-  bool stays_writable;  /* in the end */
+  uint32_t source; /* 1 + the number of its source, 0: none */
+  uint32_t kept;   /* 1 + the number of its kept mount, 0: not kept */
+  bool keep;       /* a later entry changes its mount */
+  bool writable;   /* in the end, by itself or by a later entry; so are the others */
+  bool tried;      /* asked for as writable by the payload: it is tried */
+  bool noexec;
+  bool noatime;
   uint64_t propagation; /* that it must have from the start */
 };
 
@@ -216,6 +218,35 @@ static void (*const add[])(struct styro_compile *, const struct styro_mount *, s
     [STYRO_MOUNT_REMOUNT] = NULL,        [STYRO_MOUNT_PROPAGATION] = NULL,
 };
 
+static bool given(const struct styro_mount *mount, const char *pointer)
+{
+  return styro_mount_has(mount, styro_field_exact(pointer));
+}
+
+static void note_entry(const struct styro_mount *mount, struct styro_listed *entry)
+{
+  entry->writable = mount->upper || (mount->type == STYRO_MOUNT_BIND && mount->access != STYRO_MOUNT_RO);
+  entry->tried = mount->type == STYRO_MOUNT_BIND && mount->access == STYRO_MOUNT_RW;
+  entry->noexec = mount->noexec;
+  entry->noatime = mount->noatime;
+}
+
+static void note_change(const struct styro_mount *change, struct styro_listed *subject)
+{
+  subject->keep = true;
+  if (change->propagation == STYRO_PROPAGATION_SLAVE) {
+    subject->propagation = WIRE_MS_SLAVE;
+  }
+  if (change->type != STYRO_MOUNT_REMOUNT) {
+    return;
+  }
+  if (given(change, "/mounts/*/access")) {
+    subject->tried = subject->writable = change->access == STYRO_MOUNT_RW;
+  }
+  subject->noexec = given(change, "/mounts/*/noexec") ? change->noexec : subject->noexec;
+  subject->noatime = given(change, "/mounts/*/noatime") ? change->noatime : subject->noatime;
+}
+
 /* A mount that was made private has no master any more: who follows the host does so from the start. */
 static void note_changes(const struct styro_compile *c)
 {
@@ -223,18 +254,9 @@ static void note_changes(const struct styro_compile *c)
   for (size_t i = 0; i < mounts->n; i++) {
     const struct styro_mount *mount = &mounts->items[i];
     size_t subject = styro_mount_changes(mount) ? styro_mounts_subject(mounts, i) : STYRO_NO_ENTRY;
-    c->listed[i].writable = mount->upper || (mount->type == STYRO_MOUNT_BIND && mount->access != STYRO_MOUNT_RO);
-    c->listed[i].stays_writable = mount->type == STYRO_MOUNT_BIND && mount->access == STYRO_MOUNT_RW;
-    if (subject == STYRO_NO_ENTRY) {
-      continue;
-    }
-    c->listed[subject].keep = true;
-    if (mount->type == STYRO_MOUNT_REMOUNT && styro_mount_has(mount, styro_field_exact("/mounts/*/access"))) {
-      c->listed[subject].stays_writable = mount->access == STYRO_MOUNT_RW;
-      c->listed[subject].writable |= c->listed[subject].stays_writable;
-    }
-    if (mount->propagation == STYRO_PROPAGATION_SLAVE) {
-      c->listed[subject].propagation = WIRE_MS_SLAVE;
+    note_entry(mount, &c->listed[i]);
+    if (subject != STYRO_NO_ENTRY) {
+      note_change(mount, &c->listed[subject]);
     }
   }
 }
@@ -272,11 +294,6 @@ void styro_compile_list(struct styro_compile *c)
 }
 
 /* ---- what changes a mount ---------------------------------------------------------------------------------------- */
-
-static bool given(const struct styro_mount *mount, const char *pointer)
-{
-  return styro_mount_has(mount, styro_field_exact(pointer));
-}
 
 static void flag_change(const struct styro_mount *mount, const char *pointer, bool on, uint64_t flag, uint64_t clears,
                         struct wire_step_remount *body)
@@ -349,7 +366,9 @@ bool styro_compile_over(const struct styro_compile *c, const char *path, struct 
   bool bind = mount->type == STYRO_MOUNT_BIND;
   *out = (struct styro_over){.mount = mount,
                              .source = bind ? c->listed[i].source : 0,
-                             .writable = (bind || mount->upper) && c->listed[i].writable};
+                             .writable = (bind || mount->upper) && c->listed[i].writable,
+                             .attributes = (c->listed[i].noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0) |
+                                           (c->listed[i].noatime ? WIRE_MOUNT_ATTR_NOATIME : 0)};
   return true;
 }
 
@@ -370,7 +389,7 @@ void styro_compile_list_access(struct styro_compile *c)
   const struct styro_mounts *mounts = list_of(c);
   for (size_t i = 0; i < mounts->n; i++) {
     const struct styro_mount *mount = &mounts->items[i];
-    if (mount->type == STYRO_MOUNT_BIND && c->listed[i].stays_writable && !is_covered(c, i)) {
+    if (mount->type == STYRO_MOUNT_BIND && c->listed[i].tried && !is_covered(c, i)) {
       struct wire_step_access body;
       memset(&body, 0, sizeof body);
       body.target = target(c, mount);

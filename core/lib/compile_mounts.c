@@ -400,9 +400,9 @@ static bool is_held(const struct tree *tree, const struct place *place, const ch
 /* What stands around a place: a rule, an entry of `mounts`, or the root (""). */
 struct outer {
   const char *path;
-  uint32_t source; /* 1 + its number; 0: none, what is there is bound onto itself */
-  uint32_t idmap;  /* of that source */
-  bool noexec;
+  uint32_t source;     /* 1 + its number; 0: none, what is there is bound onto itself */
+  uint32_t idmap;      /* of that source */
+  uint64_t attributes; /* besides SAFE */
 };
 
 static struct outer outer_of(const struct tree *tree, const struct place *place)
@@ -410,12 +410,13 @@ static struct outer outer_of(const struct tree *tree, const struct place *place)
   struct styro_over over;
   if (place->parent >= 0) {
     const struct place *parent = &tree->places[place->parent];
-    return (struct outer){parent->rule->path, parent->source, parent->idmap, parent->rule->noexec};
+    return (struct outer){parent->rule->path, parent->source, parent->idmap,
+                          parent->rule->noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0};
   }
   if (styro_compile_over(tree->c, place->rule->path, &over)) {
-    return (struct outer){over.mount->at, over.source, 0, over.mount->noexec};
+    return (struct outer){over.mount->at, over.source, 0, over.attributes};
   }
-  return (struct outer){"", tree->c->fields->root_kind == STYRO_ROOT_OVERLAY ? 0 : 1, root_idmap(tree->c), false};
+  return (struct outer){"", tree->c->fields->root_kind == STYRO_ROOT_OVERLAY ? 0 : 1, root_idmap(tree->c), 0};
 }
 
 /*
@@ -434,7 +435,7 @@ static int hold_between(struct tree *tree, const struct place *place)
   }
   for (char *end = strchr(path + base, '/'); end; end = strchr(end + 1, '/')) {
     *end = 0;
-    uint64_t attributes = SAFE | (outer.noexec ? WIRE_MOUNT_ATTR_NOEXEC : 0);
+    uint64_t attributes = SAFE | outer.attributes;
     if (!is_held(tree, place, path) && overlay) {
       add_self_bind(c, path, attributes, WIRE_OPTIONAL | WIRE_DEFAULTED);
     } else if (!is_held(tree, place, path)) {

@@ -259,6 +259,25 @@ result = [attempt(read, "/w/a/b/secret"), attempt(os.rename, "/w/a", "/w/moved")
     assert [n["protection"] for n in tree.run(["true"], request).outcome["not_enforced"]].count("denied_paths") == 1
 
 
+@pytest.mark.invariant("S2")
+@pytest.mark.parametrize("recursive", [True, False])
+def test_the_way_to_a_rule_is_as_closed_as_its_bind(tree, work, given, recursive):
+    """Directories on the way that are held open for a rule would be left out by a remount of the bind alone."""
+    (work / "a" / "b").mkdir(parents=True)
+    for one in (work / "a", work / "a" / "b"):
+        given(one)
+    (work / "a" / "tool").write_text("#!/bin/sh\n")
+    (work / "a" / "tool").chmod(0o755)
+    seen = tree.probe("""
+result = [attempt(write, at + "/a/new") for at in ("/ro", "/rw", "/opened")] + [os.access(at + "/a/tool", os.X_OK) for at in ("/ro", "/rw", "/opened")]
+result += [attempt(os.listdir, at + "/a/b") for at in ("/ro", "/rw", "/opened")]""",
+                      mounts(mount("bind", "/ro", from_=work, access="rw"), mount("remount", "/ro", access="ro", recursive=recursive),
+                             mount("bind", "/rw", from_=work, access="rw"), mount("remount", "/rw", noexec=True, recursive=recursive),
+                             mount("bind", "/opened", from_=work, noexec=True), mount("remount", "/opened", access="rw", noexec=False),
+                             paths={f"{at}/a/b": "deny" for at in ("/ro", "/rw", "/opened")}))
+    assert seen == ["EROFS", "ok", "ok", True, False, True] + ["EACCES"] * 3
+
+
 def test_a_rule_below_a_tmpfs_of_the_list(tree, host):
     seen = tree.probe('result = [read("/t/new/data"), attempt(os.listdir, "/t/no"), attempt(write, "/t/x")]',
                       {**mounts(mount("tmpfs", "/t"), mount("dir", "/t/new")),
