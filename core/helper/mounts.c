@@ -446,14 +446,12 @@ static int read_only_spot(struct helper *h, const struct spot *spot, int place)
   return result;
 }
 
-/* The set-up keeps a writable root closed; what is asked for as writable opens here. */
+/* The set-up keeps a writable root closed; what is asked for as writable opens here, and no mount that stands on it. */
 static int harden_self(struct helper *h, int mount, uint64_t attributes)
 {
   static const struct wire_mount_attr opened = {.attr_clr = WIRE_MOUNT_ATTR_RDONLY};
   h->what = WIRE_WHAT_FLAGS;
-  int result = attributes & WIRE_MOUNT_ATTR_RDONLY
-                   ? 0
-                   : sys_mount_setattr(mount, "", WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH, &opened);
+  int result = attributes & WIRE_MOUNT_ATTR_RDONLY ? 0 : sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &opened);
   return result < 0 ? result : mount_harden(h, mount, attributes);
 }
 
@@ -478,7 +476,7 @@ int step_self_bind(struct helper *h, const struct wire_step *step)
     return result;
   }
   h->what = WIRE_WHAT_CLONE_TREE;
-  int mount = sys_open_tree(place, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_RECURSIVE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
+  int mount = sys_open_tree(place, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
   result = mount < 0 ? mount : harden_self(h, mount, body->attr_set);
   if (result >= 0) {
     result = tree_attach(h, mount, place);

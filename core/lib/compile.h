@@ -51,7 +51,7 @@ bool styro_ground_writable(const struct styro_compile *c,
 /* compile_mount_list.c: `mounts`, between a begin and an end. */
 int styro_compile_list_begin(struct styro_compile *c);
 void styro_compile_list_end(struct styro_compile *c);
-void styro_compile_list(struct styro_compile *c);
+void styro_compile_entry(struct styro_compile *c, size_t index);
 void styro_compile_changes(struct styro_compile *c);     /* after the pivot */
 void styro_compile_list_access(struct styro_compile *c); /* rw binds the payload must be able to write */
 bool styro_compile_over(const struct styro_compile *c, const char *path, struct styro_over *out); /* false: none */

@@ -280,17 +280,16 @@ void styro_compile_list_end(struct styro_compile *c)
   c->listed = NULL;
 }
 
-void styro_compile_list(struct styro_compile *c)
+void styro_compile_entry(struct styro_compile *c, size_t index)
 {
-  const struct styro_mounts *mounts = list_of(c);
-  for (size_t i = 0; i < mounts->n; i++) {
-    if (add[mounts->items[i].type]) {
-      c->builder.item = (uint32_t)i + 1;
-      add[mounts->items[i].type](c, &mounts->items[i], &c->listed[i]);
-      c->listed[i].kept = c->listed[i].keep ? c->builder.kept_n : 0;
-    }
+  const struct styro_mount *mount = &list_of(c)->items[index];
+  struct styro_listed *entry = &c->listed[index];
+  if (add[mount->type]) {
+    c->builder.item = (uint32_t)index + 1;
+    add[mount->type](c, mount, entry);
+    entry->kept = entry->keep ? c->builder.kept_n : 0;
+    c->builder.item = 0;
   }
-  c->builder.item = 0;
 }
 
 /* ---- what changes a mount ---------------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 struct place {
   const struct styro_path_rule *rule;
   int parent;      /* index of the rule that encloses it, -1: none */
+  size_t over;     /* without one: the entry of `mounts` that shows there, STYRO_NO_ENTRY: the root */
   bool has_inner;  /* another rule lies below */
   uint32_t source; /* 1 + number of its source, 0: none */
   uint32_t idmap;  /* of that source */
@@ -218,6 +219,8 @@ static void find_parents(struct tree *tree)
     if (parent >= 0) {
       tree->places[parent].has_inner = true;
     }
+    const struct styro_mounts *mounts = &tree->c->fields->mounts;
+    tree->places[i].over = styro_mounts_over(mounts, tree->places[i].rule->path, mounts->n);
   }
 }
 
@@ -386,11 +389,17 @@ static unsigned deny_flags(const struct tree *tree, const struct place *place)
   return create | (place->rule->if_missing == STYRO_MISSING_IGNORE ? WIRE_IF_MISSING_IGNORE : 0u);
 }
 
-/* Is there a place between the parent and this one that lies at or below path? Then path is a mount already. */
+/* Does the same stand around both places: a rule, an entry of `mounts`, or the root? */
+static bool same_outer(const struct place *a, const struct place *b)
+{
+  return a->parent == b->parent && (a->parent >= 0 || a->over == b->over);
+}
+
+/* Is there an earlier place in the same that lies at or below path? Then path is a mount already. */
 static bool is_held(const struct tree *tree, const struct place *place, const char *path)
 {
   for (long k = place - tree->places - 1; k > place->parent; k--) {
-    if (styro_encloses(path, tree->places[k].rule->path)) {
+    if (styro_encloses(path, tree->places[k].rule->path) && same_outer(&tree->places[k], place)) {
       return true;
     }
   }
@@ -448,9 +457,25 @@ static int hold_between(struct tree *tree, const struct place *place)
   return 0;
 }
 
+/*
+ * Ways through an entry of the list are held as soon as that stands, and ways through the root before the list: later entries
+ * have their places on top, and are seen there, as they are.
+ */
+static int hold_ways(struct tree *tree, size_t over)
+{
+  int result = 0;
+  for (size_t i = 0; result == 0 && i < tree->n; i++) {
+    const struct place *place = &tree->places[i];
+    if (place->parent < 0 && place->over == over && below_writable(tree, place)) {
+      result = hold_between(tree, place);
+    }
+  }
+  return result;
+}
+
 static int add_rule(struct tree *tree, struct place *place)
 {
-  if (below_writable(tree, place)) {
+  if (place->parent >= 0 && below_writable(tree, place)) {
     int result = hold_between(tree, place);
     if (result != 0) {
       return result;
@@ -476,6 +501,20 @@ static int add_rule(struct tree *tree, struct place *place)
   return 0;
 }
 
+/* The list, and then what holds over it. */
+static int add_all(struct tree *tree)
+{
+  int result = hold_ways(tree, STYRO_NO_ENTRY);
+  for (size_t i = 0; result == 0 && i < tree->c->fields->mounts.n; i++) {
+    styro_compile_entry(tree->c, i);
+    result = hold_ways(tree, i);
+  }
+  for (size_t i = 0; result == 0 && i < tree->n; i++) {
+    result = add_rule(tree, &tree->places[i]);
+  }
+  return result;
+}
+
 static int add_rules(struct styro_compile *c)
 {
   struct tree tree = {.c = c, .n = c->fields->rules_n};
@@ -488,10 +527,7 @@ static int add_rules(struct styro_compile *c)
   }
   qsort(tree.places, tree.n, sizeof *tree.places, compare_places);
   find_parents(&tree);
-  int result = 0;
-  for (size_t i = 0; result == 0 && i < tree.n; i++) {
-    result = add_rule(&tree, &tree.places[i]);
-  }
+  int result = add_all(&tree);
   styro_dealloc(&c->builder.alloc, tree.places, (tree.n + 1) * sizeof *tree.places);
   return result;
 }
@@ -510,7 +546,6 @@ int styro_compile_tree(struct styro_compile *c)
   add_dev(c, flags);
   add_proc(c, flags);
   add_private(c);
-  styro_compile_list(c);
   int result = add_rules(c);
   memset(&seal, 0, sizeof seal);
   styro_builder_step(&c->builder, WIRE_STEP_SEAL_ROOT, 0, "/root", STYRO_FATAL, &seal, sizeof seal);

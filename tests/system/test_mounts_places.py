@@ -278,6 +278,56 @@ result += [attempt(os.listdir, at + "/a/b") for at in ("/ro", "/rw", "/opened")]
     assert seen == ["EROFS", "ok", "ok", True, False, True] + ["EACCES"] * 3
 
 
+@pytest.mark.kernel
+@pytest.mark.invariant("S2")
+@pytest.mark.parametrize("kind", ["directory", "overlay"])
+def test_the_way_to_a_rule_covers_and_opens_no_entry(tree, own_tree, work, given, tmp_path, kind):
+    """A rule at /w/r holds /w in a writable root, where entries of the list stand as well: as they are, with all their changes."""
+    for place in ("w/a/ro", "w/a/closed", "w/r"):
+        (own_tree / place).mkdir(parents=True)
+    for place in ("w", "w/a", "w/a/ro", "w/a/closed", "w/r"):
+        given(own_tree / place)
+    (work / "word").write_text("of work\n")
+    changes = {name: str(tmp_path / name) for name in ("upper", "work2")}
+    for path in changes.values():
+        os.mkdir(path)
+        given(path)
+    root = {"directory": str(own_tree), "writable": True} if kind == "directory" else {
+        "overlay": {"lower": [str(own_tree)], "upper": changes["upper"], "work": changes["work2"]}}
+    script = """cat /w/a/ro/word; touch /w/a/ro/new 2>&1; touch /w/a/closed/new 2>&1; touch /w/a/new && ls /w/a
+(mv /w /z) 2>/dev/null || echo held"""
+    (own_tree / "bin" / "mv").symlink_to("busybox")
+    seen = tree.sh(script, mounts(mount("bind", "/w/a/ro", from_=work), mount("tmpfs", "/w/a/closed"), mount("remount", "/w/a/closed", access="ro"),
+                                  root=root, paths={"/w/r": "deny"}))
+    assert seen == "of work\ntouch: /w/a/ro/new: Read-only file system\ntouch: /w/a/closed/new: Read-only file system\nclosed\nnew\nro\nheld\n"
+    assert os.listdir(work) == ["word"]
+
+
+@pytest.mark.invariant("S2")
+def test_the_way_through_an_entry_covers_no_later_one(tree, work, given, host):
+    for place in (work / "a", work / "a" / "b", work / "a" / "c"):
+        place.mkdir()
+        given(place)
+    seen = tree.probe("""
+result = [read("/w/a/b/data"), attempt(write, "/w/a/b/new"), attempt(write, "/w/a/new"), attempt(os.listdir, "/w/a/c"), attempt(os.rename, "/w/a", "/w/z")]""",
+                      mounts(mount("bind", "/w", from_=work, access="rw"), mount("bind", "/w/a/b", from_=host), paths={"/w/a/c": "deny"}))
+    assert seen == ["data of the host\n", "EROFS", "ok", "EACCES", "EBUSY"]
+
+
+@pytest.mark.invariant("S2")
+def test_a_rule_about_an_overlay_shows_the_overlay(tree, work, given, tmp_path):
+    """And not what the list put on it, which its `rw` was not about."""
+    for name in ("top", "bottom", "upper", "work2"):
+        (tmp_path / name / "sub").mkdir(parents=True) if name in ("top", "bottom") else (tmp_path / name).mkdir()
+        given(tmp_path / name)
+    (tmp_path / "top" / "sub" / "word").write_text("of the layer")
+    over = mount("overlay", "/o", lower=[str(tmp_path / "top"), str(tmp_path / "bottom")], upper=tmp_path / "upper", work=tmp_path / "work2")
+    seen = tree.probe('result = [os.listdir("/o/sub"), attempt(write, "/o/new"), attempt(write, "/o/sub/new") in ("ok", "EACCES")]',
+                      mounts(over, mount("bind", "/o/sub", from_=work), paths={"/o": "rw"}))
+    assert seen == [["word"], "ok", True]
+    assert os.listdir(work) == []
+
+
 def test_a_rule_below_a_tmpfs_of_the_list(tree, host):
     seen = tree.probe('result = [read("/t/new/data"), attempt(os.listdir, "/t/no"), attempt(write, "/t/x")]',
                       {**mounts(mount("tmpfs", "/t"), mount("dir", "/t/new")),
