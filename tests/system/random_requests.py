@@ -1,14 +1,13 @@
 """Requests made up at random, each of them valid for its caller: what test_property.py runs. Knows which fields go together;
-what is then seen inside is the oracle's business there.
+what is then seen inside is the oracle's business there. Who the payload is: random_users.py; the list `mounts`: random_mounts.py.
 """
 
 import os
 import resource
 
-from harness import Caller
-
-# Directories of the shown tree, and as they are named inside, below /w.
-PLACES = ["", "a", "a/b", "a/b/c", "a/b/c/g", "a/d", "e", "e/f", "e/f/h"]
+from property_ground import SHOWN
+from random_mounts import chance, mode_of, random_mounts, some
+from random_users import random_idmap, random_user
 
 # name: the kernel's number, and between what its values lie that leave an interpreter room to live
 LIMITS = {
@@ -25,21 +24,12 @@ CAPABILITIES = {"CAP_CHOWN": 0, "CAP_FOWNER": 3, "CAP_FSETID": 4, "CAP_KILL": 5,
 OPEN_INIT = {"CAP_SYS_PTRACE", "CAP_SYS_ADMIN"}
 SECUREBITS = ["noroot", "noroot_locked", "no_setuid_fixup", "no_setuid_fixup_locked", "keep_caps", "keep_caps_locked",
               "no_cap_ambient_raise", "no_cap_ambient_raise_locked"]
-RANGES = [[0, 100000, 70000]]
-
-
-def some(rng, values):
-    return rng.sample(values, rng.randint(0, len(values)))
-
-
-def chance(rng, one_in):
-    return rng.randrange(one_in) == 0
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
 
 
-def random_rule(rng, source):
+def random_rule(rng, source, idmaps):
     access = rng.choice(["ro", "rw", "deny", "tmpfs"])
     if access == "deny":
         return rng.choice([access, {"access": access}])
@@ -55,31 +45,40 @@ def random_rule(rng, source):
         rule["noexec"] = rng.choice([True, False])
     if chance(rng, 4):
         rule["optional"] = True
+    if idmaps[access] and chance(rng, 2):
+        rule["idmap"] = rng.choice(idmaps[access])
     return rule
 
 
-def random_paths(rng, ground):
-    items = [("/w" + ("/" + place if place else ""), random_rule(rng, ground.shown / place)) for place in some(rng, PLACES)]
+def random_paths(rng, ground, idmaps):
+    items = [("/w" + ("/" + place if place else ""), random_rule(rng, ground.shown / place, idmaps)) for place in some(rng, SHOWN)]
     if chance(rng, 4):
         items.append(("/none", {"access": "ro", "from": str(ground.shown / "none"), "optional": True}))
     rng.shuffle(items)
     return dict(items)
 
 
-def random_root(rng, ground, user_host):
+def random_overlay(rng, ground):
+    """Writable by a tmpfs, by directories of the host, or not at all."""
+    layers = [str(ground.top), str(ground.tree)]
+    if chance(rng, 2):
+        return {"overlay": {"lower": layers[rng.randint(0, 1):], "upper": str(ground.base / "upper"), "work": str(ground.base / "work")}}, [None]
+    return {"overlay": {"lower": layers}}, [None, False, "discard"]
+
+
+def random_root(rng, ground):
     """(root, the paths that it needs so that a program runs in it)."""
-    kind = rng.choice(["system", "system", "empty", "directory", "directory", "overlay"])
+    kind = rng.choice(["system", "system", "empty", "directory", "directory", "overlay", "overlay"])
     if kind == "system":
         return rng.choice([{}, {"root": "system"}]), {}
     usr = {"/usr": {"from": "/usr"}}
     if kind == "empty":
         return {"root": "empty"}, {**usr, "/lib": {"from": "/usr/lib"}, "/lib64": {"from": "/usr/lib64"}}
     if kind == "overlay":
-        root = {"overlay": {"lower": [str(ground.top), str(ground.tree)]}}
-        writable = rng.choice([None, False, "discard"])
+        root, words = random_overlay(rng, ground)
     else:
-        root = {"directory": str(ground.tree)}
-        writable = rng.choice([None, False, True, "discard"])
+        root, words = {"directory": str(ground.tree)}, [None, False, True, "discard"]
+    writable = rng.choice(words)
     if writable is not None:
         root["writable"] = writable
     if writable == "discard" and chance(rng, 2):
@@ -87,33 +86,10 @@ def random_root(rng, ground, user_host):
     return {"root": root}, usr
 
 
-# ---- who it is, and what it may ------------------------------------------------------------------------------------
+# ---- namespaces, and what it may -----------------------------------------------------------------------------------
 
 
-def add_groups(rng, user, exist):
-    """Supplementary groups, of those that exist inside, and whether they can be changed: both for who may call setgroups(2)."""
-    if Caller.root and user.get("gid_map") != "self":
-        if chance(rng, 3):
-            user["groups"] = some(rng, exist)
-        if chance(rng, 3):
-            user["setgroups"] = "allow" if user.get("groups") else rng.choice(["allow", "deny"])
-    elif chance(rng, 3):
-        user["setgroups"] = "deny"
-    return user
-
-
-def random_user(rng, user_host):
-    if user_host:  # 65534 then; another id of the host could not write what is shown
-        return rng.choice([{}, {"groups": []}, {"groups": [12345, 54321]}])
-    user = {"uid": rng.choice([0, 7, 1000, 65534]), "gid": rng.choice([0, 8, 1000])}
-    kinds = [None, None, "self"] + ["ranges"] * Caller.root
-    kind = rng.choice(kinds)
-    if kind:
-        user["uid_map"] = user["gid_map"] = "self" if kind == "self" else RANGES
-    return add_groups(rng, user, [0, 10, 1000, 65533] if kind == "ranges" else [user["gid"]])
-
-
-def random_spaces(rng, init):
+def random_spaces(rng, init, who):
     spaces = {name: "host" for name in some(rng, ["ipc", "uts", "cgroup", "time"])}
     for name in some(rng, ["ipc", "cgroup", "time"]):
         spaces.setdefault(name, rng.choice(["new", {"mode": "new"}]))
@@ -125,9 +101,39 @@ def random_spaces(rng, init):
         spaces["uts"] = {key: uts[key] for key in some(rng, list(uts))} or "new"
     if not init and chance(rng, 3):
         spaces["pid"] = "host"
-    if Caller.root and chance(rng, 6):
+    if who.root and chance(rng, 6):
         spaces["user"] = "host"
     return spaces
+
+
+def joinable(spaces, init, theirs):
+    """Kinds that can be joined of these others, with what the request says already."""
+    kinds = ["ipc", "uts", "cgroup", "time", "mount", "network"]
+    if theirs.user or spaces.get("user") == "host":
+        kinds += ["pid"] * (not init)
+    return kinds
+
+
+def random_joins(rng, spaces, init, ground):
+    """Joins some of the namespaces of others; who is no root joins the user namespace that owns them as well. Gives `network`."""
+    network = rng.choice(["none", "host"])
+    if not chance(rng, 4) or ground.who.texts:
+        return network
+    theirs = rng.choice(ground.others)
+    named = theirs.fds if chance(rng, 3) else theirs.paths
+    for kind in some(rng, joinable(spaces, init, theirs)):
+        if kind == "network":
+            network = {"join": named[kind]}
+        else:
+            spaces[kind] = {"join": named[kind]}
+    if theirs.user and (spaces.get("user") != "host" or chance(rng, 2)):
+        joins = any(isinstance(value, dict) and "join" in value for value in (*spaces.values(), network))
+        needed = joins and (not ground.who.root or mode_of({"namespaces": spaces}, "pid") == "join")
+        if needed or chance(rng, 2):
+            spaces["user"] = {"join": named["user"]}
+    if isinstance(spaces.get("user"), dict) and not ground.who.root and mode_of({"namespaces": spaces}, "time") == "new":
+        spaces["time"] = "new"  # only root writes offsets there
+    return network
 
 
 def random_capabilities(rng, init):
@@ -204,16 +210,18 @@ def random_environment(rng):
 
 
 def random_request(rng, ground):
-    """`ground` has the directories of the host: shown, tree, top; and fds, descriptors that the caller has open."""
+    """For the ground's caller, of what the ground has."""
     init = not chance(rng, 3)
-    spaces = random_spaces(rng, init)
-    user_host = spaces.get("user") == "host"
-    root, needed = random_root(rng, ground, user_host)
-    user = random_user(rng, user_host)
-    request = {**root, "paths": {**random_paths(rng, ground), **needed}, "namespaces": spaces, "network": rng.choice(["none", "host"]),
+    spaces = random_spaces(rng, init, ground.who)
+    network = random_joins(rng, spaces, init, ground)
+    user = random_user(rng, mode_of({"namespaces": spaces}, "user"), ground.who)
+    root, needed = random_root(rng, ground)
+    request = {**root, "namespaces": spaces, "network": network,
                "user": user, "security": random_security(rng, init, user.get("uid")), "cwd": rng.choice(["/", "/usr", "/usr/lib"]),
                "preserve_fds": some(rng, ground.fds), "best_effort": some(rng, ["rlimits", "session_keyring", "hostname", "cgroup_view"]),
                **random_process(rng, init), **random_environment(rng)}
-    if spaces.get("pid") == "host":
+    request["paths"] = {**random_paths(rng, ground, random_idmap(rng, request, ground.who)), **needed}
+    random_mounts(rng, request, ground)
+    if mode_of(request, "pid") != "new":
         request["best_effort"].append("tree_kill")
     return request
