@@ -446,12 +446,17 @@ static int read_only_spot(struct helper *h, const struct spot *spot, int place)
   return result;
 }
 
-/* The set-up keeps a writable root closed; what is asked for as writable opens here, and no mount that stands on it. */
-static int harden_self(struct helper *h, int mount, uint64_t attributes)
+/*
+ * The set-up keeps a writable root closed; what is asked for as writable opens here, and no mount that stands on it. What
+ * holds the way to a rule has the flags that its outer mount has in the end, and takes none from what that is now.
+ */
+static int harden_self(struct helper *h, int mount, uint64_t attributes, bool way)
 {
-  static const struct wire_mount_attr opened = {.attr_clr = WIRE_MOUNT_ATTR_RDONLY};
+  uint64_t own =
+      way ? WIRE_MOUNT_ATTR_NOEXEC | (attributes & WIRE_MOUNT_ATTR_NOATIME ? 0u : WIRE_MOUNT_ATTR_ATIME) : 0u;
+  const struct wire_mount_attr opened = {.attr_clr = (WIRE_MOUNT_ATTR_RDONLY & ~attributes) | own};
   h->what = WIRE_WHAT_FLAGS;
-  int result = attributes & WIRE_MOUNT_ATTR_RDONLY ? 0 : sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &opened);
+  int result = opened.attr_clr ? sys_mount_setattr(mount, "", WIRE_AT_EMPTY_PATH, &opened) : 0;
   return result < 0 ? result : mount_harden(h, mount, attributes);
 }
 
@@ -477,7 +482,7 @@ int step_self_bind(struct helper *h, const struct wire_step *step)
   }
   h->what = WIRE_WHAT_CLONE_TREE;
   int mount = sys_open_tree(place, "", WIRE_OPEN_TREE_CLONE | WIRE_AT_EMPTY_PATH | O_CLOEXEC);
-  result = mount < 0 ? mount : harden_self(h, mount, body->attr_set);
+  result = mount < 0 ? mount : harden_self(h, mount, body->attr_set, step->flags & WIRE_DEFAULTED);
   if (result >= 0) {
     result = tree_attach(h, mount, place);
   }

@@ -303,6 +303,19 @@ def test_the_way_to_a_rule_covers_and_opens_no_entry(tree, own_tree, work, given
     assert os.listdir(work) == ["word"]
 
 
+def test_the_way_through_an_overlay_is_opened_with_it(tree, work, given, tmp_path):
+    """Its flags are those that the overlay has in the end, also where a remount takes some away."""
+    for name in ("low/a/b", "low2", "upper", "work2"):
+        (tmp_path / name).mkdir(parents=True)
+        given(tmp_path / name)
+    over = mount("overlay", "/o", lower=[tmp_path / "low", tmp_path / "low2"], upper=tmp_path / "upper", work=tmp_path / "work2", noexec=True,
+                 noatime=True)
+    over["lower"] = [str(one) for one in over["lower"]]
+    seen = tree.probe('result = [sorted({"noexec", "noatime"} & set(m["options"])) for m in mounts() if m["at"] in ("/o", "/o/a")]',
+                      mounts(over, mount("remount", "/o", noexec=False, noatime=False), paths={"/o/a/b": "deny"}))
+    assert seen == [[], []]
+
+
 @pytest.mark.invariant("S2")
 def test_the_way_through_an_entry_covers_no_later_one(tree, work, given, host):
     for place in (work / "a", work / "a" / "b", work / "a" / "c"):
