@@ -177,7 +177,7 @@ static const struct styro_field table[] = {
      .hint = "leave the \\u0000 out, or say all of it in `data_base64`",
      .doc = "for `file`: what is in it, as text; nothing when neither this nor `data_base64` is given"},
     {.pointer = "/mounts/*/data_base64", .type = STYRO_TYPE_TEXT, MOUNT(data_base64),
-     .max = (STYRO_FILE_DATA_MAX + 2) / 3 * 4,
+     .max = ((int64_t)STYRO_FILE_DATA_MAX + 2) / 3 * 4,
      .doc = "for `file`, in place of `data`: any bytes, in base64 (RFC 4648 section 4) with its padding and without line breaks"},
     {.pointer = "/mounts/*/propagation", .type = STYRO_TYPE_ENUM, MOUNT(propagation),
      .words = WORDS("", "private", "slave", "shared", "unbindable"),

@@ -2,10 +2,12 @@
 #include <check.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/plan_steps.h"
+#include "lib/request.h"
 #include "outline.h"
 #include "sample_plan.h"
 
@@ -351,6 +353,33 @@ START_TEST(hints_that_depend_on_the_plan)
 }
 END_TEST
 
+/* Of an entry of `mounts` the key that named the object is named too. */
+START_TEST(entries_of_mounts_have_their_keys)
+{
+  static const struct {
+    int code;
+    uint32_t kind, what;
+    const char *key;
+  } keys[] = {{WIRE_STEP_BIND, 0, WIRE_WHAT_SOURCE, "/from"},
+              {WIRE_STEP_LAYER, WIRE_LAYER_LOWER, WIRE_WHAT_SOURCE, "/lower"},
+              {WIRE_STEP_LAYER, WIRE_LAYER_UPPER, WIRE_WHAT_SOURCE_TYPE, "/upper"},
+              {WIRE_STEP_LAYER, WIRE_LAYER_WORK, WIRE_WHAT_MOUNT_INSIDE, "/work"},
+              {WIRE_STEP_REMOUNT, 0, WIRE_WHAT_NOT_SHARED, "/propagation"},
+              {WIRE_STEP_REMOUNT, 0, WIRE_WHAT_READ_BACK, ""}};
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    struct wire_step *step = sample_step((void *)(uintptr_t)plan->block, keys[i].code);
+    char field[32];
+    step->field_id = styro_field_id("/mounts") | 4u << WIRE_ITEM_SHIFT;
+    if (keys[i].code == WIRE_STEP_LAYER) {
+      ((struct wire_step_layer *)(void *)step)->kind = keys[i].kind;
+    }
+    explain(keys[i].code, keys[i].what, ENOENT, "/inner");
+    snprintf(field, sizeof field, "/mounts/3%s", keys[i].key);
+    ck_assert_str_eq(err.field, field);
+  }
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("failure");
@@ -364,6 +393,7 @@ int main(void)
   tcase_add_test(cases, no_errno_no_words_about_it);
   tcase_add_test(cases, long_objects_are_cut_not_overrun);
   tcase_add_loop_test(cases, hints_that_depend_on_the_plan, 0, (int)(sizeof of_plans / sizeof of_plans[0]));
+  tcase_add_test(cases, entries_of_mounts_have_their_keys);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);
