@@ -183,7 +183,7 @@ static bool is_device(int fd, int index)
       [DEVICE_NULL] = 0x103,   [DEVICE_ZERO] = 0x105,    [DEVICE_FULL] = 0x107,
       [DEVICE_RANDOM] = 0x108, [DEVICE_URANDOM] = 0x109, [DEVICE_TTY] = 0x500,
   };
-  struct stat st;
+  struct stat st = {.st_mode = 0};
   return sys_fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == numbers[index];
 }
 

@@ -261,6 +261,32 @@ def own_tree(rootfs, given):
 
 
 @pytest.fixture
+def upper(tmp_path, given):
+    """Upper and work, beside each other and the payload's own."""
+    for name in ("upper", "work"):
+        (tmp_path / "changes" / name).mkdir(parents=True)
+        given(tmp_path / "changes" / name)
+    return {"upper": str(tmp_path / "changes" / "upper"), "work": str(tmp_path / "changes" / "work")}
+
+
+@pytest.fixture
+def layer(tmp_path, given):
+    """layer(name, {path: text}) makes one, of the payload's."""
+    def make(name, files):
+        top = tmp_path / "layers" / name
+        for path, text in files.items():
+            (top / path).parent.mkdir(parents=True, exist_ok=True)
+            (top / path).write_text(text)
+        top.mkdir(parents=True, exist_ok=True)
+        for root, dirs, names in os.walk(top):
+            for one in (root, *(os.path.join(root, n) for n in names)):
+                given(one)
+        return top
+
+    return make
+
+
+@pytest.fixture
 def below_mounts(own_helper):
     """A wrap that mounts first. Below an ordinary caller's user namespace root's files belong to nobody: the helper too."""
     def wrap(script):

@@ -17,32 +17,6 @@ INDEX = pathlib.Path("/sys/module/overlay/parameters/index")
 NAMES = ["plain", "with:colon", "with,comma", "back\\slash", "new\nline", "space and\ttab", "ünïcode", "x" * 255]
 
 
-@pytest.fixture
-def upper(tmp_path, given):
-    """Upper and work, beside each other and the payload's own."""
-    for name in ("upper", "work"):
-        (tmp_path / "changes" / name).mkdir(parents=True)
-        given(tmp_path / "changes" / name)
-    return {"upper": str(tmp_path / "changes" / "upper"), "work": str(tmp_path / "changes" / "work")}
-
-
-@pytest.fixture
-def layer(tmp_path, given):
-    """layer(name, {path: text}) makes one, of the payload's."""
-    def make(name, files):
-        top = tmp_path / "layers" / name
-        for path, text in files.items():
-            (top / path).parent.mkdir(parents=True, exist_ok=True)
-            (top / path).write_text(text)
-        top.mkdir(parents=True, exist_ok=True)
-        for root, dirs, names in os.walk(top):
-            for one in (root, *(os.path.join(root, n) for n in names)):
-                given(one)
-        return top
-
-    return make
-
-
 def overlay(*lowers, writable=None, size=None, paths=None, **more):
     root = {"overlay": {"lower": [str(one) for one in lowers], **more}}
     if writable is not None:

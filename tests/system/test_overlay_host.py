@@ -9,7 +9,7 @@ import pytest
 from harness import NOBODY, contents
 from test_joins import join, others
 from test_mounts import mount, mounts
-from test_overlay import keeps_attributes, layer, overlay, upper  # noqa: F401 (fixtures)
+from test_overlay import keeps_attributes, overlay
 from test_root import CHANGED, CHANGES
 from test_root import writable as writable_root
 
@@ -34,7 +34,7 @@ def test_changes_are_discarded(tree, own_tree):
 
 
 @pytest.mark.kernel
-def test_changes_go_to_upper_and_stay(tree, own_tree, upper):  # noqa: F811
+def test_changes_go_to_upper_and_stay(tree, own_tree, upper):
     before = contents(own_tree)
     request = {**overlay(own_tree, **upper), **HOST}
     assert tree.sh("echo more >> /data/file; mkdir /made; rm -r /gone; ls /", request).split() == [
@@ -44,7 +44,7 @@ def test_changes_go_to_upper_and_stay(tree, own_tree, upper):  # noqa: F811
     assert contents(own_tree) == before and (made.st_uid, made.st_gid) == (NOBODY, NOBODY)
 
 
-def test_only_read(tree, rootfs, layer):  # noqa: F811
+def test_only_read(tree, rootfs, layer):
     top = layer("top", {"data/top": "of the top\n"})
     seen = tree.sh("cat /data/top /data/file; touch /data/new 2>&1; :", {**overlay(top, rootfs), **HOST})
     assert seen == "of the top\nof the tree\ntouch: /data/new: Read-only file system\n"
@@ -53,7 +53,7 @@ def test_only_read(tree, rootfs, layer):  # noqa: F811
 @pytest.mark.invariant("S6")
 @pytest.mark.invariant("S13")
 @pytest.mark.parametrize("writable", [False, "discard"])
-def test_it_gives_neither_devices_nor_ids(tree, rootfs, layer, writable):  # noqa: F811
+def test_it_gives_neither_devices_nor_ids(tree, rootfs, layer, writable):
     """The overlay reads its layers with the helper's rights; what the payload may is its own."""
     top = layer("top", {"secret": "of root\n"})
     os.chown(top / "secret", 0, 0)
@@ -65,7 +65,7 @@ def test_it_gives_neither_devices_nor_ids(tree, rootfs, layer, writable):  # noq
 
 
 @pytest.mark.parametrize("made_in", ["new", "host"])
-def test_what_was_removed_stays_so_under_the_other(tree, rootfs, layer, upper, made_in):  # noqa: F811
+def test_what_was_removed_stays_so_under_the_other(tree, rootfs, layer, upper, made_in):
     if not keeps_attributes(upper["upper"]):
         pytest.skip("a tmpfs without attributes")
     base = layer("base", {"data/one": "1", "data/two": "2"})
@@ -77,7 +77,7 @@ def test_what_was_removed_stays_so_under_the_other(tree, rootfs, layer, upper, m
 # ---- mounts in a layer ---------------------------------------------------------------------------------------------------
 
 
-def ways(lower, own_tree, upper):  # noqa: F811
+def ways(lower, own_tree, upper):
     """Where a directory becomes a layer: the request, and the field of the error."""
     return {"root lower": ({**overlay(lower, own_tree)}, "/root/overlay/lower"),
             "root upper": ({**overlay(own_tree, upper=lower, work=upper["work"])}, "/root/overlay/upper"),
@@ -89,7 +89,7 @@ def ways(lower, own_tree, upper):  # noqa: F811
 
 @pytest.mark.invariant("S1")
 @pytest.mark.parametrize("way", ways("", "", {"upper": "", "work": ""}))
-def test_a_mount_in_a_layer(tree, own_tree, layer, upper, way):  # noqa: F811
+def test_a_mount_in_a_layer(tree, own_tree, layer, upper, way):
     top = layer("top", {"a/b/covered": "secret\n"})
     request, field = ways(str(top), own_tree, upper)[way]
     error = tree.fails(["/bin/sh"], {**request, **HOST}, wrap=mounting(f"mount -t tmpfs none {top}/a/b"))
@@ -99,7 +99,7 @@ def test_a_mount_in_a_layer(tree, own_tree, layer, upper, way):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", ["spa ce", "new\nline", "back\\slash", "tab\t", "\\040", "ü", "x" * 60])
-def test_names_of_layers_and_mounts(tree, own_tree, layer, name):  # noqa: F811
+def test_names_of_layers_and_mounts(tree, own_tree, layer, name):
     top = layer(name, {f"{name}/covered": ""})
     wrap = ["unshare", "-m", "--propagation", "private", "/bin/sh", "-ec", 'mount -t tmpfs none "$0"; exec "$@"', top / name]
     error = tree.fails(["/bin/sh"], {**overlay(top, own_tree), **HOST}, wrap=wrap)
@@ -112,7 +112,7 @@ def test_names_of_layers_and_mounts(tree, own_tree, layer, name):  # noqa: F811
     "mount -t tmpfs none {0}/etc; mkdir {0}/etc/x; mount -t tmpfs none {0}/etc/x",
     "mount -t tmpfs none {0}/etc; mount -t tmpfs none {0}/etc",                # one over the other
 ])
-def test_all_that_can_be_mounted(tree, own_tree, layer, script):  # noqa: F811
+def test_all_that_can_be_mounted(tree, own_tree, layer, script):
     top = layer("top", {"etc/file": ""})
     error = tree.fails(["/bin/sh"], {**overlay(top, own_tree), **HOST}, wrap=mounting(script.format(top)))
     assert f"`{top}/etc" in error["message"] and "is mounted in it" in error["message"], error
@@ -124,12 +124,12 @@ def test_all_that_can_be_mounted(tree, own_tree, layer, script):  # noqa: F811
     "mkdir {0}er; mount --bind {0} {0}er; mount -t tmpfs none {0}er/etc",       # inside another view of it
     "mount -t tmpfs none {0}/etc; mount --bind {0} {0}",                        # covered, with what was mounted in it
 ])
-def test_mounts_that_are_in_no_layer(tree, own_tree, layer, script):  # noqa: F811
+def test_mounts_that_are_in_no_layer(tree, own_tree, layer, script):
     top = layer("top", {"etc/file": ""})
     assert tree.sh("ls /etc", {**overlay(top, own_tree), **HOST}, wrap=mounting(script.format(top))) == "file\npasswd\n"
 
 
-def test_a_layer_by_a_link(tree, own_tree, layer, tmp_path):  # noqa: F811
+def test_a_layer_by_a_link(tree, own_tree, layer, tmp_path):
     top = layer("top", {"a/b": ""})
     (tmp_path / "link").symlink_to(top)
     error = tree.fails(["/bin/sh"], {**overlay(tmp_path / "link", own_tree), **HOST}, wrap=mounting(f"mount -t tmpfs none {top}/a"))
@@ -137,7 +137,7 @@ def test_a_layer_by_a_link(tree, own_tree, layer, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("kinds", [("user",), ("user", "mount")], ids="-".join)
-def test_in_a_joined_user_namespace(tree, own_tree, layer, kinds):  # noqa: F811
+def test_in_a_joined_user_namespace(tree, own_tree, layer, kinds):
     top = layer("top", {"a/covered": "secret\n", "data/top": ""})
     tree.mode = None
     for script, fits in (("true", True), (f"mount -t tmpfs none {top}/a", False)):
