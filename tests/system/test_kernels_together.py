@@ -2,13 +2,12 @@
 each of them closely, one by one.
 """
 
-import contextlib
 import os
 import resource
 
 import pytest
 
-from harness import AS_ROOT, NOBODY, Caller
+from harness import AS_ROOT, Caller
 from test_mounts import ROW, SAFE, mount
 from test_rlimits import LIMITS
 from test_securebits import ALLOW_ALL
