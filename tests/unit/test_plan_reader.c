@@ -219,12 +219,14 @@ START_TEST(places_that_the_flags_claim_are_those_of_the_code)
 }
 END_TEST
 
-/* Only what makes a mount has one to keep, and a change names one that was kept before. */
+/* Only what makes a mount has one to keep; a change names one that was kept before, and what is tried an earlier source. */
 START_TEST(kept_mounts_are_counted)
 {
   const uint32_t kept = OFFSET(wire_step_remount, kept);
   const uint8_t makers[] = {WIRE_STEP_OVERLAY, WIRE_STEP_BIND, WIRE_STEP_TMPFS,
                             WIRE_STEP_DEV,     WIRE_STEP_PROC, WIRE_STEP_FS};
+  expect_word(WIRE_STEP_ACCESS, OFFSET(wire_step_access, source), 1, WIRE_FAULT_NONE);
+  expect_word(WIRE_STEP_ACCESS, OFFSET(wire_step_access, source), WIRE_SOURCES_MAX + 1, WIRE_FAULT_VALUE);
   expect_word(WIRE_STEP_REMOUNT, kept, 0, WIRE_FAULT_NONE);
   expect_word(WIRE_STEP_REMOUNT, kept, 1, WIRE_FAULT_VALUE);
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
@@ -238,15 +240,6 @@ START_TEST(kept_mounts_are_counted)
     }
     step->flags &= (uint16_t)~WIRE_KEEP;
   }
-}
-END_TEST
-
-START_TEST(what_is_tried_names_an_earlier_source)
-{
-  const uint32_t source = OFFSET(wire_step_access, source);
-  expect_word(WIRE_STEP_ACCESS, source, 0, WIRE_FAULT_NONE);
-  expect_word(WIRE_STEP_ACCESS, source, 1, WIRE_FAULT_NONE);
-  expect_word(WIRE_STEP_ACCESS, source, WIRE_SOURCES_MAX + 1, WIRE_FAULT_VALUE);
 }
 END_TEST
 
@@ -582,7 +575,6 @@ int main(void)
   tcase_add_test(cases, steps_lie_in_the_step_area);
   tcase_add_test(cases, places_that_the_flags_claim_are_those_of_the_code);
   tcase_add_test(cases, kept_mounts_are_counted);
-  tcase_add_test(cases, what_is_tried_names_an_earlier_source);
   tcase_add_test(cases, best_effort_names_a_bit);
   tcase_add_test(cases, a_root_has_a_source_when_it_is_a_directory);
   tcase_add_test(cases, offsets_of_texts);
