@@ -187,7 +187,7 @@ static const struct {
     {0, WIRE_WHAT_SETGROUPS, EPERM,
      "setgroups(2) is denied there, as /proc/PID/setgroups of a joined user namespace says: leave `user.groups` out"},
     {0, WIRE_WHAT_CHDIR, EACCES,
-     "a rule of `paths` denies it, or its mode or that of a directory above does: the payload's own rights count"},
+     "cwd is a path inside: a rule of `paths` denies it, or its mode or that of a directory above does, to the payload's own rights"},
     {WIRE_STEP_CAPABILITIES, WIRE_WHAT_CAP_BOUNDING, EPERM,
      "the caller's own bounding set does not have what the sandbox's is to keep: leave out \"namespaces\": {\"user\": "
      "\"host\"}"},
