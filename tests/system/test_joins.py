@@ -207,7 +207,6 @@ def test_users_and_the_oom_score(box):
     assert int(open("/proc/self/oom_score_adj").read()) == own
 
 
-@pytest.mark.kernel
 def test_file_systems_that_show_what_is_joined(box):
     """With the user namespace that owns it."""
     listed = [{"type": kind, "at": "/" + kind} for kind in ("mqueue", "cgroup", "sysfs")]

@@ -278,7 +278,6 @@ result += [attempt(os.listdir, at + "/a/b") for at in ("/ro", "/rw", "/opened")]
     assert seen == ["EROFS", "ok", "ok", True, False, True] + ["EACCES"] * 3
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S2")
 @pytest.mark.parametrize("kind", ["directory", "overlay"])
 def test_the_way_to_a_rule_covers_and_opens_no_entry(tree, own_tree, work, given, tmp_path, kind):
