@@ -55,13 +55,13 @@ FAULTS = {
     "pivot": ({}, "pivot_root", "", "EBUSY", "root", "/root", None),
     "userns limit": ({}, "write", USERNS_LIMIT, "EPERM", "proc", "/namespaces/user", None),
     "init": ({}, "prctl", "PR_SET_DUMPABLE", "EINVAL", "supervise", "/init", None),
-    "session": ({}, "setsid", "", "EPERM", "process", "/new_session", None),
+    "session": ({"init": False}, "setsid", "", "EPERM", "process", "/new_session", None),
     "process group": ({"new_session": False}, "setpgid", "", "EPERM", "process", "/new_session", None),
     "keyring": ({}, "keyctl", "", "EDQUOT", "process", "/security/keyring", None),
     "reset": ({}, "personality", "", "EINVAL", "process", "/umask", None),
     "nice": ({"nice": 19}, "setpriority", "", "EACCES", "process", "/nice", "19"),
     "rlimit": ({"rlimits": {"nofile": 64}}, "prlimit64", r"RLIMIT_NOFILE, [^N]", "EPERM", "rlimit", "/rlimits/nofile", "nofile"),
-    # Init calls these two for itself; without one they are the step's alone.
+    # Init calls these two for itself, as setsid above; without one they are the step's alone.
     "capabilities": ({"init": False}, "capset", "", "EPERM", "capability", "/security/capabilities", None),
     "seccomp": ({"init": False}, "seccomp", "", "ENOMEM", "seccomp", "/security/seccomp", r"\d+ instructions"),
     # The library asks once, for the helper; the payload's process for both.
