@@ -363,8 +363,8 @@ class World:
                 raise Impossible("asked for as writable, and closed by what it stands on")
             if remounts[1:] and any(rule.startswith(mount.at + "/") for rule in self.rules):
                 raise Impossible("closed with what holds the way to a rule, and opened alone")
-            if tried and mount.entry.get("at", mount.at) != mount.at and self.over(mount.at) is not mount:
-                raise Impossible("tried by the name of a link, and covered by another name")
+            if tried and self.over(mount.at) is not mount and self.named_over(mount.entry.get("at", mount.at)) == (mount,):
+                raise Impossible("tried by its name, and covered by another one that a link makes the same")
         return self
 
 
