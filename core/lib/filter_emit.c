@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ARG_LOW(index) ((uint32_t)offsetof(struct seccomp_data, args) + 8u * (index)) /* little-endian */
+/* little-endian: the low half first */
+#define ARG(index, half) ((uint32_t)offsetof(struct seccomp_data, args) + 8u * (index) + 4u * (half))
+enum { LOW, HIGH };
 #define SEGMENTS_MAX 2048
 #define SHORT_JUMP 255
 #define RETURNS_MAX 8 /* actions whose nearest return is remembered */
@@ -138,40 +140,114 @@ static size_t put_branch(struct emitter *e, uint16_t jump, uint32_t k, size_t ye
 
 /* ---- argument tests ---- */
 
-/* Whether a mask is applied to the accumulator, as opposed to a comparison or bit test of the whole argument. */
-static bool is_masking(const struct styro_filter_test *test)
+/* A comparison of one half of an argument: what tests are made of. */
+struct word {
+  uint32_t offset;
+  uint32_t mask;
+  uint32_t value;
+  uint16_t jump; /* BPF_JEQ, BPF_JGT, BPF_JGE */
+};
+
+/* Whether a mask is applied to the accumulator, as opposed to a comparison or bit test of the whole word. */
+static bool is_masking(const struct word *word)
 {
-  bool one_bit = (test->mask & (test->mask - 1)) == 0 && test->value == test->mask;
-  return test->mask != UINT32_MAX && test->value != 0 && !one_bit;
+  bool one_bit = (word->mask & (word->mask - 1)) == 0 && word->value == word->mask;
+  return word->mask != UINT32_MAX && word->value != 0 && !one_bit;
 }
 
-static size_t put_comparison(struct emitter *e, const struct styro_filter_test *test, size_t yes, size_t no)
+static size_t put_comparison(struct emitter *e, const struct word *word, size_t yes, size_t no)
 {
-  if (test->mask == UINT32_MAX || is_masking(test)) {
-    return put_branch(e, BPF_JEQ, test->value, yes, no);
+  if (word->mask == UINT32_MAX || is_masking(word)) {
+    return put_branch(e, word->jump, word->value, yes, no);
   }
-  return test->value ? put_branch(e, BPF_JSET, test->mask, yes, no) : put_branch(e, BPF_JSET, test->mask, no, yes);
+  return word->value ? put_branch(e, BPF_JSET, word->mask, yes, no) : put_branch(e, BPF_JSET, word->mask, no, yes);
 }
 
-/* Loads and masks only where the test before, the only way to this one, left something else in the accumulator. */
-static size_t put_test(struct emitter *e, const struct styro_filter_rule *rule, size_t i, size_t yes, size_t no)
+/* `held` was compared last on every way to here, NULL where that is not known: it may be in the accumulator still. */
+static size_t put_word(struct emitter *e, const struct word *word, const struct word *held, size_t yes, size_t no)
 {
-  const struct styro_filter_test *test = &rule->tests[i];
-  const struct styro_filter_test *before = i && test[-1].index == test->index ? &test[-1] : NULL;
-  bool whole = before && !is_masking(before);
-  bool masked = before && is_masking(before) && is_masking(test) && before->mask == test->mask;
-  size_t label = put_comparison(e, test, yes, no);
-  if (is_masking(test) && !masked) {
-    label = put(e, BPF_ALU | BPF_AND | BPF_K, 0, 0, test->mask);
+  bool same = held && held->offset == word->offset;
+  bool whole = same && !is_masking(held);
+  bool masked = same && is_masking(held) && is_masking(word) && held->mask == word->mask;
+  size_t label = put_comparison(e, word, yes, no);
+  if (is_masking(word) && !masked) {
+    label = put(e, BPF_ALU | BPF_AND | BPF_K, 0, 0, word->mask);
   }
-  return whole || masked ? label : put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, ARG_LOW(test->index));
+  return whole || masked ? label : put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, word->offset);
+}
+
+static const struct {
+  uint16_t jump;
+  bool reversed; /* the test holds where the jump is not taken */
+} ops[] = {
+    [STYRO_FILTER_EQ] = {BPF_JEQ, false},     [STYRO_FILTER_NE] = {BPF_JEQ, true},
+    [STYRO_FILTER_LT] = {BPF_JGE, true},      [STYRO_FILTER_LE] = {BPF_JGT, true},
+    [STYRO_FILTER_GT] = {BPF_JGT, false},     [STYRO_FILTER_GE] = {BPF_JGE, false},
+    [STYRO_FILTER_MASKED] = {BPF_JEQ, false},
+};
+
+static struct word word_of(const struct styro_filter_test *test, unsigned half)
+{
+  uint64_t mask = test->op == STYRO_FILTER_MASKED ? test->mask : UINT64_MAX;
+  unsigned shift = half == HIGH ? 32 : 0;
+  return (struct word){ARG(test->index, half), (uint32_t)(mask >> shift), (uint32_t)(test->value >> shift),
+                       ops[test->op].jump};
+}
+
+/* Whether the low half alone decides. */
+static bool is_low(const struct styro_filter_test *test)
+{
+  return test->low || (test->op == STYRO_FILTER_MASKED && !(test->mask >> 32) && !(test->value >> 32));
+}
+
+/* The upper halves decide unless they are equal. */
+static size_t put_order(struct emitter *e, const struct word *low, const struct word *high, size_t yes, size_t no)
+{
+  const struct word above = {high->offset, UINT32_MAX, high->value, BPF_JGT};
+  const struct word equal = {high->offset, UINT32_MAX, high->value, BPF_JEQ};
+  size_t tie = put_word(e, low, NULL, yes, no);
+  size_t not_above = put_word(e, &equal, &above, tie, no);
+  return put_word(e, &above, NULL, yes, not_above);
+}
+
+static size_t put_test(struct emitter *e, const struct styro_filter_test *test, const struct word *held, size_t yes,
+                       size_t no)
+{
+  struct word low = word_of(test, LOW);
+  struct word high = word_of(test, HIGH);
+  size_t holds = ops[test->op].reversed ? no : yes;
+  size_t fails = ops[test->op].reversed ? yes : no;
+  if (is_low(test)) {
+    return put_word(e, &low, held, holds, fails);
+  }
+  if (low.jump != BPF_JEQ) {
+    return put_order(e, &low, &high, holds, fails);
+  }
+  size_t then = low.mask || low.value ? put_word(e, &low, NULL, holds, fails) : holds;
+  return put_word(e, &high, NULL, then, fails);
+}
+
+/* The test before is the only way to this one where it stands alone, or where this one must hold as well. */
+static bool only_way(const struct styro_filter_rule *rule, size_t i)
+{
+  const struct styro_filter_test *before = &rule->tests[i - 1];
+  return is_low(before) && (before->also || i < 2 || !rule->tests[i - 2].also);
 }
 
 static size_t put_tests(struct emitter *e, const struct styro_filter_rule *rule)
 {
   size_t next = put_return(e, rule->action);
+  size_t otherwise = next;
   for (size_t i = rule->tests_n; i-- > 0;) {
-    next = put_test(e, rule, i, put_return(e, rule->tests[i].action), next);
+    const struct styro_filter_test *test = &rule->tests[i];
+    struct word before = {0};
+    bool held = i && only_way(rule, i);
+    if (held) {
+      before = word_of(&rule->tests[i - 1], LOW);
+    }
+    otherwise = test->also ? otherwise : next;
+    size_t holds = test->also ? next : put_return(e, test->action);
+    next = put_test(e, test, held ? &before : NULL, holds, otherwise);
   }
   return next;
 }
@@ -179,7 +255,7 @@ static size_t put_tests(struct emitter *e, const struct styro_filter_rule *rule)
 static bool same_tests(const struct styro_filter_rule *a, const struct styro_filter_rule *b)
 {
   return a->action == b->action && a->tests_n == b->tests_n &&
-         memcmp(a->tests, b->tests, a->tests_n * sizeof *a->tests) == 0; /* four numbers: no padding */
+         memcmp(a->tests, b->tests, a->tests_n * sizeof *a->tests) == 0; /* no padding */
 }
 
 /* Rules that say the same share their code. */
@@ -249,26 +325,39 @@ static size_t put_tree(struct emitter *e, size_t low, size_t high)
   return put_branch(e, BPF_JGE, e->segments[middle].first, right, left);
 }
 
-/* The architecture first: a number means another call on another one (seccomp(2), "caveats"). */
-static void put_program(struct emitter *e, uint32_t arch)
+/* One architecture's decisions; returns where they begin. */
+static size_t put_arch(struct emitter *e)
 {
   put_tree(e, 0, e->n - 1); /* its root comes last, next to what loads the number */
-  size_t native = put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
-  put_branch(e, BPF_JEQ, arch, native, put_return(e, SECCOMP_RET_KILL_PROCESS));
-  put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
+  return put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
 }
 
-size_t styro_filter_emit(const struct styro_filter_spec *spec, struct styro_bpf out[STYRO_FILTER_MAX])
+/* The architecture first: a number means another call on another one (seccomp(2), "caveats"). */
+static bool put_program(struct emitter *e, const struct styro_filter_spec *specs, size_t n)
+{
+  size_t begin[STYRO_FILTER_ARCHS_MAX];
+  for (size_t i = n; i-- > 0;) {
+    e->n = 0;
+    if (!build_segments(e, &specs[i])) {
+      return false;
+    }
+    begin[i] = put_arch(e);
+  }
+  size_t next = put_return(e, SECCOMP_RET_KILL_PROCESS);
+  for (size_t i = n; i-- > 0;) {
+    next = put_branch(e, BPF_JEQ, specs[i].arch, begin[i], next);
+  }
+  put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
+  return true;
+}
+
+size_t styro_filter_emit(const struct styro_filter_spec *specs, size_t n, struct styro_bpf out[STYRO_FILTER_MAX])
 {
   struct emitter e;
   e.n = e.len = e.returns_n = 0;
   e.full = false;
   e.out = out;
-  if (!build_segments(&e, spec)) {
-    return 0;
-  }
-  put_program(&e, spec->arch);
-  if (e.full) {
+  if (n == 0 || n > STYRO_FILTER_ARCHS_MAX || !put_program(&e, specs, n) || e.full) {
     return 0;
   }
   memmove(out, out + STYRO_FILTER_MAX - e.len, e.len * sizeof *out);

@@ -34,7 +34,7 @@ static int print_arch(FILE *out, json_t *profile, const struct profile_arch *arc
   struct styro_filter_spec spec;
   profile_rules_read(profile, arch, &rules);
   profile_spec(profile, arch, &rules, &spec);
-  size_t n = styro_filter_emit(&spec, program);
+  size_t n = styro_filter_emit(&spec, 1, program);
   if (n == 0) {
     fprintf(stderr, "gen_filter: the program for %s does not fit\n", arch->name);
     return 1;

@@ -100,7 +100,8 @@ static void teach(struct oracles *all, const struct styro_filter_rule *rule, uin
   struct oracle *own = oracle_for(all, rule->action, arch);
   for (size_t i = 0; i < rule->tests_n; i++) {
     const struct styro_filter_test *test = &rule->tests[i];
-    struct scmp_arg_cmp arg = SCMP_CMP64(test->index, SCMP_CMP_MASKED_EQ, test->mask, test->value);
+    uint64_t mask = test->op == STYRO_FILTER_MASKED ? test->mask : UINT32_MAX;
+    struct scmp_arg_cmp arg = SCMP_CMP64(test->index, SCMP_CMP_MASKED_EQ, mask, test->value);
     if (test->action != rule->action) {
       int number;
       ck_assert(native_number(rule->number, arch, &number));
@@ -170,7 +171,7 @@ static void compare_arguments(struct proof *proof, int number)
   for (size_t t = 0; t < proof->rules.tests_n; t++) {
     const struct styro_filter_test *test = &proof->rules.tests[t];
     for (unsigned bit = 0; bit <= 34; bit++) {
-      uint32_t low = bit < 32 ? 1u << bit : test->value + bit - 33;
+      uint32_t low = bit < 32 ? 1u << bit : (uint32_t)test->value + bit - 33;
       for (size_t h = 0; h < sizeof high / sizeof high[0]; h++) {
         for (unsigned i = 0; i < 6; i++) {
           data.args[i] = high[h] | low;
@@ -207,7 +208,7 @@ START_TEST(decides_like_libseccomp)
   profile_rules_read(profile, proof.arch, &proof.rules);
   profile_spec(profile, proof.arch, &proof.rules, &spec);
   proof.fallback = spec.default_action;
-  proof.n = styro_filter_emit(&spec, proof.program);
+  proof.n = styro_filter_emit(&spec, 1, proof.program);
   ck_assert_uint_gt(proof.n, 0);
   oracle_for(&proof.oracles, proof.fallback, proof.arch->seccomp);
   for (size_t i = 0; i < proof.rules.n; i++) {
@@ -236,7 +237,7 @@ START_TEST(default_is_what_the_profile_says)
   profile_rules_read(profile, arch, &rules);
   profile_spec(profile, arch, &rules, &spec);
   const struct styro_bpf *ours = styro_filter_default(&n);
-  ck_assert_uint_eq(n, styro_filter_emit(&spec, program));
+  ck_assert_uint_eq(n, styro_filter_emit(&spec, 1, program));
   ck_assert_mem_eq(ours, program, n * sizeof *ours);
   ck_assert_ptr_null(styro_filter_check(ours, n, &at));
   json_decref(profile);
@@ -251,7 +252,7 @@ START_TEST(x32_is_killed)
   struct styro_filter_spec spec;
   profile_rules_read(profile, &profile_archs[0], &rules);
   profile_spec(profile, &profile_archs[0], &rules, &spec);
-  size_t n = styro_filter_emit(&spec, program);
+  size_t n = styro_filter_emit(&spec, 1, program);
   for (uint32_t number = 0x40000000u; number < 0x40000400u; number++) {
     struct seccomp_data data = {.nr = (int)number, .arch = AUDIT_ARCH_X86_64};
     ck_assert_uint_eq(bpf_run(program, n, &data), SECCOMP_RET_KILL_PROCESS);
@@ -271,17 +272,17 @@ START_TEST(emitter_refuses_what_it_cannot_say)
   const struct styro_filter_rule unsorted[] = {{.number = 2}, {.number = 1}};
   const struct styro_filter_rule twice[] = {{.number = 1}, {.number = 1}};
   struct styro_filter_spec spec = {.arch = 1, .default_action = SECCOMP_RET_ALLOW, .rules = unsorted, .rules_n = 2};
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0);
   spec.rules = twice;
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0);
   for (uint32_t i = 0; i < 3000; i++) {
     many[i] = (struct styro_filter_rule){.number = 2 * i, .action = SECCOMP_RET_ERRNO | (i & 0xff)};
   }
   spec.rules = many;
   spec.rules_n = 3000;
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0);
   spec.rules_n = 700; /* jumps over more than 255 instructions */
-  size_t n = styro_filter_emit(&spec, program);
+  size_t n = styro_filter_emit(&spec, 1, program);
   ck_assert_uint_gt(n, 1000);
   for (int number = 0; number < 1500; number++) {
     struct seccomp_data data = {.nr = number, .arch = 1};

@@ -3,6 +3,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bpf_interpreter.h"
 #include "filter.h"
@@ -15,7 +16,7 @@ static uint32_t next_random(uint64_t *state)
 }
 
 #define RANDOM_RULES 450
-#define RANDOM_TESTS 6
+#define RANDOM_TESTS 8
 
 struct random_spec {
   struct styro_filter_spec spec;
@@ -30,16 +31,26 @@ static uint32_t random_action(uint64_t *state, uint32_t actions)
   return which ? SECCOMP_RET_ERRNO | which : SECCOMP_RET_ALLOW;
 }
 
+static struct styro_filter_test random_test(uint64_t *state, uint32_t actions)
+{
+  static const uint64_t masks[] = {UINT32_MAX, 0x7e020000, 0x10, 0x18, 0, UINT64_MAX, 0x1800000000, 0xff000000ff};
+  static const uint64_t values[] = {0, 1, 0x10, 0x18, 0x7e020000, UINT32_MAX, 0x100000001, UINT64_MAX};
+  return (struct styro_filter_test){.index = (uint8_t)(next_random(state) % 2),
+                                    .op = (uint8_t)(next_random(state) % (STYRO_FILTER_MASKED + 1)),
+                                    .low = next_random(state) % 2,
+                                    .action = random_action(state, actions),
+                                    .mask = masks[next_random(state) % 8],
+                                    .value = values[next_random(state) % 8]};
+}
+
 static void random_tests(uint64_t *state, struct styro_filter_rule *rule, struct styro_filter_test *tests,
                          uint32_t actions)
 {
-  static const uint32_t masks[] = {UINT32_MAX, UINT32_MAX, 0x7e020000, 0x10, 0x18, 0};
-  static const uint32_t values[] = {0, 1, 0x10, 0x18, 0x7e020000, UINT32_MAX};
   rule->tests = tests;
   rule->tests_n = 1 + next_random(state) % RANDOM_TESTS;
   for (size_t i = 0; i < rule->tests_n; i++) {
-    tests[i] = (struct styro_filter_test){next_random(state) % 2, masks[next_random(state) % 6],
-                                          values[next_random(state) % 6], random_action(state, actions)};
+    tests[i] = random_test(state, actions);
+    tests[i].also = i + 1 < rule->tests_n && next_random(state) % 2;
   }
 }
 
@@ -67,6 +78,37 @@ static void random_spec(uint64_t *state, struct random_spec *r)
   }
 }
 
+static bool test_holds(const struct styro_filter_test *test, uint64_t argument)
+{
+  uint64_t half = test->low ? UINT32_MAX : UINT64_MAX;
+  uint64_t value = test->value & half;
+  argument &= half;
+  switch (test->op) {
+  case STYRO_FILTER_EQ: return argument == value;
+  case STYRO_FILTER_NE: return argument != value;
+  case STYRO_FILTER_LT: return argument < value;
+  case STYRO_FILTER_LE: return argument <= value;
+  case STYRO_FILTER_GT: return argument > value;
+  case STYRO_FILTER_GE: return argument >= value;
+  default: return (argument & test->mask) == value;
+  }
+}
+
+/* Of the first group that holds, else the rule's own. */
+static uint32_t rule_decides(const struct styro_filter_rule *rule, const uint64_t args[6])
+{
+  bool holds = true;
+  for (size_t t = 0; t < rule->tests_n; t++) {
+    const struct styro_filter_test *test = &rule->tests[t];
+    holds = holds && test_holds(test, args[test->index]);
+    if (holds && !test->also) {
+      return test->action;
+    }
+    holds = holds || !test->also;
+  }
+  return rule->action;
+}
+
 static uint32_t as_written(const struct styro_filter_spec *spec, const struct seccomp_data *data)
 {
   uint32_t number = (uint32_t)data->nr;
@@ -75,13 +117,10 @@ static uint32_t as_written(const struct styro_filter_spec *spec, const struct se
   }
   for (size_t i = 0; i < spec->rules_n; i++) {
     const struct styro_filter_rule *rule = &spec->rules[i];
-    for (size_t t = 0; rule->number == number && t < rule->tests_n; t++) {
-      if (((uint32_t)data->args[rule->tests[t].index] & rule->tests[t].mask) == rule->tests[t].value) {
-        return rule->tests[t].action;
-      }
-    }
     if (rule->number == number) {
-      return rule->action;
+      uint64_t args[6];
+      memcpy(args, data->args, sizeof args);
+      return rule_decides(rule, args);
     }
   }
   return spec->default_action;
@@ -89,7 +128,9 @@ static uint32_t as_written(const struct styro_filter_spec *spec, const struct se
 
 static void compare_as_written(const struct random_spec *r, const struct styro_bpf *program, size_t n, int number)
 {
-  static const uint64_t values[] = {0, 1, 0x10, 0x18, 0x8, 0x7e020000, 0x20000, 0xffffffff, 0x1000000001, 0xfffffff0};
+  static const uint64_t values[] = {
+      0,           1,           0x10,         0x18,         0x7e020000, 0x20000,        0xffffffff, 0xfffffff0,
+      0x100000000, 0x100000001, 0x1800000000, 0xff00000018, UINT64_MAX, UINT64_MAX - 1, 0x7e020001};
   const size_t values_n = sizeof values / sizeof values[0];
   struct seccomp_data data = {.nr = number, .arch = r->spec.arch};
   for (size_t i = 0; i < values_n; i++) {
@@ -97,7 +138,7 @@ static void compare_as_written(const struct random_spec *r, const struct styro_b
     data.args[1] = values[(i * 3 + (size_t)(unsigned)number) % values_n];
     ck_assert_uint_eq(bpf_run(program, n, &data), as_written(&r->spec, &data));
   }
-  data.arch ^= 1;
+  data.arch = AUDIT_ARCH_ARM;
   ck_assert_uint_eq(bpf_run(program, n, &data), SECCOMP_RET_KILL_PROCESS);
 }
 
@@ -111,7 +152,7 @@ START_TEST(decides_as_written)
   for (int round = 0; round < 300; round++) {
     size_t at;
     random_spec(&state, &r);
-    size_t n = styro_filter_emit(&r.spec, program);
+    size_t n = styro_filter_emit(&r.spec, 1, program);
     ck_assert_uint_gt(n, 0);
     ck_assert_pstr_eq(styro_filter_check(program, n, &at), NULL);
     int last = r.spec.rules_n ? (int)r.rules[r.spec.rules_n - 1].number : 0;
@@ -132,8 +173,14 @@ START_TEST(reaches_shared_code_at_every_distance)
 {
   static struct random_spec r;
   static struct styro_bpf program[STYRO_FILTER_MAX];
-  static const struct styro_filter_test tests[] = {{0, UINT32_MAX, 1, SECCOMP_RET_ERRNO | 1},
-                                                   {1, 0x18, 0x18, SECCOMP_RET_ERRNO | 2}};
+  static const struct styro_filter_test tests[] = {
+      {.index = 0, .low = true, .action = SECCOMP_RET_ERRNO | 1, .value = 1},
+      {.index = 1,
+       .op = STYRO_FILTER_MASKED,
+       .low = true,
+       .action = SECCOMP_RET_ERRNO | 2,
+       .mask = 0x18,
+       .value = 0x18}};
   for (uint32_t between = 0; between < 200; between++) {
     r.spec = (struct styro_filter_spec){.arch = AUDIT_ARCH_X86_64, .rules = r.rules, .rules_n = between + 5};
     r.spec.default_action = SECCOMP_RET_ALLOW;
@@ -146,7 +193,7 @@ START_TEST(reaches_shared_code_at_every_distance)
       r.rules[ends[i]].tests = &tests[i % 2 ^ (i > 2)];
       r.rules[ends[i]].tests_n = 1;
     }
-    size_t n = styro_filter_emit(&r.spec, program);
+    size_t n = styro_filter_emit(&r.spec, 1, program);
     ck_assert_uint_gt(n, 0);
     for (uint32_t number = 0; number < between + 7; number++) {
       compare_as_written(&r, program, n, (int)number);
@@ -161,9 +208,9 @@ START_TEST(refuses_numbers_of_the_other_abi)
   struct styro_filter_rule rule = {.number = 0x40000000u, .action = SECCOMP_RET_ALLOW};
   struct styro_filter_spec spec = {.arch = AUDIT_ARCH_X86_64, .rules = &rule, .rules_n = 1};
   spec.first_foreign = 0x40000000u;
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0);
   rule.number--;
-  ck_assert_uint_gt(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_gt(styro_filter_emit(&spec, 1, program), 0);
 }
 END_TEST
 
@@ -177,10 +224,11 @@ static size_t emitted_with(struct random_spec *r, size_t rules, size_t tests)
     r->rules[i] = (struct styro_filter_rule){.number = 2 * i, .action = SECCOMP_RET_ERRNO | i, .tests_n = tests};
     r->rules[i].tests = r->tests[i];
     for (uint32_t t = 0; t < tests; t++) {
-      r->tests[i][t] = (struct styro_filter_test){t % 6, UINT32_MAX, i, SECCOMP_RET_ERRNO | (i + t)};
+      r->tests[i][t] = (struct styro_filter_test){
+          .index = (uint8_t)(t % 6), .low = true, .action = SECCOMP_RET_ERRNO | (i + t), .value = i};
     }
   }
-  return styro_filter_emit(&r->spec, program);
+  return styro_filter_emit(&r->spec, 1, program);
 }
 
 /* From just below the kernel's limit to far beyond it: a program of its length, or none at all. */
@@ -190,7 +238,7 @@ START_TEST(a_program_that_does_not_fit_is_none)
   size_t last = 0;
   size_t refused = 0;
   for (size_t rules = 200; rules <= RANDOM_RULES; rules++) {
-    size_t n = emitted_with(&r, rules, RANDOM_TESTS);
+    size_t n = emitted_with(&r, rules, 6);
     ck_assert_uint_le(n, STYRO_FILTER_MAX);
     ck_assert(n == 0 || refused == 0); /* what does not fit does not fit with more either */
     refused += n == 0;
@@ -211,9 +259,37 @@ START_TEST(more_ranges_than_there_is_room_for)
     rules[i] = (struct styro_filter_rule){.number = 2 * i, .action = SECCOMP_RET_ERRNO};
   }
   spec.rules_n = 1000;
-  ck_assert_uint_gt(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_gt(styro_filter_emit(&spec, 1, program), 0);
   spec.rules_n = 2000;
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0);
+}
+END_TEST
+
+/* Each architecture by its own rules, whatever they share; another one is killed. */
+START_TEST(each_architecture_by_its_own_rules)
+{
+  static struct random_spec r[STYRO_FILTER_ARCHS_MAX];
+  static const uint32_t archs[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64};
+  static struct styro_bpf program[STYRO_FILTER_MAX];
+  struct styro_filter_spec specs[STYRO_FILTER_ARCHS_MAX];
+  uint64_t state = 77;
+  for (size_t round = 0; round < 40; round++) {
+    size_t n = 2 + round % 2;
+    for (size_t i = 0; i < n; i++) {
+      random_spec(&state, &r[i]);
+      r[i].spec.arch = archs[i];
+      specs[i] = r[i].spec;
+    }
+    size_t len = styro_filter_emit(specs, n, program);
+    size_t at;
+    ck_assert_uint_gt(len, 0);
+    ck_assert_pstr_eq(styro_filter_check(program, len, &at), NULL);
+    for (int number = 0; number < 500; number++) {
+      compare_as_written(&r[(size_t)number % n], program, len, number);
+    }
+  }
+  ck_assert_uint_eq(styro_filter_emit(specs, 0, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(specs, STYRO_FILTER_ARCHS_MAX + 1, program), 0);
 }
 END_TEST
 
@@ -222,11 +298,11 @@ START_TEST(rules_out_of_order)
   static struct styro_bpf program[STYRO_FILTER_MAX];
   struct styro_filter_rule rules[] = {{.number = 3, .action = 1}, {.number = 3, .action = 2}};
   struct styro_filter_spec spec = {.arch = AUDIT_ARCH_X86_64, .rules = rules, .rules_n = 2};
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0); /* twice the same */
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0); /* twice the same */
   rules[1].number = 2;
-  ck_assert_uint_eq(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_eq(styro_filter_emit(&spec, 1, program), 0);
   rules[1].number = 4;
-  ck_assert_uint_gt(styro_filter_emit(&spec, program), 0);
+  ck_assert_uint_gt(styro_filter_emit(&spec, 1, program), 0);
 }
 END_TEST
 
@@ -240,6 +316,7 @@ int main(void)
   tcase_add_test(tests, refuses_numbers_of_the_other_abi);
   tcase_add_test(tests, a_program_that_does_not_fit_is_none);
   tcase_add_test(tests, more_ranges_than_there_is_room_for);
+  tcase_add_test(tests, each_architecture_by_its_own_rules);
   tcase_add_test(tests, rules_out_of_order);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);

@@ -86,13 +86,18 @@ static uint32_t member(json_t *object, const char *key)
 static struct styro_filter_test test_of(json_t *arg, uint32_t action)
 {
   const char *op = json_string_value(json_object_get(arg, "op"));
-  uint32_t index = member(arg, "index");
+  uint8_t index = (uint8_t)member(arg, "index");
   uint32_t value = member(arg, "value");
   if (op && strcmp(op, "SCMP_CMP_EQ") == 0) {
-    return (struct styro_filter_test){index, UINT32_MAX, value, action};
+    return (struct styro_filter_test){.index = index, .low = true, .action = action, .value = value};
   }
   if (op && strcmp(op, "SCMP_CMP_MASKED_EQ") == 0) {
-    return (struct styro_filter_test){index, value, member(arg, "valueTwo"), action};
+    return (struct styro_filter_test){.index = index,
+                                      .op = STYRO_FILTER_MASKED,
+                                      .low = true,
+                                      .action = action,
+                                      .mask = value,
+                                      .value = member(arg, "valueTwo")};
   }
   give_up("an operator that the generator does not need", op ? op : "none");
 }
