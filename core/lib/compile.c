@@ -21,19 +21,17 @@ static void plain_step(struct styro_compile *c, uint16_t code, const char *field
 }
 
 /* What runs in the payload's own process. Without no_new_privs the filter needs a capability to load, so it goes first. */
-static void compile_payload(struct styro_compile *c)
+static int compile_payload(struct styro_compile *c)
 {
+  bool last = c->fields->no_new_privs;
   styro_compile_process(c);
-  if (!c->fields->no_new_privs) {
-    styro_compile_filter(c);
-  }
+  int result = last ? 0 : styro_compile_filter(c);
   styro_compile_security(c);
   styro_compile_access(c);
   plain_step(c, WIRE_STEP_WORKDIR, "/cwd", STYRO_FATAL);
-  if (c->fields->no_new_privs) {
-    styro_compile_filter(c);
-  }
+  result = last ? styro_compile_filter(c) : result;
   plain_step(c, WIRE_STEP_EXEC, "/command", STYRO_FATAL);
+  return result;
 }
 
 static int compile_steps(struct styro_compile *c)
@@ -68,8 +66,7 @@ static int compile_steps(struct styro_compile *c)
   if (c->fields->init) {
     plain_step(c, WIRE_STEP_INIT, "/init", STYRO_FATAL);
   }
-  compile_payload(c);
-  return 0;
+  return compile_payload(c);
 }
 
 static uint32_t plan_flags(const struct styro_compile *c)

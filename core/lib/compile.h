@@ -67,7 +67,7 @@ void styro_compile_seals(struct styro_compile *c);    /* denied places with some
 void styro_compile_access(struct styro_compile *c);   /* rw places the payload must be able to write */
 void styro_compile_process(struct styro_compile *c);  /* compile_process.c */
 void styro_compile_security(struct styro_compile *c); /* compile_security.c */
-void styro_compile_filter(struct styro_compile *c);
+int styro_compile_filter(struct styro_compile *c);    /* compile_filter.c */
 
 /* What stands in a source: 0 for NULL, else 1 + the number of its step. */
 uint32_t styro_compile_idmap(const struct styro_compile *c, const char *idmap);

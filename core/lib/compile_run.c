@@ -4,6 +4,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "filtered.h"
 #include "groups.h"
 #include "weakened.h"
 
@@ -157,13 +158,14 @@ static uint64_t promised(const struct styro_fields *fields)
   const struct switched rows[] = {
       {BIT(STYRO_PATH_VIEW) | BIT(STYRO_READ_ONLY_PATHS) | BIT(STYRO_DENIED_PATHS) | BIT(STYRO_MASKED_PATHS) |
            BIT(STYRO_PRIVATE_TMP) | BIT(STYRO_DEVICE_ALLOWLIST) | BIT(STYRO_USER_IDS) | BIT(STYRO_CAPABILITIES) |
-           BIT(STYRO_SECCOMP) | BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) | BIT(STYRO_DISK_SIZE),
+           BIT(STYRO_CLOSED_FDS) | BIT(STYRO_HELPER_IMAGE) | BIT(STYRO_DISK_SIZE),
        true},
+      {BIT(STYRO_SECCOMP), styro_seccomp_holds(fields)},
       {BIT(STYRO_SUPPLEMENTARY_GROUPS), !styro_groups_kept(fields->groups)},
       {BIT(STYRO_PROCESS_VIEW) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_TREE_KILL),
        spaces[STYRO_NS_PID] == STYRO_NS_NEW},
       {BIT(STYRO_NESTED_USER_NAMESPACES), /* by the user namespace's own limit, or by the filter */
-       spaces[STYRO_NS_USER] == STYRO_NS_NEW || fields->seccomp_kind == STYRO_SECCOMP_DEFAULT},
+       spaces[STYRO_NS_USER] == STYRO_NS_NEW || styro_seccomp_refuses_nested(fields)},
       {BIT(STYRO_IPC_ISOLATION), spaces[STYRO_NS_IPC] == STYRO_NS_NEW},
       {BIT(STYRO_HOSTNAME), spaces[STYRO_NS_UTS] == STYRO_NS_NEW},
       {BIT(STYRO_CGROUP_VIEW), spaces[STYRO_NS_CGROUP] == STYRO_NS_NEW},
@@ -197,12 +199,17 @@ void styro_compile_promises(struct styro_compile *c)
   if (!fields->init) {
     note(c, STYRO_CALLER_DEATH, "/init", "without an init nobody watches the caller");
   }
+  if (!styro_seccomp_holds(fields)) {
+    note(c, STYRO_SECCOMP, "/security/seccomp",
+         fields->seccomp_kind == STYRO_SECCOMP_NONE ? "the request asks for no filter"
+                                                    : "calls that the profile refuses are let through and logged");
+  }
   if (!(c->enforced & BIT(STYRO_NESTED_USER_NAMESPACES)) && fields->namespaces[STYRO_NS_USER] != STYRO_NS_NEW) {
     note(
         c, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
         fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST
-            ? "in the host's user namespace only the default filter refuses nested ones, and the request brings its own"
-            : "in a joined user namespace only the default filter refuses nested ones, and the request brings its own");
+            ? "in the host's user namespace only a profile's filter refuses nested ones, and the one of the request may not"
+            : "in a joined user namespace only a profile's filter refuses nested ones, and the one of the request may not");
   }
   if (fields->namespaces[STYRO_NS_PID] != STYRO_NS_NEW) {
     note(c, STYRO_TREE_KILL, "/namespaces/pid",

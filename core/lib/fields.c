@@ -309,11 +309,23 @@ static const struct styro_field table[] = {
 
     {.pointer = "/security", .type = STYRO_TYPE_OBJECT, .doc = "what is left of the kernel's privileges"},
     {.pointer = "/security/seccomp", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "profile",
-     .doc = "filter of system calls: a profile by name (`default`), or an own program"},
-    {.pointer = "/security/seccomp/profile", .type = STYRO_TYPE_ENUM, .flags = STYRO_FIELD_HIDDEN, AT(seccomp_kind),
-     .fallback = "default", .words = WORDS("default", ""),
-     .hint = "write \"default\", or {\"bpf\": [[code, jt, jf, k], ...]}"},
-    {.pointer = "/security/seccomp/bpf", .type = STYRO_TYPE_BPF, AT(bpf), .min = 1, .max = 4096,
+     .doc = "filter of system calls: a profile by name, changed or not, or an own program"},
+    {.pointer = "/security/seccomp/profile", .type = STYRO_TYPE_ENUM, .flags = STYRO_FIELD_RIVAL, AT(seccomp_kind),
+     .fallback = "default", .words = WORDS("default", "strict", "build", "none", ""),
+     .hint = "write a name, or {\"bpf\": [[code, jt, jf, k], ...]}",
+     .doc = "`default`: what programs use, without other processes, namespaces, mounts, keys, modules; `build`: the same, with "
+            "ptrace and fixed addresses for debuggers and sanitizers; `strict`: computing alone, no process, no socket, no "
+            "change of a file; `none`: no filter"},
+    {.pointer = "/security/seccomp/allow", .type = STYRO_TYPE_LIST, AT(seccomp_allow), .max = 512,
+     .doc = "system calls that are let through whatever the profile says of them"},
+    {.pointer = "/security/seccomp/deny", .type = STYRO_TYPE_LIST, AT(seccomp_deny), .max = 512,
+     .doc = "system calls that are refused with EPERM whatever the profile says of them"},
+    {.pointer = "/security/seccomp/on_violation", .type = STYRO_TYPE_ENUM, AT(seccomp_on_violation), .fallback = "errno",
+     .words = WORDS("errno", "kill", "log"),
+     .doc = "what a call is answered that the profile refuses with EPERM: `errno` that, `kill` ends the payload by SIGSYS, `log` "
+            "lets it through with a line in the kernel's log, so that nothing is refused any more. What it answers with another "
+            "number, such as ENOSYS for clone3, is left: programs ask, and go another way"},
+    {.pointer = "/security/seccomp/bpf", .type = STYRO_TYPE_BPF, .flags = STYRO_FIELD_RIVAL, AT(bpf), .min = 1, .max = 4096,
      .doc = "instructions of classic BPF as lists [code, jt, jf, k], in place of the profile"},
     {.pointer = "/security/capabilities", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE,
      .shorthand = STYRO_EVERY_CHILD,

@@ -42,7 +42,8 @@ enum styro_field_flags {
   STYRO_FIELD_HIDDEN = 1 << 1, /* no key of its own: only the parent's scalar sets it, and it excludes its siblings */
   STYRO_FIELD_WHOLE = 1 << 2,  /* a later layer's object replaces an earlier one's as a whole */
   STYRO_FIELD_ONE_OR_MORE = 1 << 3, /* a list that may be written as one text */
-  STYRO_FIELD_PATHS = 1 << 4        /* a list whose items are absolute paths, normalised */
+  STYRO_FIELD_PATHS = 1 << 4,       /* a list whose items are absolute paths, normalised */
+  STYRO_FIELD_RIVAL = 1 << 5        /* takes the place of a sibling that is one too; both in one object are an error */
 };
 
 /* `shorthand` of an object whose scalar sets every child alike. */

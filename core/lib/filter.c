@@ -1,6 +1,6 @@
 /*
- * Seccomp programs as the library hands them on: the built-in one, and the check of those that a caller brings, by the
- * kernel's own rules (bpf_check_classic and seccomp_check_filter), so that the error can name the instruction.
+ * Programs that a caller brings, checked by the kernel's own rules (bpf_check_classic and seccomp_check_filter), so that the
+ * error can name the instruction.
  */
 #include "filter.h"
 

@@ -1,7 +1,4 @@
-/*
- * Seccomp programs: the emitter that turns decisions about syscall numbers into classic BPF, and the built-in default
- * program (generated, committed). Knows no names: libseccomp is the generator's business.
- */
+/* The check of seccomp programs that a caller brings. */
 #ifndef STYRO_LIB_FILTER_H
 #define STYRO_LIB_FILTER_H
 
@@ -10,9 +7,6 @@
 
 #include "error.h"
 #include "request.h"
-
-/* The default profile's program for the architecture that this library was built for. Static memory. */
-const struct styro_bpf *styro_filter_default(size_t *n);
 
 /*
  * Checks a raw program as the kernel does (seccomp(2), bpf_check_classic): known instructions, jumps inside, loads inside

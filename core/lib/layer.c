@@ -88,12 +88,17 @@ bool styro_layer_has(const struct styro_layer *layer, const struct styro_field *
   return false;
 }
 
+static bool excludes(const struct styro_field *a, const struct styro_field *b)
+{
+  return ((a->flags | b->flags) & STYRO_FIELD_HIDDEN) != 0 || (a->flags & b->flags & STYRO_FIELD_RIVAL) != 0;
+}
+
 void styro_layer_mark(struct styro_layer *layer, const struct styro_field *field)
 {
   const struct styro_field *parent = styro_field_parent(field);
   const struct styro_field *sibling = NULL;
   while (parent != NULL && (sibling = styro_field_child(parent, sibling)) != NULL) {
-    if (sibling != field && ((sibling->flags | field->flags) & STYRO_FIELD_HIDDEN) != 0) {
+    if (sibling != field && excludes(sibling, field)) {
       styro_layer_clear(layer, sibling);
     }
   }

@@ -66,7 +66,8 @@ static int read_object(struct styro_reading *in, const struct styro_field *field
       return styro_read_unknown_key(in, field, key);
     }
     size_t mark = styro_at_push(in, key);
-    int code = styro_read(in, child, base, value);
+    int code = styro_read_rivals(in, child, object);
+    code = code == 0 ? styro_read(in, child, base, value) : code;
     if (code != 0) {
       return code;
     }

@@ -145,6 +145,24 @@ int styro_read_unknown_key(struct styro_reading *in, const struct styro_field *p
   return STYRO_EREQUEST;
 }
 
+/* Of two that exclude each other neither is taken silently. */
+int styro_read_rivals(struct styro_reading *in, const struct styro_field *field, const json_t *object)
+{
+  const struct styro_field *parent = styro_field_parent(field);
+  const struct styro_field *other = NULL;
+  while ((field->flags & STYRO_FIELD_RIVAL) != 0 && (other = styro_field_child(parent, other)) != NULL) {
+    const char *key = styro_field_key(other);
+    if (other != field && (other->flags & STYRO_FIELD_RIVAL) != 0 && json_object_get(object, key) != NULL) {
+      styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%s` cannot stand beside `%s`",
+                 styro_field_key(field), key);
+      styro_error_field(in->err, "%s", in->at);
+      styro_error_hint(in->err, "leave out one of the two");
+      return STYRO_EREQUEST;
+    }
+  }
+  return 0;
+}
+
 int styro_read_complaint(struct styro_reading *in, const char *text, const char *complaint)
 {
   styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%.200s` %s", text, complaint);

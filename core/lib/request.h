@@ -116,7 +116,14 @@ enum styro_network { STYRO_NETWORK_NONE, STYRO_NETWORK_HOST, STYRO_NETWORK_JOIN 
 enum styro_keep { STYRO_KEEP_HEAD, STYRO_KEEP_TAIL, STYRO_KEEP_BOTH };
 enum styro_on_limit { STYRO_ON_LIMIT_TRUNCATE, STYRO_ON_LIMIT_KILL };
 enum styro_keyring { STYRO_KEYRING_NEW, STYRO_KEYRING_INHERIT };
-enum styro_seccomp_kind { STYRO_SECCOMP_DEFAULT, STYRO_SECCOMP_BPF };
+enum styro_seccomp_kind {
+  STYRO_SECCOMP_DEFAULT,
+  STYRO_SECCOMP_STRICT,
+  STYRO_SECCOMP_BUILD,
+  STYRO_SECCOMP_NONE,
+  STYRO_SECCOMP_BPF
+};
+enum styro_on_violation { STYRO_ON_VIOLATION_ERRNO, STYRO_ON_VIOLATION_KILL, STYRO_ON_VIOLATION_LOG };
 
 #define STYRO_RLIMIT_COUNT 16
 struct styro_rlimit {
@@ -194,7 +201,9 @@ struct styro_fields {
   struct styro_list securebits; /* names */
   int keyring;                  /* enum styro_keyring */
   bool no_new_privs;
-  int seccomp_kind;
+  int seccomp_kind;                              /* enum styro_seccomp_kind */
+  struct styro_list seccomp_allow, seccomp_deny; /* names */
+  int seccomp_on_violation;                      /* enum styro_on_violation */
   struct styro_bpf *bpf;
   size_t bpf_n;
 

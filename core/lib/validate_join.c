@@ -1,4 +1,5 @@
 /* The rules about namespaces of others that are joined, and about the clocks. */
+#include "filtered.h"
 #include "validate_rules.h"
 
 #include <stdio.h>
@@ -89,7 +90,7 @@ static bool join_user_ids(const struct styro_effective *e, struct styro_finding 
 static bool join_user_nested(const struct styro_effective *e, struct styro_finding *found)
 {
   (void)found;
-  return joins(e, STYRO_NS_USER) && e->fields.seccomp_kind != STYRO_SECCOMP_DEFAULT &&
+  return joins(e, STYRO_NS_USER) && !styro_seccomp_refuses_nested(&e->fields) &&
          (e->fields.best_effort & STYRO_BIT(STYRO_NESTED_USER_NAMESPACES)) == 0;
 }
 
@@ -128,7 +129,7 @@ const struct styro_rule styro_rules_join[] = {
      "a user namespace is joined, and the request does not say who the payload is in it",
      "give `user.uid` and `user.gid`: ids that its maps have (/proc/PID/uid_map and gid_map show them)"},
     {STYRO_EREQUEST, "/namespaces/user/join", join_user_nested,
-     "in a joined user namespace only the default filter refuses nested ones, and the request brings its own",
+     "in a joined user namespace only a profile's filter refuses nested ones, and the one of the request may not",
      "add \"best_effort\": [\"nested_user_namespaces\"] to leave that to your filter"},
     {STYRO_EREQUEST, "/namespaces/time/monotonic", offset_of_others,
      "`{}` sets a clock, and the time namespace is not the sandbox's own", "leave it out, or make a new one"},

@@ -23,10 +23,11 @@ struct styro_rule {
 
 extern const struct styro_rule styro_rules_tree[];   /* the root, and what is shown below it */
 extern const struct styro_rule styro_rules_join[];   /* namespaces of others, and clocks */
-extern const struct styro_rule styro_rules_user[];   /* namespaces, ids, capabilities, filter */
+extern const struct styro_rule styro_rules_user[];   /* namespaces, ids, capabilities */
 extern const struct styro_rule styro_rules_mounts[]; /* the ordered list */
 extern const struct styro_rule styro_rules_places[]; /* what `paths` and `mounts` find at a place */
 extern const struct styro_rule styro_rules_securebits[];
+extern const struct styro_rule styro_rules_seccomp[];
 extern const struct styro_rule styro_rules_run[]; /* the command, its run and its limits */
 
 void styro_name_object(struct styro_finding *found, const char *text);

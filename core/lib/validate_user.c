@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "capability.h"
-#include "filter.h"
+#include "filtered.h"
 #include "groups.h"
 #include "id_map.h"
 #include "protections.h"
@@ -58,7 +58,7 @@ static bool gid_not_mapped(const struct styro_effective *e, struct styro_finding
 static bool nested_in_host(const struct styro_effective *e, struct styro_finding *found)
 {
   (void)found;
-  return user_host(e) && e->fields.seccomp_kind != STYRO_SECCOMP_DEFAULT &&
+  return user_host(e) && !styro_seccomp_refuses_nested(&e->fields) &&
          (e->fields.best_effort & STYRO_BIT(STYRO_NESTED_USER_NAMESPACES)) == 0;
 }
 
@@ -214,24 +214,6 @@ static bool inheritable_not_bounding(const struct styro_effective *e, struct sty
   return any_capability(e->fields.cap_inheritable & ~e->fields.cap_bounding, found);
 }
 
-/* Caught here with the instruction's number: seccomp(2) would only say EINVAL, after everything else was set up. */
-static bool filter_invalid(const struct styro_effective *e, struct styro_finding *found)
-{
-  if (e->fields.seccomp_kind != STYRO_SECCOMP_BPF) {
-    return false;
-  }
-  size_t at = 0;
-  const char *fault = styro_filter_check(e->fields.bpf, e->fields.bpf_n, &at);
-  if (fault == NULL) {
-    return false;
-  }
-  char index[24];
-  snprintf(index, sizeof index, "%zu", at);
-  styro_name_field(found, "/security/seccomp/bpf", index, NULL);
-  snprintf(found->object, sizeof found->object, "instruction %zu: %s", at, fault);
-  return true;
-}
-
 const struct styro_rule styro_rules_user[] = {
     {STYRO_EREQUEST, "/user/groups", groups_with_self_map,
      "supplementary groups cannot be set or given up under the map `self`: the kernel allows no setgroups(2) there",
@@ -260,8 +242,8 @@ const struct styro_rule styro_rules_user[] = {
     {STYRO_EREQUEST, "/user/gid", gid_not_mapped, "the gid {} is in no range of `user.gid_map`",
      "add a range such as [1000, 100000, 1] for it, or name a gid of the ranges that are there"},
     {STYRO_EREQUEST, "/namespaces/user", nested_in_host,
-     "`namespaces.user` is `host`, where only the default filter refuses nested user namespaces, and the request brings "
-     "its own",
+     "`namespaces.user` is `host`, where only a profile's filter refuses nested user namespaces, and the one of the "
+     "request may not",
      "add \"best_effort\": [\"nested_user_namespaces\"] to leave that to your filter"},
     {STYRO_EREQUEST, "/namespaces/pid", pid_host_with_init,
      "`namespaces.pid` is `host`, where no init of the sandbox can watch over its processes", "add \"init\": false"},
@@ -284,8 +266,6 @@ const struct styro_rule styro_rules_user[] = {
      "add it to `inheritable` as well"},
     {STYRO_EREQUEST, "/security/capabilities/inheritable", inheritable_not_bounding,
      "{} is in the inheritable set and not in the bounding one", "add it to `bounding` as well"},
-    {STYRO_EREQUEST, "/security/seccomp/bpf", filter_invalid, "the filter program is not valid, {}",
-     "the kernel would refuse it; seccomp(2) and bpf_check_classic say what it takes"},
     {STYRO_EREQUEST, "/die_with_parent", death_without_init,
      "`die_with_parent` needs the sandbox's init, and `init` is false", "leave out one of the two"},
     {.broken = NULL},

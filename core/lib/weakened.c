@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base.h"
+#include "filtered.h"
 #include "listed.h"
 #include "protections.h"
 
@@ -125,12 +126,12 @@ static bool writes_cgroup(const struct styro_fields *fields)
 
 /* ---- what the payload may do ------------------------------------------------------------------------------------- */
 
-/* In any of the sets, where the request's own filter stands in place of the default one, which refuses the calls. */
+/* In any of the sets, where the filter may let the calls through that a profile as it is refuses. */
 static bool may(const struct styro_fields *fields, int capability)
 {
   uint64_t all = fields->cap_bounding | fields->cap_effective | fields->cap_permitted | fields->cap_inheritable |
                  fields->cap_ambient;
-  return fields->capabilities_named && fields->seccomp_kind != STYRO_SECCOMP_DEFAULT && all >> capability & 1;
+  return fields->capabilities_named && !styro_seccomp_is_whole(fields) && all >> capability & 1;
 }
 
 uint64_t styro_weakened(const struct styro_fields *fields)

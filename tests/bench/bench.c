@@ -391,10 +391,10 @@ static void measure_memory(void)
 /* The default filter as a file of instructions, for the peers. */
 static void write_filter(const char *path)
 {
-  size_t n = 0;
-  const struct styro_bpf *filter = styro_filter_default(&n);
+  const struct styro_profile *profile = styro_profile(STYRO_SECCOMP_DEFAULT);
   FILE *file = fopen(path, "w");
-  if (!file || fwrite(filter, sizeof *filter, n, file) != n || fclose(file) != 0) {
+  if (!file || fwrite(profile->program, sizeof *profile->program, profile->n, file) != profile->n ||
+      fclose(file) != 0) {
     die(path, strerror(errno));
   }
 }

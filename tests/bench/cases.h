@@ -10,7 +10,7 @@
 #include <sys/utsname.h>
 
 #include "floor.h"
-#include "lib/filter.h"
+#include "lib/profile.h"
 #include "styrolite.h"
 
 #define CASES_MAX 64
@@ -69,10 +69,10 @@ static bool kernel_attaches_to_detached(void)
 
 static void prepare_floor(struct bench_case *c)
 {
-  size_t n = 0;
+  const struct styro_profile *profile = styro_profile(STYRO_SECCOMP_DEFAULT);
   struct floor *f = &c->floor;
-  f->filter = styro_filter_default(&n);
-  f->filter_n = (unsigned short)n;
+  f->filter = profile->program;
+  f->filter_n = (unsigned short)profile->n;
   f->root = settings.root;
   f->from = settings.from;
   f->reference = c->kind == KIND_REFERENCE;

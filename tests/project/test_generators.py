@@ -14,7 +14,7 @@ TOOLS = pathlib.Path(os.environ.get("STYRO_BUILD", ROOT / "build" / "dev")) / "t
 
 # the command in a copy of the sources, and what it writes there
 GENERATORS = {
-    "gen_filter": ([str(TOOLS / "gen_filter"), "."], ["core/lib/filter_generated.c"]),
+    "gen_filter": ([str(TOOLS / "gen_filter"), "."], ["core/lib/profile_generated.c"]),
     "gen_docs": ([str(TOOLS / "gen_docs"), "."], ["docs/request.schema.json", "docs/request.md"]),
     "make_map": ([sys.executable, "core/lib/make_map.py"], ["core/lib/libstyrolite.map"]),
     "make_presets": ([sys.executable, "core/presets/make_presets.py"], ["core/lib/presets_generated.c"]),

@@ -123,6 +123,108 @@ def test_threads_semaphores_and_processes(box):
     assert box.probe(THREADS) == [328350, 25]
 
 
+# ---- profiles and their changes -------------------------------------------------------------------------------------------
+
+
+def profile(name="default", **changes):
+    return {"security": {"seccomp": {"profile": name, **changes} if changes else name}}
+
+
+def number(x86, arm):
+    return x86 if X86_64 else arm
+
+
+STRICT = """
+import ctypes, mmap, select, signal, threading, time
+made = []
+thread = threading.Thread(target=made.append, args=[1]); thread.start(); thread.join()
+def null_for_writing():
+    os.close(os.open("/dev/null", os.O_WRONLY))
+def temporary():
+    os.close(os.open("/tmp", os.O_TMPFILE | os.O_RDWR))
+a, b = socket.socketpair(); a.send(b"x"); r, w = os.pipe(); os.write(w, b"y")
+result = {
+    "threads": made, "read": read("/etc/passwd") != "", "pair": b.recv(1).decode(), "pipe": os.read(r, 1).decode(),
+    "memory": len(mmap.mmap(-1, 1 << 20)), "clock": time.clock_gettime(0) > 0, "list": "usr" in os.listdir("/"),
+    "fork": attempt(os.fork), "spawn": attempt(os.posix_spawn, "/bin/true", ["true"], {}), "socket": attempt(socket.socket),
+    "vsock": attempt(socket.socketpair, 40), "write": attempt(write, "/tmp/x"), "null": attempt(null_for_writing), "temporary": attempt(temporary),
+    "mkdir": attempt(os.mkdir, "/tmp/d"), "unlink": attempt(os.unlink, "/tmp/none"), "chmod": attempt(os.chmod, "/tmp", 0o700),
+    "utime": attempt(os.utime, "/tmp"), "nice": attempt(os.setpriority, 0, 0, 19), "limits": attempt(__import__("resource").getrlimit, 7),
+    "terminal": os.isatty(0), "ioctl": attempt(__import__("fcntl").ioctl, r, 0x5413 + 0x1000), "openat2": system_call(437, -100, b"/etc/passwd", 0, 24),
+}
+"""
+
+
+@pytest.mark.invariant("S17")
+def test_strict_computes_and_does_nothing_else(box):
+    seen = box.probe(STRICT, profile("strict"))
+    refused = dict.fromkeys(["fork", "spawn", "socket", "write", "null", "temporary", "mkdir", "unlink", "chmod", "utime", "nice"], "EPERM")
+    assert seen == {"threads": [1], "read": True, "pair": "x", "pipe": "y", "memory": 1 << 20, "clock": True, "list": True,
+                    "vsock": "EAFNOSUPPORT", "limits": "ok", "terminal": False, "ioctl": "ENOTTY", "openat2": "ENOSYS", **refused}
+
+
+@pytest.mark.parametrize("argv", [["/usr/bin/python3", "-c", "print(sum(range(10)))"], ["/usr/bin/perl", "-e", "print 45"], ["/usr/bin/sort", "/etc/passwd"]],
+                         ids=lambda argv: argv[0])
+def test_programs_that_compute_run_under_strict(box, argv):
+    assert box.run(argv, profile("strict")).code == 0
+
+
+TRACE = """
+pid = os.fork()
+if pid == 0:
+    os._exit(3 if libc.ptrace(0, 0, 0, 0) == 0 else 4)
+result = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), libc.personality(0x40000), libc.personality(0xffffffff), libc.personality(0x400000),
+          system_call(%d, 0x10000000), system_call(%d, 16, 1, 0, 0)]
+"""
+
+
+def test_build_lets_programs_trace_their_own(box):
+    """And not the sandbox's init, whose memory is nobody's to open."""
+    seen = box.probe(TRACE % (number(272, 97), number(101, 117)), profile("build"))
+    assert seen == [3, 0, 0x40000, -1, "EPERM", "EPERM"]
+
+
+def test_no_filter_when_that_is_asked_for(box):
+    done = box.run(["cat", "/proc/self/status"], profile("none"))
+    rows = dict(line.split(":\t", 1) for line in done.text.splitlines() if ":\t" in line)
+    assert (rows["Seccomp"], rows["Seccomp_filters"]) == ("0", "0")
+    assert "seccomp" not in done.outcome["enforced"]
+    assert ["no filter" in str(e) for e in done.outcome["not_enforced"] if e["protection"] == "seccomp"] == [True]
+    # What does not lean on the filter holds.
+    assert "nested_user_namespaces" in done.outcome["enforced"]
+    assert box.probe(f"result = system_call({number(272, 97)}, 0x10000000)", profile("none")) == "ENOSPC"
+
+
+@pytest.mark.kernel
+def test_a_call_that_is_allowed_on_top(box):
+    look = f"result = [system_call({number(101, 117)}, 7, 1, 0, 0), system_call({number(310, 270)}, 1, 0, 0, 0, 0, 0)]"
+    assert box.probe(look) == ["EPERM", "EPERM"]
+    assert box.probe(look, profile(allow=["ptrace"])) == ["ESRCH", "EPERM"]
+
+
+@pytest.mark.kernel
+def test_a_call_that_is_denied_on_top(box):
+    look = "result = [attempt(os.mkdir, '/tmp/d'), attempt(os.rmdir, '/tmp/d'), attempt(socket.socket)]"
+    assert box.probe(look) == ["ok", "ok", "ok"]
+    assert box.probe(look, profile(deny=["mkdir", "mkdirat", "socket"])) == ["EPERM", "ENOENT", "EPERM"]
+
+
+@pytest.mark.kernel
+def test_a_violation_that_kills(box):
+    done = box.run(["/usr/bin/python3", "-c", "import os; print(1, flush=True); os.chroot('/tmp'); print(2)"], profile(on_violation="kill"))
+    assert done.text == "1\n" and done.reason == "signaled" and done.outcome["signal"] == "SIGSYS" and done.code == 128 + 31
+    # Programs go on where they only ask whether there is such a call.
+    assert box.probe(THREADS, profile(on_violation="kill")) == [328350, 25]
+
+
+def test_a_violation_that_is_logged(box):
+    """What was refused by the filter alone is let through."""
+    look = f"result = [system_call({number(101, 117)}, 7, 1, 0, 0), system_call({number(103, 116)}, 99, 0, 0)]"
+    done = box.run(["true"], profile(on_violation="log"))
+    assert "seccomp" not in done.outcome["enforced"] and "let through and logged" in str(done.outcome["not_enforced"])
+    assert box.probe(look, profile(on_violation="log")) == ["ESRCH", "EPERM"]
+
+
 # ---- raw programs --------------------------------------------------------------------------------------------------------
 
 

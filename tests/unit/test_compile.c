@@ -247,7 +247,7 @@ START_TEST(weakenings_are_noted)
       "\"namespaces\": {\"user\": {\"join\": \"/n\"}}, \"user\": {\"uid\": 0, \"gid\": 0}, \"security\": {\"seccomp\": "
       "{\"bpf\": [[6, 0, 0, 2147418112]]}}, \"best_effort\": [\"nested_user_namespaces\"]");
   note_is(0, STYRO_NESTED_USER_NAMESPACES, "/namespaces/user",
-          "in a joined user namespace only the default filter refuses nested ones, and the request brings its own");
+          "in a joined user namespace only a profile's filter refuses nested ones, and the one of the request may not");
   make("\"init\": false, \"namespaces\": {\"pid\": \"host\"}, \"best_effort\": [\"tree_kill\"]");
   ck_assert(!enforced(STYRO_PROCESS_VIEW));
   ck_assert(!enforced(STYRO_PROCESS_SIGNALS));

@@ -1,13 +1,18 @@
 /*
- * Capabilities, no_new_privs and the filter, as compile_security.c alone appends them: each set by itself, the default
+ * Capabilities, no_new_privs and the filter, as compile_security.c and compile_filter.c alone append them: each set by itself, the default
  * program byte by byte, a program of the request's own, and memory that runs out.
  */
+#include <errno.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf_interpreter.h"
 #include "compile_part.h"
 #include "filter.h"
+#include "profile.h"
+#include "syscalls.h"
 #include "test_program.h"
 
 static const struct wire_step_capabilities *security_of(const char *members)
@@ -21,7 +26,7 @@ static const struct wire_step_capabilities *security_of(const char *members)
 static const struct wire_step_seccomp *filter_of(const char *members)
 {
   part_begin(members);
-  styro_compile_filter(&part);
+  ck_assert_int_eq(styro_compile_filter(&part), 0);
   ck_assert_str_eq(part_outline(), "seccomp /security/seccomp\n");
   return part_step(0, WIRE_STEP_SECCOMP);
 }
@@ -92,13 +97,58 @@ END_TEST
 
 START_TEST(the_default_program)
 {
-  size_t n = 0;
-  const struct styro_bpf *program = styro_filter_default(&n);
+  const struct styro_profile *profile = styro_profile(STYRO_SECCOMP_DEFAULT);
   const struct wire_step_seccomp *filter = filter_of("");
-  ck_assert_uint_eq(filter->n, n);
+  ck_assert_uint_eq(filter->n, profile->n);
   ck_assert_uint_eq(filter->log, 0);
   ck_assert_uint_eq(filter->filter % 8, 0);
-  ck_assert_mem_eq(part.builder.data.data + filter->filter, program, n * sizeof *program);
+  ck_assert_mem_eq(part.builder.data.data + filter->filter, profile->program, profile->n * sizeof *profile->program);
+}
+END_TEST
+
+/* What the program of a request answers to a call without arguments. */
+static uint32_t answer_to(const char *security, const char *call)
+{
+  const struct wire_step_seccomp *filter = filter_of(security);
+  const struct styro_bpf *program = (const void *)(part.builder.data.data + filter->filter);
+  struct seccomp_data data = {.nr = styro_syscall_native(call),
+                              .arch = styro_profile(STYRO_SECCOMP_DEFAULT)->spec.arch};
+  size_t at;
+  ck_assert_pstr_eq(styro_filter_check(program, filter->n, &at), NULL);
+  return bpf_run(program, filter->n, &data);
+}
+
+#define EPERM_IS (SECCOMP_RET_ERRNO | EPERM)
+
+START_TEST(a_profile_that_is_changed)
+{
+  static const struct {
+    const char *security, *call;
+    uint32_t answer;
+  } cases[] = {
+      {"", "ptrace", EPERM_IS},
+      {"\"security\": {\"seccomp\": \"build\"}", "ptrace", SECCOMP_RET_ALLOW},
+      {"\"security\": {\"seccomp\": \"build\"}", "mount", EPERM_IS},
+      {"\"security\": {\"seccomp\": \"build\"}", "clone3", SECCOMP_RET_ERRNO | ENOSYS},
+      {"\"security\": {\"seccomp\": \"strict\"}", "socket", EPERM_IS},
+      {"\"security\": {\"seccomp\": \"strict\"}", "read", SECCOMP_RET_ALLOW},
+      {"\"security\": {\"seccomp\": {\"profile\": \"strict\", \"allow\": [\"socket\"]}}", "socket", SECCOMP_RET_ALLOW},
+      {"\"security\": {\"seccomp\": {\"allow\": [\"ptrace\", \"clone\"]}}", "ptrace", SECCOMP_RET_ALLOW},
+      {"\"security\": {\"seccomp\": {\"allow\": [\"ptrace\", \"clone\"]}}", "mount", EPERM_IS},
+      {"\"security\": {\"seccomp\": {\"deny\": [\"read\"]}}", "read", EPERM_IS},
+      {"\"security\": {\"seccomp\": {\"deny\": [\"ioctl\"]}}", "ioctl", EPERM_IS},
+      {"\"security\": {\"seccomp\": {\"on_violation\": \"kill\"}}", "mount", SECCOMP_RET_KILL_PROCESS},
+      {"\"security\": {\"seccomp\": {\"on_violation\": \"kill\"}}", "clone3", SECCOMP_RET_ERRNO | ENOSYS},
+      {"\"security\": {\"seccomp\": {\"on_violation\": \"kill\", \"deny\": [\"read\"]}}", "read",
+       SECCOMP_RET_KILL_PROCESS},
+      {"\"security\": {\"seccomp\": {\"on_violation\": \"log\"}}", "mount", SECCOMP_RET_LOG},
+      {"\"security\": {\"seccomp\": {\"on_violation\": \"log\"}}", "getpid", SECCOMP_RET_ALLOW},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    uint32_t answer = answer_to(cases[i].security, cases[i].call);
+    ck_assert_msg(answer == cases[i].answer, "%s: %s is answered %08x", cases[i].security, cases[i].call, answer);
+    part_end();
+  }
 }
 END_TEST
 
@@ -130,8 +180,8 @@ int main(void)
 {
   const struct test_program program = {.name = "compile_security", .teardown = part_end};
   const TTest *const tests[] = {
-      nothing_by_default,  each_set_by_itself,   root_inside_gains_nothing,   securebits_as_they_are_named,
-      the_default_program, a_program_of_its_own, memory_may_run_out_anywhere,
+      nothing_by_default,  each_set_by_itself,        root_inside_gains_nothing, securebits_as_they_are_named,
+      the_default_program, a_profile_that_is_changed, a_program_of_its_own,      memory_may_run_out_anywhere,
   };
   return test_program_run(&program, tests, TESTS_N(tests));
 }

@@ -27,8 +27,11 @@
 #include "filter.h"
 #include "filter_emit.h"
 #include "profile.h"
+#include "profile_json.h"
 
-#define PROFILE "core/profiles/default.json"
+static const char *const profiles[] = {"core/profiles/default.json", "core/profiles/strict.json",
+                                       "core/profiles/build.json"};
+#define PROFILES_N (int)(sizeof profiles / sizeof profiles[0])
 
 /* ---- libseccomp as oracle ---- */
 
@@ -201,7 +204,7 @@ static void compare_numbers(struct proof *proof, int part)
 START_TEST(decides_like_libseccomp)
 {
   static struct proof proof;
-  json_t *profile = profile_load(PROFILE);
+  json_t *profile = profile_load(profiles[_i / (2 * PARTS)]);
   struct styro_filter_spec spec;
   memset(&proof, 0, sizeof proof);
   proof.arch = &profile_archs[_i % 2];
@@ -215,19 +218,18 @@ START_TEST(decides_like_libseccomp)
     teach(&proof.oracles, &proof.rules.rules[i], proof.fallback, proof.arch->seccomp);
   }
   export_oracles(&proof.oracles);
-  compare_numbers(&proof, _i / 2);
+  compare_numbers(&proof, _i / 2 % PARTS);
   printf("%s: %lu decisions compared, %zu instructions\n", proof.arch->name, proof.compared, proof.n);
   json_decref(profile);
 }
 END_TEST
 
-START_TEST(default_is_what_the_profile_says)
+START_TEST(each_is_what_its_profile_says)
 {
   static struct profile_rules rules;
   static struct styro_bpf program[STYRO_FILTER_MAX];
-  json_t *profile = profile_load(PROFILE);
+  json_t *profile = profile_load(profiles[_i]);
   struct styro_filter_spec spec;
-  size_t n = 0;
   size_t at = 0;
 #if defined(__x86_64__)
   const struct profile_arch *arch = &profile_archs[0];
@@ -236,10 +238,12 @@ START_TEST(default_is_what_the_profile_says)
 #endif
   profile_rules_read(profile, arch, &rules);
   profile_spec(profile, arch, &rules, &spec);
-  const struct styro_bpf *ours = styro_filter_default(&n);
-  ck_assert_uint_eq(n, styro_filter_emit(&spec, 1, program));
-  ck_assert_mem_eq(ours, program, n * sizeof *ours);
-  ck_assert_ptr_null(styro_filter_check(ours, n, &at));
+  const struct styro_profile *ours = styro_profile((enum styro_seccomp_kind)_i);
+  ck_assert_uint_eq(ours->n, styro_filter_emit(&spec, 1, program));
+  ck_assert_mem_eq(ours->program, program, ours->n * sizeof *program);
+  ck_assert_ptr_null(styro_filter_check(ours->program, ours->n, &at));
+  ck_assert_uint_eq(ours->n, styro_filter_emit(&ours->spec, 1, program)); /* the rules as they are in the library */
+  ck_assert_mem_eq(ours->program, program, ours->n * sizeof *program);
   json_decref(profile);
 }
 END_TEST
@@ -248,7 +252,7 @@ START_TEST(x32_is_killed)
 {
   static struct profile_rules rules;
   static struct styro_bpf program[STYRO_FILTER_MAX];
-  json_t *profile = profile_load(PROFILE);
+  json_t *profile = profile_load(profiles[0]);
   struct styro_filter_spec spec;
   profile_rules_read(profile, &profile_archs[0], &rules);
   profile_spec(profile, &profile_archs[0], &rules, &spec);
@@ -439,9 +443,8 @@ END_TEST
 
 static void load_default(void)
 {
-  size_t n = 0;
-  const struct styro_bpf *program = styro_filter_default(&n);
-  struct sock_fprog prog = {(unsigned short)n, (struct sock_filter *)(uintptr_t)program};
+  const struct styro_profile *profile = styro_profile(STYRO_SECCOMP_DEFAULT);
+  struct sock_fprog prog = {(unsigned short)profile->n, (struct sock_filter *)(uintptr_t)profile->program};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0) {
     _exit(99);
   }
@@ -568,7 +571,7 @@ END_TEST
 
 static void add_kernel_tests(TCase *tests)
 {
-  tcase_add_loop_test(tests, decides_like_libseccomp, 0, 2 * PARTS);
+  tcase_add_loop_test(tests, decides_like_libseccomp, 0, PROFILES_N * 2 * PARTS);
   tcase_add_loop_test(tests, agrees_with_the_kernel, 0, 30); /* a hundred forks each */
   tcase_add_loop_test(tests, refuses, 0, sizeof refused / sizeof refused[0]);
   tcase_add_test(tests, lets_ordinary_work_through);
@@ -587,7 +590,7 @@ int main(void)
   } else {
     add_kernel_tests(tests);
   }
-  tcase_add_test(tests, default_is_what_the_profile_says);
+  tcase_add_loop_test(tests, each_is_what_its_profile_says, 0, PROFILES_N);
   tcase_add_test(tests, x32_is_killed);
   tcase_add_test(tests, emitter_refuses_what_it_cannot_say);
   tcase_add_loop_test(tests, names_the_fault, 0, sizeof raw / sizeof raw[0]);

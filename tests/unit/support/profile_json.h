@@ -1,6 +1,6 @@
-/* Reading an OCI-style seccomp profile: for the generator of the built-in program, and for its proof. Not in the library. */
-#ifndef TESTS_PROFILE_H
-#define TESTS_PROFILE_H
+/* Reading an OCI-style seccomp profile: for the generator of the built-in ones, and for their proof. Not in the library. */
+#ifndef TESTS_PROFILE_JSON_H
+#define TESTS_PROFILE_JSON_H
 
 #include <jansson.h>
 
@@ -20,6 +20,7 @@ extern const struct profile_arch profile_archs[2];
 
 struct profile_rules {
   struct styro_filter_rule rules[PROFILE_RULES_MAX];
+  bool inherited[PROFILE_RULES_MAX]; /* while it is read: from the base, to be replaced by what the profile says */
   size_t n;
   struct styro_filter_test tests[PROFILE_TESTS_MAX];
   size_t tests_n;

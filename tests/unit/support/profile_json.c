@@ -1,5 +1,8 @@
-/* Reading an OCI-style seccomp profile (runtime-spec, config-linux, "seccomp") into the emitter's rules. */
-#include "profile.h"
+/*
+ * Reading an OCI-style seccomp profile (runtime-spec, config-linux, "seccomp") into the emitter's rules. One key is our own:
+ * `base` names the profile beside it which this one starts from; what is said of a call here stands in place of what it says.
+ */
+#include "profile_json.h"
 
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -8,37 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syscalls.h"
+
 const struct profile_arch profile_archs[2] = {
     {"x86_64", AUDIT_ARCH_X86_64, SCMP_ARCH_X86_64, 0x40000000u},
     {"aarch64", AUDIT_ARCH_AARCH64, SCMP_ARCH_AARCH64, 0},
 };
-
-/* Newer than libseccomp 2.5.4; the same number on every architecture since Linux 5.1. */
-static const struct {
-  const char *name;
-  int number;
-} newer[] = {
-    {"set_mempolicy_home_node", 450},
-    {"cachestat", 451},
-    {"fchmodat2", 452},
-    {"map_shadow_stack", 453},
-    {"futex_wake", 454},
-    {"futex_wait", 455},
-    {"futex_requeue", 456},
-    {"statmount", 457},
-    {"listmount", 458},
-    {"lsm_get_self_attr", 459},
-    {"lsm_set_self_attr", 460},
-    {"lsm_list_modules", 461},
-    {"mseal", 462},
-    {"setxattrat", 463},
-    {"getxattrat", 464},
-    {"listxattrat", 465},
-    {"removexattrat", 466},
-    {"open_tree_attr", 467},
-};
-/* Of x86_64 only, from 335 on, and unknown to that libseccomp. */
-static const char *const x86_only[] = {"uretprobe", "uprobe"};
 
 static _Noreturn void give_up(const char *what, const char *detail)
 {
@@ -48,21 +26,11 @@ static _Noreturn void give_up(const char *what, const char *detail)
 
 static int number_of(const char *name, const struct profile_arch *arch)
 {
-  for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++) {
-    if (strcmp(newer[i].name, name) == 0) {
-      return newer[i].number;
-    }
-  }
-  for (size_t i = 0; i < sizeof x86_only / sizeof x86_only[0]; i++) {
-    if (strcmp(x86_only[i], name) == 0) {
-      return arch->audit == AUDIT_ARCH_X86_64 ? 335 + (int)i : -1;
-    }
-  }
-  int number = seccomp_syscall_resolve_name_arch(arch->seccomp, name);
-  if (number == __NR_SCMP_ERROR) {
+  int number = styro_syscall_number(name, arch->audit);
+  if (number == STYRO_UNKNOWN_CALL) {
     give_up("unknown system call", name);
   }
-  return number < 0 ? -1 : number; /* negative: not on this architecture */
+  return number;
 }
 
 static uint32_t action_of(json_t *entry, const char *action_key, const char *errno_key)
@@ -106,12 +74,17 @@ static struct styro_filter_rule *rule_of(struct profile_rules *out, uint32_t num
 {
   for (size_t i = 0; i < out->n; i++) {
     if (out->rules[i].number == number) {
+      if (out->inherited[i]) {
+        out->rules[i] = (struct styro_filter_rule){.number = number, .action = fallback};
+        out->inherited[i] = false;
+      }
       return &out->rules[i];
     }
   }
   if (out->n == PROFILE_RULES_MAX) {
     give_up("too many rules", "raise PROFILE_RULES_MAX");
   }
+  out->inherited[out->n] = false;
   out->rules[out->n] = (struct styro_filter_rule){.number = number, .action = fallback};
   return &out->rules[out->n++];
 }
@@ -154,14 +127,34 @@ json_t *profile_load(const char *path)
   return profile;
 }
 
-void profile_rules_read(json_t *profile, const struct profile_arch *arch, struct profile_rules *out)
+static json_t *base_of(json_t *profile)
 {
-  uint32_t fallback = action_of(profile, "defaultAction", "defaultErrnoRet");
+  char path[256];
+  const char *name = json_string_value(json_object_get(profile, "base"));
+  snprintf(path, sizeof path, "core/profiles/%s.json", name ? name : "");
+  return name ? profile_load(path) : NULL;
+}
+
+static uint32_t default_of(json_t *profile)
+{
+  json_t *base = base_of(profile);
+  uint32_t action = base ? default_of(base) : action_of(profile, "defaultAction", "defaultErrnoRet");
+  json_decref(base);
+  return action;
+}
+
+static void add_entries(json_t *profile, const struct profile_arch *arch, uint32_t fallback, struct profile_rules *out)
+{
   json_t *entry;
   json_t *name;
   size_t i;
   size_t k;
-  memset(out, 0, sizeof *out);
+  json_t *base = base_of(profile);
+  if (base) {
+    add_entries(base, arch, fallback, out);
+    memset(out->inherited, true, out->n * sizeof out->inherited[0]);
+    json_decref(base);
+  }
   json_array_foreach(json_object_get(profile, "syscalls"), i, entry)
   {
     json_array_foreach(json_object_get(entry, "names"), k, name)
@@ -172,6 +165,12 @@ void profile_rules_read(json_t *profile, const struct profile_arch *arch, struct
       }
     }
   }
+}
+
+void profile_rules_read(json_t *profile, const struct profile_arch *arch, struct profile_rules *out)
+{
+  memset(out, 0, sizeof *out);
+  add_entries(profile, arch, default_of(profile), out);
   qsort(out->rules, out->n, sizeof out->rules[0], compare_rules);
 }
 
@@ -180,7 +179,7 @@ void profile_spec(json_t *profile, const struct profile_arch *arch, const struct
 {
   *out = (struct styro_filter_spec){.arch = arch->audit,
                                     .first_foreign = arch->first_foreign,
-                                    .default_action = action_of(profile, "defaultAction", "defaultErrnoRet"),
+                                    .default_action = default_of(profile),
                                     .rules = rules->rules,
                                     .rules_n = rules->n};
 }

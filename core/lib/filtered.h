@@ -1,0 +1,16 @@
+/* What the filter of a request holds and does not. */
+#ifndef STYRO_LIB_FILTERED_H
+#define STYRO_LIB_FILTERED_H
+
+#include "request.h"
+
+/* Is anything refused at all? */
+bool styro_seccomp_holds(const struct styro_fields *fields);
+/* Is it a profile that refuses all that it was made to refuse, mounts and namespaces for one? */
+bool styro_seccomp_is_whole(const struct styro_fields *fields);
+/* Are nested user namespaces refused, whatever the limit of the one around them is? */
+bool styro_seccomp_refuses_nested(const struct styro_fields *fields);
+/* Does a profile, as changed, let a process be opened by another: traced, its memory read, its descriptors taken? */
+bool styro_seccomp_opens_processes(const struct styro_fields *fields);
+
+#endif
