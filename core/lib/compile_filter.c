@@ -1,4 +1,4 @@
-/* The filter: a profile as it was compiled ahead, or changed as the request says, or the request's own program. */
+/* The filter: a profile as it was compiled ahead, or changed as the request says, one of a container runtime's, or the request's own program. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -6,24 +6,19 @@
 
 #include "compile.h"
 #include "error.h"
+#include "oci_profile.h"
 #include "profile.h"
 #include "syscalls.h"
 
 #define REFUSED (SECCOMP_RET_ERRNO | EPERM)
 
 /* Sorted by number, as the emitter wants them; room for one more is the caller's. */
-static size_t find_place(const struct styro_filter_spec *spec, uint32_t number)
-{
-  size_t at = 0;
-  while (at < spec->rules_n && spec->rules[at].number < number) {
-    at++;
-  }
-  return at;
-}
-
 static void put_rule(struct styro_filter_spec *spec, struct styro_filter_rule *rules, uint32_t number, uint32_t action)
 {
-  size_t at = find_place(spec, number);
+  size_t at = 0;
+  while (at < spec->rules_n && rules[at].number < number) {
+    at++;
+  }
   if (at == spec->rules_n || rules[at].number != number) {
     memmove(&rules[at + 1], &rules[at], (spec->rules_n - at) * sizeof *rules);
     spec->rules_n++;
@@ -43,36 +38,82 @@ static void put_rules(struct styro_filter_spec *spec, struct styro_filter_rule *
   }
 }
 
-/* The profile's rules with those of the request in their places. As many as there are calls always fit. */
-static size_t emit_changed(const struct styro_fields *fields, const struct styro_profile *profile,
-                           struct styro_filter_rule *rules, struct styro_bpf out[STYRO_FILTER_MAX])
+/* The rules are those of the spec, with room for what the request allows and denies on top. */
+static void change(const struct styro_fields *fields, struct styro_filter_spec *spec, struct styro_filter_rule *rules)
 {
-  struct styro_filter_spec spec = profile->spec;
-  memcpy(rules, spec.rules, spec.rules_n * sizeof *rules);
-  spec.rules = rules;
-  put_rules(&spec, rules, &fields->seccomp_allow, SECCOMP_RET_ALLOW);
-  put_rules(&spec, rules, &fields->seccomp_deny, REFUSED);
-  return styro_filter_emit(&spec, 1, out);
+  put_rules(spec, rules, &fields->seccomp_allow, SECCOMP_RET_ALLOW);
+  put_rules(spec, rules, &fields->seccomp_deny, REFUSED);
 }
 
-/* Returns a negative code with the error filled. */
-static int make_program(struct styro_compile *c, const struct styro_profile *profile, struct styro_bpf *out, size_t *n)
+static size_t count_changes(const struct styro_fields *fields)
 {
-  const struct styro_fields *fields = c->fields;
-  size_t changes = fields->seccomp_allow.n + fields->seccomp_deny.n;
-  *n = profile->n;
-  if (changes == 0) {
-    memcpy(out, profile->program, profile->n * sizeof *out);
-    return STYRO_OK;
-  }
+  return fields->seccomp_allow.n + fields->seccomp_deny.n;
+}
+
+/* As many rules as there are calls always fit. */
+static int change_profile(struct styro_compile *c, const struct styro_profile *profile, struct styro_bpf *out,
+                          size_t *n)
+{
+  struct styro_filter_spec spec = profile->spec;
   const styro_allocator *alloc = &c->effective->alloc;
-  size_t size = (profile->spec.rules_n + changes) * sizeof(struct styro_filter_rule);
+  size_t size = (spec.rules_n + count_changes(c->fields)) * sizeof(struct styro_filter_rule);
   struct styro_filter_rule *rules = styro_alloc(alloc, size);
   if (rules == NULL) {
     return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
   }
-  *n = emit_changed(fields, profile, rules, out);
+  memcpy(rules, spec.rules, spec.rules_n * sizeof *rules);
+  spec.rules = rules;
+  change(c->fields, &spec, rules);
+  *n = styro_filter_emit(&spec, 1, out);
   styro_dealloc(alloc, rules, size);
+  return STYRO_OK;
+}
+
+static int too_long(struct styro_compile *c)
+{
+  styro_fail(c->err, STYRO_EREQUEST, STYRO_STAGE_COMPILE, 0,
+             "the profile makes a filter of more than %d instructions, which the kernel refuses", STYRO_FILTER_MAX);
+  styro_error_field(c->err, "/security/seccomp/oci");
+  styro_error_hint(c->err, "leave out tests of arguments: calls without them take next to no room");
+  return STYRO_EREQUEST;
+}
+
+/* What it says was validated. */
+static int compile_oci(struct styro_compile *c, struct styro_bpf *out, size_t *n)
+{
+  struct styro_oci_profile built;
+  struct styro_oci_fault fault;
+  const struct styro_fields *fields = c->fields;
+  json_t *profile = json_loads(fields->seccomp_oci, 0, NULL);
+  if (profile == NULL) {
+    return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+  }
+  int result =
+      styro_oci_build(profile, fields->cap_bounding, count_changes(fields), &c->effective->alloc, &built, &fault);
+  if (result == STYRO_OK) {
+    change(fields, &built.specs[0], (struct styro_filter_rule *)(uintptr_t)built.specs[0].rules);
+    *n = styro_filter_emit(built.specs, built.specs_n, out);
+    result = *n == 0 ? too_long(c) : STYRO_OK;
+  } else {
+    result = styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+  }
+  styro_oci_free(&built);
+  json_decref(profile);
+  return result;
+}
+
+/* Returns a negative code with the error filled. */
+static int make_program(struct styro_compile *c, struct styro_bpf *out, size_t *n)
+{
+  const struct styro_profile *profile = styro_profile(c->fields->seccomp_kind);
+  if (profile == NULL) {
+    return compile_oci(c, out, n);
+  }
+  if (count_changes(c->fields) != 0) {
+    return change_profile(c, profile, out, n);
+  }
+  *n = profile->n;
+  memcpy(out, profile->program, profile->n * sizeof *out);
   return STYRO_OK;
 }
 
@@ -98,16 +139,16 @@ int styro_compile_filter(struct styro_compile *c)
 {
   static const uint32_t actions[] = {REFUSED, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_LOG};
   const struct styro_fields *fields = c->fields;
-  const struct styro_profile *profile = styro_profile(fields->seccomp_kind);
   struct styro_bpf program[STYRO_FILTER_MAX];
   size_t n = 0;
-  if (fields->seccomp_kind == STYRO_SECCOMP_BPF) {
-    add_step(c, fields->bpf, fields->bpf_n);
-  }
-  if (profile == NULL) {
+  if (fields->seccomp_kind == STYRO_SECCOMP_NONE) {
     return STYRO_OK;
   }
-  int result = make_program(c, profile, program, &n);
+  if (fields->seccomp_kind == STYRO_SECCOMP_BPF) {
+    add_step(c, fields->bpf, fields->bpf_n);
+    return STYRO_OK;
+  }
+  int result = make_program(c, program, &n);
   if (result == STYRO_OK) {
     replace_refusals(program, n, actions[fields->seccomp_on_violation]);
     add_step(c, program, n);

@@ -64,6 +64,9 @@ static void derive(struct styro_layer *layer)
   if (has(layer, "/security/seccomp/bpf")) {
     fields->seccomp_kind = STYRO_SECCOMP_BPF;
   }
+  if (has(layer, "/security/seccomp/oci")) {
+    fields->seccomp_kind = STYRO_SECCOMP_OCI;
+  }
   if (!fields->init && !has(layer, "/die_with_parent")) {
     fields->die_with_parent = false; /* nobody would be there to see the caller die */
   }

@@ -311,11 +311,15 @@ static const struct styro_field table[] = {
     {.pointer = "/security/seccomp", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE, .shorthand = "profile",
      .doc = "filter of system calls: a profile by name, changed or not, or an own program"},
     {.pointer = "/security/seccomp/profile", .type = STYRO_TYPE_ENUM, .flags = STYRO_FIELD_RIVAL, AT(seccomp_kind),
-     .fallback = "default", .words = WORDS("default", "strict", "build", "none", ""),
-     .hint = "write a name, or {\"bpf\": [[code, jt, jf, k], ...]}",
+     .fallback = "default", .words = WORDS("default", "strict", "build", "none", "", ""),
+     .hint = "write a name, {\"oci\": {...}} or {\"bpf\": [[code, jt, jf, k], ...]}",
      .doc = "`default`: what programs use, without other processes, namespaces, mounts, keys, modules; `build`: the same, with "
             "ptrace and fixed addresses for debuggers and sanitizers; `strict`: computing alone, no process, no socket, no "
             "change of a file; `none`: no filter"},
+    {.pointer = "/security/seccomp/oci", .type = STYRO_TYPE_OCI, .flags = STYRO_FIELD_RIVAL, AT(seccomp_oci),
+     .doc = "a profile as container runtimes have it (OCI runtime-spec, config-linux, `seccomp`), or Docker, in place of the "
+            "profile. Of entries that contradict each other the request is refused; `includes` and `excludes` look at the "
+            "bounding set"},
     {.pointer = "/security/seccomp/allow", .type = STYRO_TYPE_LIST, AT(seccomp_allow), .max = 512,
      .doc = "system calls that are let through whatever the profile says of them"},
     {.pointer = "/security/seccomp/deny", .type = STYRO_TYPE_LIST, AT(seccomp_deny), .max = 512,

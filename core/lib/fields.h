@@ -32,6 +32,7 @@ enum styro_type {
   STYRO_TYPE_BPF,         /* bpf */
   STYRO_TYPE_ID_MAP,      /* char *, as id_map.h has it */
   STYRO_TYPE_IDMAP,       /* the same for a mount: [on disk, inside, count] */
+  STYRO_TYPE_OCI,         /* char *, a profile of container runtimes as JSON: oci_profile.h */
   STYRO_TYPE_RULES,       /* rules; its rows below pointer + "/" + "*" have their offsets in struct styro_path_rule */
   STYRO_TYPE_MOUNTS,      /* mounts, a list of objects; its rows below pointer + "/" + "*" are of struct styro_mount */
   STYRO_TYPE_COUNT

@@ -251,6 +251,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_PROTECTIONS: write_protections(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_CAPS: write_caps(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_GROUPS: write_groups(buffer, *(char *const *)place); break;
+  case STYRO_TYPE_OCI: styro_buffer_text(buffer, *(char *const *)place); break;
   case STYRO_TYPE_FDS: write_fds(buffer, base); break;
   case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
   case STYRO_TYPE_ID_MAP:

@@ -72,6 +72,7 @@ int styro_read_unknown_word(struct styro_reading *in, const struct styro_field *
 int styro_read_complaint(struct styro_reading *in, const char *text, const char *complaint);
 /* Adds what to write instead, in the words of the field's row or else of its type. */
 void styro_read_hint(struct styro_reading *in, const struct styro_field *field);
+int styro_read_oci(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value);
 int styro_read_rivals(struct styro_reading *in, const struct styro_field *field, const json_t *object);
 int styro_read_unknown_key(struct styro_reading *in, const struct styro_field *parent, const char *key);
 int styro_read_count(struct styro_reading *in, const struct styro_field *field, size_t n);

@@ -213,6 +213,7 @@ static bool takes_json(const struct styro_field *field)
   case STYRO_TYPE_BPF:
   case STYRO_TYPE_ID_MAP:
   case STYRO_TYPE_IDMAP:
+  case STYRO_TYPE_OCI:
   case STYRO_TYPE_RULES:
   case STYRO_TYPE_MOUNTS: return true;
   default: return false;

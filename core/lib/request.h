@@ -121,6 +121,7 @@ enum styro_seccomp_kind {
   STYRO_SECCOMP_STRICT,
   STYRO_SECCOMP_BUILD,
   STYRO_SECCOMP_NONE,
+  STYRO_SECCOMP_OCI,
   STYRO_SECCOMP_BPF
 };
 enum styro_on_violation { STYRO_ON_VIOLATION_ERRNO, STYRO_ON_VIOLATION_KILL, STYRO_ON_VIOLATION_LOG };
@@ -201,7 +202,8 @@ struct styro_fields {
   struct styro_list securebits; /* names */
   int keyring;                  /* enum styro_keyring */
   bool no_new_privs;
-  int seccomp_kind;                              /* enum styro_seccomp_kind */
+  int seccomp_kind; /* enum styro_seccomp_kind */
+  char *seccomp_oci;
   struct styro_list seccomp_allow, seccomp_deny; /* names */
   int seccomp_on_violation;                      /* enum styro_on_violation */
   struct styro_bpf *bpf;

@@ -141,6 +141,11 @@ REFUSED = [
     ("a protection that is never given up", run(best_effort=["seccomp"]), 125, ["/best_effort/0", "never", "remove it"]),
     ("an unknown capability", run(security={"capabilities": ["CAP_FLY"]}), 125, ["/security/capabilities", "CAP_FLY", "capabilities\\(7\\)"]),
     ("an unknown profile", run(security={"seccomp": "stricter"}), 125, ["/security/seccomp", "strict", "default"]),
+    ("a call that is none", run(security={"seccomp": {"allow": ["raed"]}}), 125, ["/security/seccomp/allow/0", "`raed`", "did you mean `read`?"]),
+    ("a profile that contradicts itself", run(security={"seccomp": {"oci": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["read"], "action": "SCMP_ACT_ERRNO"}, {"names": ["write", "read"], "action": "SCMP_ACT_LOG"}]}}}), 125,
+     ["/security/seccomp/oci/syscalls/1", "`read` is answered otherwise by the entry 0"]),
+    ("two filters", run(security={"seccomp": {"profile": "strict", "bpf": [[6, 0, 0, 0]]}}), 125, ["/security/seccomp/", "cannot stand beside"]),
     ("no instruction", run(security={"seccomp": {"bpf": [[6, 0, 0]]}}), 125, ["/security/seccomp/bpf/0", "four whole numbers"]),
     ("a filter without an end", run(security={"seccomp": {"bpf": [[32, 0, 0, 0]]}}), 125, ["/security/seccomp/bpf", "not valid"]),
     ("a filter that jumps out", run(security={"seccomp": {"bpf": [[5, 0, 0, 9], [6, 0, 0, 0]]}}), 125, ["/security/seccomp/bpf", "jump"]),

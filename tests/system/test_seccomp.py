@@ -225,6 +225,57 @@ def test_a_violation_that_is_logged(box):
     assert box.probe(look, profile(on_violation="log")) == ["ESRCH", "EPERM"]
 
 
+# ---- profiles of container runtimes -------------------------------------------------------------------------------------------
+
+# In the words of the one that containers have: no new namespaces, no AF_VSOCK, more for who has a capability.
+OCI = {
+    "defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X32"]},
+                                                   {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": ["SCMP_ARCH_ARM"]}],
+    "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77},
+        {"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "value": 40, "valueTwo": 0, "op": "SCMP_CMP_EQ"}]},
+        {"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5, "args": [{"index": 1, "value": 4294967296, "op": "SCMP_CMP_GE"},
+                                                                                {"index": 2, "value": 0, "op": "SCMP_CMP_EQ"}]},
+        {"names": ["chroot"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_SYS_CHROOT"]}},
+        {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "comment": "as ever", "includes": {}},
+    ],
+}
+OCI_SEEN = """
+fd = os.open("/etc/passwd", os.O_RDONLY)
+result = [attempt(os.mkdir, "/tmp/d"), attempt(socket.socket, 40), attempt(socket.socket), attempt(os.lseek, fd, 1 << 32, 0), attempt(os.lseek, fd, 1 << 33, 1),
+          attempt(os.chroot, "/tmp/none"), system_call(435, 0, 0), status()["Seccomp"]]"""
+
+
+@pytest.mark.kernel
+def test_a_profile_of_a_container_runtime(box):
+    seen = box.probe(OCI_SEEN, {"security": {"seccomp": {"oci": OCI}}})
+    assert seen == ["EBADFD", "EPERM", "ok", "EIO", "ok", "EPERM", "ENOSYS", "2"]
+
+
+def test_its_conditions_look_at_the_bounding_set(box):
+    seen = box.probe(OCI_SEEN, {"security": {"seccomp": {"oci": OCI}, "capabilities": ["SYS_CHROOT"]}})
+    assert seen[5] == "ENOENT" and seen[0] == "EBADFD"
+
+
+def test_it_is_changed_as_any_other(box):
+    seen = box.probe(OCI_SEEN, {"security": {"seccomp": {"oci": OCI, "allow": ["mkdir", "mkdirat"], "deny": ["socket"]}}})
+    assert seen[:3] == ["ok", "EPERM", "EPERM"]
+    done = box.run(["/usr/bin/python3", "-c", "import socket; socket.socket(40)"], {"security": {"seccomp": {"oci": OCI, "on_violation": "kill"}}})
+    assert done.outcome["signal"] == "SIGSYS"
+
+
+@pytest.mark.skipif(not X86_64, reason="x32 and i386 are there on x86_64 only")
+@pytest.mark.invariant("S15")
+def test_i386_runs_where_a_profile_lists_it(box, compiled):
+    """And x32 does not."""
+    program = compiled(I386)
+    request = {"paths": {"/p": {"from": str(program)}}, "security": {"seccomp": {"oci": OCI}}}
+    done = box.run(["/p"], request)
+    assert done.code == 0 and int(done.text) > 0, done
+    done = box.run(["/usr/bin/python3", "-c", "import ctypes; print(ctypes.CDLL(None).syscall(0x40000000 + 39))"], request)
+    assert done.outcome["signal"] == "SIGSYS", done
+
+
 # ---- raw programs --------------------------------------------------------------------------------------------------------
 
 
