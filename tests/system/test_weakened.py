@@ -10,7 +10,7 @@ from harness import AS_ROOT
 OWN_FILTER = {"bpf": [[0x06, 0, 0, 0x7FFF0000]]}
 MOUNT = 165 if os.uname().machine == "x86_64" else 40
 UMOUNT = 166 if os.uname().machine == "x86_64" else 39
-MS_REMOUNT_BIND = 32 | 4096
+MS_REMOUNT_BIND = 32 | 4096 | 2 | 4  # with nosuid and nodev, which a source's own mount may lock
 
 UNDO = f"""
 name = ctypes.create_string_buffer(b"/w/ro")
