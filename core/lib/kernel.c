@@ -17,7 +17,7 @@
 #include "error.h"
 
 /* Versions are major * 100 + minor. mount_setattr, Landlock, cgroup.kill, RLIMIT_NPROC per user namespace. */
-#define FLOOR 514
+#define FLOOR STYRO_KERNEL_FLOOR
 #define DETACHED 615
 #define LAYERS 605
 #define TIME_VM 602
@@ -26,8 +26,7 @@
 
 /* ---- versions ---------------------------------------------------------------------------------------------------- */
 
-/* "6.1.0-40-amd64" as 601; -1 when it does not begin with two numbers. */
-static int parse_release(const char *text)
+int styro_kernel_release(const char *text)
 {
   char *end;
   long major = strtol(text, &end, 10);
@@ -79,7 +78,7 @@ static int proven_version(void)
 static int running_version(void)
 {
   struct utsname names;
-  int version = uname(&names) == 0 ? parse_release(names.release) : -1;
+  int version = uname(&names) == 0 ? styro_kernel_release(names.release) : -1;
   if (version >= FLOOR || is_filtered()) {
     return version;
   }
@@ -110,7 +109,7 @@ int styro_kernel_find(const char *wanted, uint32_t *bits, styro_error *err)
 {
   int version = running_version();
   if (wanted && *wanted) {
-    int lowered = parse_release(wanted);
+    int lowered = styro_kernel_release(wanted);
     if (lowered < 0) {
       return fail_wanted(wanted, err);
     }

@@ -18,4 +18,9 @@ int styro_kernel_find(const char *wanted, uint32_t *bits, styro_error *err);
  */
 void styro_kernel_explain(int sys_errno, const char *calls, styro_error *err);
 
+#define STYRO_KERNEL_FLOOR 514
+
+/* "6.1.0-40-amd64" as 601; -1 when it does not begin with two numbers. */
+int styro_kernel_release(const char *text);
+
 #endif

@@ -13,22 +13,23 @@
 
 #include "alloc.h"
 #include "capability.h"
+#include "kernel.h"
 #include "nearest.h"
 #include "syscalls.h"
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
-#define FLOOR_MAJOR 5  /* of the kernels that a sandbox runs on: docs/kernels.md */
-#define FLOOR_MINOR 14
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
 #define NATIVE_OCI "SCMP_ARCH_X86_64"
 #define NATIVE_GO "amd64"
+#define BESIDES_OCI "SCMP_ARCH_X86"
 #define FIRST_FOREIGN 0x40000000u
 #elif defined(__aarch64__)
 #define NATIVE AUDIT_ARCH_AARCH64
 #define NATIVE_OCI "SCMP_ARCH_AARCH64"
 #define NATIVE_GO "arm64"
+#define BESIDES_OCI "" /* none that a sandbox is made for */
 #define FIRST_FOREIGN 0u
 #endif
 
@@ -164,11 +165,9 @@ static bool has_native(const json_t *arches)
 /* True of every kernel that a sandbox runs on, or nobody knows before the run. */
 static int is_old_enough(struct build *b, const json_t *kernel, const char *at)
 {
-  int major = 0;
-  int minor = 0;
   const char *text = json_string_value(kernel);
-  bool known = text != NULL && sscanf(text, "%d.%d", &major, &minor) == 2;
-  if (known && (major < FLOOR_MAJOR || (major == FLOOR_MAJOR && minor <= FLOOR_MINOR))) {
+  int version = text != NULL ? styro_kernel_release(text) : -1;
+  if (version >= 0 && version <= STYRO_KERNEL_FLOOR) {
     return STYRO_OK;
   }
   point(b, "%s/minKernel", at);
@@ -534,7 +533,7 @@ static int find_architectures(struct build *b, bool *i386)
   bool native = list == NULL && map == NULL;
   const json_t *besides = subarchitectures(map, &native);
   native = native || lists(list, NATIVE_OCI) || lists(list, "SCMP_ARCH_NATIVE");
-  *i386 = NATIVE == AUDIT_ARCH_X86_64 && (lists(list, "SCMP_ARCH_X86") || lists(besides, "SCMP_ARCH_X86"));
+  *i386 = lists(list, BESIDES_OCI) || lists(besides, BESIDES_OCI);
   point(b, list ? "/architectures" : "/archMap");
   return native ? STYRO_OK
                 : WRONG(b, "add \"" NATIVE_OCI "\"",
