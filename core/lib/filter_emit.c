@@ -328,7 +328,10 @@ static size_t put_tree(struct emitter *e, size_t low, size_t high)
 /* One architecture's decisions; returns where they begin. */
 static size_t put_arch(struct emitter *e)
 {
-  put_tree(e, 0, e->n - 1); /* its root comes last, next to what loads the number */
+  size_t tree = put_tree(e, 0, e->n - 1);
+  if (tree != e->len - 1) { /* one decision for all numbers, and another architecture's return serves it */
+    put(e, BPF_JMP | BPF_JA, 0, 0, (uint32_t)(e->len - tree - 1));
+  }
   return put(e, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
 }
 
