@@ -37,7 +37,8 @@ __attribute__((section(".note.styrolite"), used, aligned(4))) static const struc
     .run_format = WIRE_RUN_FORMAT,
 };
 
-static struct helper state; /* zeroed memory costs nothing until it is touched: the source table is large */
+static struct helper state
+    __attribute__((aligned(4096))); /* zeroed memory costs nothing until it is touched: the source table is large */
 static char plan_space[16384] __attribute__((aligned(4096)));
 
 typedef int (*step_verb)(struct helper *h, const struct wire_step *step);
@@ -140,7 +141,7 @@ static const void *take_plan(uint64_t len)
   return sys_call(SYS_pread64, WIRE_FD_PLAN, sys_arg(plan_space), (long)len, 0, 0, 0) == (long)len ? plan_space : NULL;
 }
 
-/* By init, which does not need it any more. */
+/* By init, which needs neither any more: its payload runs, or never will. */
 void helper_drop_plan(void)
 {
   const struct wire_plan *plan = state.plan;
@@ -149,6 +150,7 @@ void helper_drop_plan(void)
   } else {
     sys_munmap(plan, plan->total);
   }
+  sys_madvise(&state, sizeof state & ~4095ul, MADV_DONTNEED);
 }
 
 /* Without a run block there is nobody to report to but the status channel. */
