@@ -105,7 +105,7 @@ static int compile_oci(struct styro_compile *c, struct styro_bpf *out, size_t *n
 /* Returns a negative code with the error filled. */
 static int make_program(struct styro_compile *c, struct styro_bpf *out, size_t *n)
 {
-  const struct styro_profile *profile = styro_profile(c->fields->seccomp_kind);
+  const struct styro_profile *profile = styro_profile((enum styro_seccomp_kind)c->fields->seccomp_kind);
   if (profile == NULL) {
     return compile_oci(c, out, n);
   }

@@ -17,7 +17,8 @@ bool styro_seccomp_holds(const struct styro_fields *fields)
 
 bool styro_seccomp_is_whole(const struct styro_fields *fields)
 {
-  return styro_profile(fields->seccomp_kind) != NULL && !logs_only(fields) && fields->seccomp_allow.n == 0;
+  return styro_profile((enum styro_seccomp_kind)fields->seccomp_kind) != NULL && !logs_only(fields) &&
+         fields->seccomp_allow.n == 0;
 }
 
 static bool allows(const struct styro_fields *fields, const char *name)
@@ -32,8 +33,8 @@ static bool allows(const struct styro_fields *fields, const char *name)
 
 bool styro_seccomp_refuses_nested(const struct styro_fields *fields)
 {
-  return styro_profile(fields->seccomp_kind) != NULL && !logs_only(fields) && !allows(fields, "clone") &&
-         !allows(fields, "clone3") && !allows(fields, "unshare");
+  return styro_profile((enum styro_seccomp_kind)fields->seccomp_kind) != NULL && !logs_only(fields) &&
+         !allows(fields, "clone") && !allows(fields, "clone3") && !allows(fields, "unshare");
 }
 
 bool styro_seccomp_opens_processes(const struct styro_fields *fields)
