@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import socket
+import sys
 import tempfile
 
 import pytest
@@ -68,13 +69,35 @@ def own_mounts(subreaper):
             assert harness.LIBC.mount(None, b"/", None, ctypes.c_ulong(MS_REC | propagation), None) == 0
 
 
+OVERLAYFS_MAGIC, STATFS_SIZE = 0x794C7630, 120
+
+
+def lies_on_overlay(path):
+    """Inside a container, as a rule: nothing there can be an overlay's upper directory, or be idmapped."""
+    found = ctypes.create_string_buffer(STATFS_SIZE)
+    assert harness.LIBC.statfs(os.fsencode(path), found) == 0
+    return int.from_bytes(found[:8], sys.byteorder) == OVERLAYFS_MAGIC
+
+
 @pytest.fixture(scope="session")
-def make_place(tmp_path_factory):
+def places(tmp_path_factory):
+    """Where the tests' own directories are: with all temporary files, or in memory where those lie on an overlay."""
+    base = tmp_path_factory.mktemp("places")
+    if not lies_on_overlay(base):
+        yield base
+        return
+    base = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="styrolite-places-"))
+    yield base
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def make_place(places):
     """A new empty directory at each call. pytest's own way reads the names of all that were made before."""
-    base, numbers = tmp_path_factory.mktemp("places"), itertools.count()
+    numbers = itertools.count()
 
     def make():
-        place = base / str(next(numbers))
+        place = places / str(next(numbers))
         place.mkdir(0o700)
         return place
 
