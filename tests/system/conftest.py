@@ -88,6 +88,7 @@ def places(tmp_path_factory):
         return
     base = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="styrolite-places-"))
     yield base
+    harness.subprocess.run(["chmod", "-R", "u+rwx", base], check=True)  # an overlay's own directory below `work` has no bits
     shutil.rmtree(base)
 
 
