@@ -79,7 +79,7 @@ struct helper {
 /* main.c */
 _Noreturn void helper_main(void);
 int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t number);
-void helper_drop_plan(void);
+void helper_release(void);
 int helper_proc(const struct helper *h, const char *name, int flags); /* a file below the /proc of the caller */
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */

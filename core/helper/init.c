@@ -195,7 +195,7 @@ static void release_memory(struct supervision *s)
   uintptr_t page = (uintptr_t)&here & ~(uintptr_t)4095;
   sys_munmap(s->run, s->run->total);
   s->run = NULL;
-  helper_drop_plan();
+  helper_release();
   sys_madvise(payload_stack, sizeof payload_stack, MADV_DONTNEED);
   sys_madvise((void *)(page - STACK_DEPTH - 4096), STACK_DEPTH, MADV_DONTNEED);
 }

@@ -37,8 +37,8 @@ __attribute__((section(".note.styrolite"), used, aligned(4))) static const struc
     .run_format = WIRE_RUN_FORMAT,
 };
 
-static struct helper state
-    __attribute__((aligned(4096))); /* zeroed memory costs nothing until it is touched: the source table is large */
+/* Zeroed memory costs nothing until it is touched: the source table is large. Whole pages, for helper_release(). */
+static struct helper state __attribute__((aligned(4096)));
 static char plan_space[16384] __attribute__((aligned(4096)));
 
 typedef int (*step_verb)(struct helper *h, const struct wire_step *step);
@@ -141,8 +141,8 @@ static const void *take_plan(uint64_t len)
   return sys_call(SYS_pread64, WIRE_FD_PLAN, sys_arg(plan_space), (long)len, 0, 0, 0) == (long)len ? plan_space : NULL;
 }
 
-/* By init, which needs neither any more: its payload runs, or never will. */
-void helper_drop_plan(void)
+/* The plan and the state, by init, which needs neither any more: its payload runs, or never will. */
+void helper_release(void)
 {
   const struct wire_plan *plan = state.plan;
   if ((const void *)plan == plan_space) {

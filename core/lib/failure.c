@@ -462,6 +462,18 @@ static void say(const struct wire_step *step, uint32_t what, int sys_errno, cons
   }
 }
 
+/* The stage of what failed, which need not be the step's own. */
+static int stage_of(const struct wire_step *step, uint32_t what)
+{
+  if (what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_DESCRIPTOR) {
+    return STYRO_STAGE_SOURCE;
+  }
+  if (step && step->code == WIRE_STEP_NAMESPACES && what >= WIRE_WHAT_MAP_UID && what <= WIRE_WHAT_MAP_SETGROUPS) {
+    return STYRO_STAGE_IDS;
+  }
+  return step ? styro_step_stage(step) : STYRO_STAGE_HELPER;
+}
+
 void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_number, uint32_t what, int sys_errno,
                                 const char *component, styro_error *err)
 {
@@ -484,13 +496,7 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
     size_t len = strlen(words);
     snprintf(words + len, sizeof words - len, ": `%s` is mounted in it", component);
   }
-  int stage = refused || !step ? STYRO_STAGE_HELPER : styro_step_stage(step);
-  if (!refused && (what == WIRE_WHAT_SOURCE || what == WIRE_WHAT_DESCRIPTOR)) {
-    stage = STYRO_STAGE_SOURCE;
-  }
-  if (step && step->code == WIRE_STEP_NAMESPACES && what >= WIRE_WHAT_MAP_UID && what <= WIRE_WHAT_MAP_SETGROUPS) {
-    stage = STYRO_STAGE_IDS;
-  }
+  int stage = stage_of(refused ? NULL : step, what);
   if (refused) {
     styro_fail(err, code, stage, 0, "%s: it holds %s", words, wire_fault_text(sys_errno));
   } else {

@@ -291,7 +291,7 @@ static int check_keys(struct build *b, const json_t *object, const char *at, con
       styro_nearest_offer(&nearest, known[i]);
     }
     point(b, "%s/%.40s", at, key);
-    for (size_t i = 0; refused[i] != NULL; i++) {
+    for (size_t i = 0; refused != NULL && refused[i] != NULL; i++) {
       if (strcmp(refused[i], key) == 0) {
         return WRONG(b, "leave it out", "`%s` needs somebody who listens, and nobody does here", key);
       }
@@ -306,20 +306,42 @@ static int check_keys(struct build *b, const json_t *object, const char *at, con
   return STYRO_OK;
 }
 
+/* `name` is what profiles of before the runtime-spec have. An entry that does not count is read all the same. */
+static int add_names(struct build *b, struct item item, uint32_t arch, const json_t *entry, const char *at, bool wanted)
+{
+  size_t i;
+  json_t *name;
+  const json_t *one = json_object_get(entry, "name");
+  const json_t *names = json_object_get(entry, "names");
+  if (one != NULL && names == NULL) {
+    point(b, "%s/name", at);
+    return wanted ? add_name(b, item, arch, one) : STYRO_OK;
+  }
+  point(b, "%s/names", at);
+  if (!json_is_array(names)) {
+    return WRONG(b, "write [\"read\", \"write\"]", "expected a list of names");
+  }
+  json_array_foreach(names, i, name)
+  {
+    point(b, "%s/names/%zu", at, i);
+    int result = wanted ? add_name(b, item, arch, name) : STYRO_OK;
+    if (result != STYRO_OK) {
+      return result;
+    }
+  }
+  return STYRO_OK;
+}
+
 static int add_entry(struct build *b, uint32_t arch, const json_t *entry, size_t i)
 {
   static const char *const known[] = {"names",   "name",     "action",   "errnoRet", "args",
                                       "comment", "includes", "excludes", NULL};
-  static const char *const refused[] = {NULL};
   char at[40];
-  bool wanted;
-  size_t k;
-  json_t *name;
+  bool wanted = false;
   struct item item = {.entry = i, .args = json_object_get(entry, "args")};
-  const json_t *names = json_object_get(entry, "names");
   snprintf(at, sizeof at, "/syscalls/%zu", i);
   point(b, "%s", at);
-  int result = json_is_object(entry) ? check_keys(b, entry, at, known, refused)
+  int result = json_is_object(entry) ? check_keys(b, entry, at, known, NULL)
                                      : WRONG(b, "write {\"names\": [...], \"action\": ...}", "expected an object");
   result = result == STYRO_OK ? read_action(b, entry, "action", "errnoRet", at, &item.action) : result;
   result = result == STYRO_OK ? check_args(b, item.args, at) : result;
@@ -329,22 +351,7 @@ static int add_entry(struct build *b, uint32_t arch, const json_t *entry, size_t
   }
   item.args = json_array_size(item.args) ? item.args : NULL;
   wanted = wanted && (item.args != NULL || item.action != b->fallback); /* else it says what holds anyway */
-  point(b, "%s/names", at);
-  if (json_object_get(entry, "name") != NULL && names == NULL) {
-    point(b, "%s/name", at);
-    return wanted ? add_name(b, item, arch, json_object_get(entry, "name")) : STYRO_OK;
-  }
-  if (!json_is_array(names)) {
-    return WRONG(b, "write [\"read\", \"write\"]", "expected a list of names");
-  }
-  json_array_foreach(names, k, name)
-  {
-    point(b, "%s/names/%zu", at, k);
-    if (wanted && (result = add_name(b, item, arch, name)) != STYRO_OK) {
-      return result;
-    }
-  }
-  return STYRO_OK;
+  return add_names(b, item, arch, entry, at, wanted);
 }
 
 /* ---- items to rules ---------------------------------------------------------------------------------------------- */
@@ -359,7 +366,7 @@ static bool is_low(const char *name, unsigned index)
                {"socket", 7},      {"socketpair", 7},   {"fcntl", 1u << 1},   {"prctl", 1u << 0},
                {"open", 1u << 1},  {"openat", 1u << 2}, {"kill", 1u << 1},    {"personality", 1u << 0},
                {"bpf", 1u << 0},   {"keyctl", 1u << 0}, {"seccomp", 1u << 0}, {"fchmodat", 1u << 2},
-               {"chmod", 1u << 1}, {"ptrace", 0}};
+               {"chmod", 1u << 1}};
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
     if (strcmp(table[i].name, name) == 0) {
       return table[i].indexes >> index & 1;
