@@ -21,7 +21,7 @@
 #include "spawn_mode.h"
 
 #define SECOND INT64_C(1000000000)
-#define INIT_FIRST (SECOND / 4) /* after the deadline: what init reports about it says more */
+#define INIT_FIRST (SECOND / 10) /* after the deadline: what init reports about it says more */
 
 /* The child's side of everything, ours until the clone. */
 struct ends {
