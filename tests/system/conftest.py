@@ -3,18 +3,19 @@ files of the test's own directories are what they were before.
 """
 
 import collections
+import contextlib
 import ctypes
 import itertools
 import os
 import pathlib
 import shutil
 import socket
-import sys
 import tempfile
 
 import pytest
 
 import callers
+import ground
 import harness
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MS_SHARED = 0x20000, 1 << 14, 1 << 18, 1 << 20
@@ -69,27 +70,18 @@ def own_mounts(subreaper):
             assert harness.LIBC.mount(None, b"/", None, ctypes.c_ulong(MS_REC | propagation), None) == 0
 
 
-OVERLAYFS_MAGIC, STATFS_SIZE = 0x794C7630, 120
-
-
-def lies_on_overlay(path):
-    """Inside a container, as a rule: nothing there can be an overlay's upper directory, or be idmapped."""
-    found = ctypes.create_string_buffer(STATFS_SIZE)
-    assert harness.LIBC.statfs(os.fsencode(path), found) == 0
-    return int.from_bytes(found[:8], sys.byteorder) == OVERLAYFS_MAGIC
-
-
 @pytest.fixture(scope="session")
-def places(tmp_path_factory):
-    """Where the tests' own directories are: with all temporary files, or in memory where those lie on an overlay."""
-    base = tmp_path_factory.mktemp("places")
-    if not lies_on_overlay(base):
-        yield base
-        return
-    base = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="styrolite-places-"))
-    yield base
-    harness.subprocess.run(["chmod", "-R", "u+rwx", base], check=True)  # an overlay's own directory below `work` has no bits
-    shutil.rmtree(base)
+def places(tmp_path_factory, own_mounts):
+    """Where the tests' own directories are; what lies with all temporary files is pytest's to take away."""
+    with contextlib.ExitStack() as stack:
+        yield ground.new_directory(stack, "places-", beside=tmp_path_factory.getbasetemp(), keep=True)
+
+
+@pytest.fixture
+def shown_places(places):
+    """For requests that show the caller's own directories to a program by what is above them, as those of `convert` do."""
+    if places.is_relative_to("/dev/shm"):
+        pytest.skip("the temporary directory lies on an overlay, the tests' directories in /dev/shm, of which each sandbox has its own")
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,11 @@ several requests, one after the other; each leaves it as it was.
 import contextlib
 import dataclasses
 import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 
 import callers
 import harness
+from ground import new_directory
 from harness import AS_ROOT, Caller
 from mount_model import GIVEN, PLACES
 
@@ -168,10 +166,9 @@ def others_in(user):
 @contextlib.contextmanager
 def make_ground():
     """In a place that every caller reaches. Root joins what belongs to the host, too."""
-    directory = pathlib.Path(tempfile.mkdtemp(dir="/tmp" if AS_ROOT else None, prefix="styrolite-property-"))
-    directory.chmod(0o755)
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, directory)
+        directory = new_directory(stack, "styrolite-property-", beside="/tmp" if AS_ROOT else None)
+        directory.chmod(0o755)
         others = [stack.enter_context(others_in(user)) for user in ([False, True] if AS_ROOT else [True])]
         (directory / "ground").mkdir()
         (directory / "box").mkdir()

@@ -95,6 +95,7 @@ def test_outcome_on_a_descriptor_for_reading(tmp_path):
     assert "--outcome" in line and "not open for writing" in line and "3>FILE" in line
 
 
+@pytest.mark.usefixtures("shown_places")
 def test_outcome_replaces_a_file_and_keeps_what_it_was(tmp_path):
     """By a new file: who opened the old one never sees half of an outcome."""
     (tmp_path / "o").write_text("old")

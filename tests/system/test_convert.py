@@ -237,6 +237,7 @@ def test_every_option_of_the_unshare_of_this_machine_is_known():
 
 
 @pytest.mark.parametrize("arguments", ["-r", "-rn", "-rpf --mount-proc", "-U", "-c -ipuC -f", "-rpf --mount-proc=/mnt", "-rm --propagation shared"])
+@pytest.mark.usefixtures("shown_places")
 def test_the_request_runs(tmp_path, arguments):
     request = tmp_path / "request.json"
     request.write_text(json.dumps(convert(*arguments.split(), "sh", "-c", "echo ran; id -u")))

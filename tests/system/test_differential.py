@@ -195,6 +195,7 @@ def compare_with_unshare(box, place, arguments, differs):
 
 @needs_unshare
 @pytest.mark.parametrize("arguments, differs", UNSHARED, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.usefixtures("shown_places")
 def test_as_under_unshare(box, place, monkeypatch, arguments, differs):
     monkeypatch.setitem(ENV, "STYRO_SPAWN", box.mode)
     compare_with_unshare(box, place, arguments, differs)
@@ -211,6 +212,7 @@ def test_offsets_of_a_command_that_does_not_fork(box):
 @needs_unshare
 @pytest.mark.as_root
 @pytest.mark.parametrize("arguments, differs", UNSHARED_BY_ROOT, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.usefixtures("shown_places")
 def test_as_under_unshare_of_root(box, place, monkeypatch, arguments, differs):
     monkeypatch.setitem(ENV, "STYRO_SPAWN", box.mode)
     compare_with_unshare(box, place, arguments, differs)
