@@ -1,11 +1,14 @@
 /* The filter: a profile as it was compiled ahead, or changed as the request says, one of a container runtime's, or the request's own program. */
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
 #include "compile.h"
 #include "error.h"
+#include "filter_words.h"
+#include "i386_calls.h"
 #include "oci_profile.h"
 #include "profile.h"
 #include "syscalls.h"
@@ -27,13 +30,22 @@ static void put_rule(struct styro_filter_spec *spec, struct styro_filter_rule *r
 }
 
 /* What is not on this architecture can neither be called nor refused. */
-static void put_rules(struct styro_filter_spec *spec, struct styro_filter_rule *rules, const struct styro_list *names,
-                      uint32_t action)
+static void allow(struct styro_filter_spec *spec, struct styro_filter_rule *rules, const char *name)
 {
-  for (size_t i = 0; i < names->n; i++) {
-    int number = styro_syscall_native(names->items[i]);
-    if (number >= 0) {
-      put_rule(spec, rules, (uint32_t)number, action);
+  int number = styro_syscall_number(name, spec->arch);
+  if (number >= 0) {
+    put_rule(spec, rules, (uint32_t)number, SECCOMP_RET_ALLOW);
+  }
+}
+
+/* And on i386 what carries it besides, as a whole. */
+static void deny(struct styro_filter_spec *spec, struct styro_filter_rule *rules, const char *name)
+{
+  const struct styro_i386_call *carried = spec->arch == AUDIT_ARCH_I386 ? styro_i386_call(name) : NULL;
+  int numbers[2] = {styro_syscall_number(name, spec->arch), carried ? carried->carrier : -1};
+  for (int i = 0; i < 2; i++) {
+    if (numbers[i] >= 0) {
+      put_rule(spec, rules, (uint32_t)numbers[i], REFUSED);
     }
   }
 }
@@ -41,8 +53,12 @@ static void put_rules(struct styro_filter_spec *spec, struct styro_filter_rule *
 /* The rules are those of the spec, with room for what the request allows and denies on top. */
 static void change(const struct styro_fields *fields, struct styro_filter_spec *spec, struct styro_filter_rule *rules)
 {
-  put_rules(spec, rules, &fields->seccomp_allow, SECCOMP_RET_ALLOW);
-  put_rules(spec, rules, &fields->seccomp_deny, REFUSED);
+  for (size_t i = 0; i < fields->seccomp_allow.n; i++) {
+    allow(spec, rules, fields->seccomp_allow.items[i]);
+  }
+  for (size_t i = 0; i < fields->seccomp_deny.n; i++) {
+    deny(spec, rules, fields->seccomp_deny.items[i]);
+  }
 }
 
 static size_t count_changes(const struct styro_fields *fields)
@@ -78,28 +94,15 @@ static int too_long(struct styro_compile *c)
   return STYRO_EREQUEST;
 }
 
-/* What it says was validated. */
+/* Of every architecture that the profile is for. */
 static int compile_oci(struct styro_compile *c, struct styro_bpf *out, size_t *n)
 {
-  struct styro_oci_profile built;
-  struct styro_oci_fault fault;
-  const struct styro_fields *fields = c->fields;
-  json_t *profile = json_loads(fields->seccomp_oci, 0, NULL);
-  if (profile == NULL) {
-    return styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
+  struct styro_oci_profile *oci = c->effective->oci;
+  for (size_t i = 0; i < oci->specs_n; i++) {
+    change(c->fields, &oci->specs[i], (struct styro_filter_rule *)(uintptr_t)oci->specs[i].rules);
   }
-  int result =
-      styro_oci_build(profile, fields->cap_bounding, count_changes(fields), &c->effective->alloc, &built, &fault);
-  if (result == STYRO_OK) {
-    change(fields, &built.specs[0], (struct styro_filter_rule *)(uintptr_t)built.specs[0].rules);
-    *n = styro_filter_emit(built.specs, built.specs_n, out);
-    result = *n == 0 ? too_long(c) : STYRO_OK;
-  } else {
-    result = styro_fail_memory(c->err, STYRO_STAGE_COMPILE);
-  }
-  styro_oci_free(&built);
-  json_decref(profile);
-  return result;
+  *n = styro_filter_emit(oci->specs, oci->specs_n, out);
+  return *n == 0 ? too_long(c) : STYRO_OK;
 }
 
 /* Returns a negative code with the error filled. */
@@ -129,7 +132,11 @@ static void replace_refusals(struct styro_bpf *program, size_t n, uint32_t actio
 static void add_step(struct styro_compile *c, const struct styro_bpf *program, size_t n)
 {
   struct wire_step_seccomp body;
+  char words[1024];
   memset(&body, 0, sizeof body);
+  styro_filter_words(c->fields, words, sizeof words);
+  body.words = styro_builder_text(&c->builder, words);
+  body.log = c->effective->oci != NULL && c->effective->oci->log;
   body.filter = styro_builder_filter(&c->builder, program, n);
   body.n = (uint32_t)n;
   styro_builder_step(&c->builder, WIRE_STEP_SECCOMP, 0, "/security/seccomp", STYRO_FATAL, &body, sizeof body);

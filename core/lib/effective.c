@@ -8,6 +8,7 @@
 #include "collection.h"
 #include "extends.h"
 #include "handle.h"
+#include "oci_source.h"
 #include "protections.h"
 #include "read.h"
 #include "validate.h"
@@ -120,8 +121,9 @@ int styro_request_effective(const styro_request *request, struct styro_effective
   }
   struct styro_effective effective = {.alloc = layer.alloc, .fields = layer.fields, .set = layer.set};
   code = styro_validate(&effective, err);
+  code = code == 0 ? styro_oci_load(&effective, err) : code;
   if (code != 0) {
-    styro_layer_free(&layer);
+    styro_effective_free(&effective);
     return code;
   }
   *out = effective;
@@ -138,6 +140,7 @@ static struct styro_layer layer_of(const struct styro_effective *effective)
 void styro_effective_free(struct styro_effective *effective)
 {
   if (effective != NULL) {
+    styro_oci_unload(effective);
     struct styro_layer layer = layer_of(effective);
     styro_layer_free(&layer);
     *effective = (struct styro_effective){0};

@@ -288,6 +288,13 @@ static void made_details(const styro_plan *plan, const struct wire_step *step, c
   }
 }
 
+static void seccomp_details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_seccomp *body = (const void *)step;
+  size_t len = styro_details_text(out, size, 0, "%s", wire_str(plan->block, body->words));
+  styro_details_text(out, size, len, "%s", body->log ? "; all but allowed calls are logged" : "");
+}
+
 /* What else a step says about itself; "" for most. */
 static void details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
@@ -314,6 +321,7 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_PROC: styro_mount_details(plan, step, out, size); break;
   case WIRE_STEP_RLIMIT: rlimit_details(step, out, size); break;
   case WIRE_STEP_CAPABILITIES: capability_details(step, out, size); break;
+  case WIRE_STEP_SECCOMP: seccomp_details(plan, step, out, size); break;
   case WIRE_STEP_NOTE:
     snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_note *)(const void *)step)->why));
     break;

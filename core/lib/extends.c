@@ -1,20 +1,17 @@
 /*
  * What `extends` names, as layers laid on each other: presets by name, request files by path, nested and without
- * cycles. The only place where a request reads a file. Knows no defaults and no rules.
+ * cycles. Knows no defaults and no rules.
  */
 #include "extends.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "complaints.h"
 #include "json.h"
 #include "presets.h"
 #include "read.h"
+#include "text_file.h"
 #include "variables.h"
 
 #define NESTING_MAX 8
@@ -41,58 +38,17 @@ static int fail_extends(styro_error *err, int sys_errno, const char *name, const
   return STYRO_EREQUEST;
 }
 
-static void close_fd(const int *fd)
+static int fail_read(styro_error *err, const char *path, int result)
 {
-  if (*fd >= 0) {
-    close(*fd);
-  }
-}
-
-/* errno first: nothing may come between. */
-static int fail_open(styro_error *err, const char *path)
-{
-  int number = errno;
   char message[160];
-  snprintf(message, sizeof message, "could not be read: %s", strerror(number));
-  return fail_extends(err, number, path, message, "a name without `/` and `.json` is a preset, all others are files");
-}
-
-/* Reads at most one byte more than a request may have, so that the JSON reader itself says that it is too long. */
-static int read_all(int fd, const char *path, struct styro_buffer *buffer, styro_error *err)
-{
-  char piece[8192];
-  while (buffer->len <= STYRO_JSON_MAX) {
-    size_t room = STYRO_JSON_MAX + 1 - buffer->len;
-    ssize_t n = read(fd, piece, room < sizeof piece ? room : sizeof piece);
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return fail_open(err, path);
-    }
-    if (n == 0) {
-      break;
-    }
-    styro_buffer_bytes(buffer, piece, (size_t)n);
-    if (buffer->failed) {
-      return styro_fail_memory(err, STYRO_STAGE_COMPILE);
-    }
+  if (result == STYRO_ENOMEM) {
+    return styro_fail_memory(err, STYRO_STAGE_COMPILE);
   }
-  return 0;
-}
-
-/* O_NONBLOCK: a FIFO in place of the file must not hang the caller. */
-static int read_file(const char *path, struct styro_buffer *buffer, styro_error *err)
-{
-  int fd __attribute__((cleanup(close_fd))) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  struct stat status;
-  if (fd < 0 || fstat(fd, &status) != 0) {
-    return fail_open(err, path);
-  }
-  if (!S_ISREG(status.st_mode)) {
+  if (result == STYRO_EREQUEST) {
     return fail_extends(err, 0, path, "is not a regular file", "name a file with a request in it");
   }
-  return read_all(fd, path, buffer, err);
+  snprintf(message, sizeof message, "could not be read: %s", strerror(result));
+  return fail_extends(err, result, path, message, "a name without `/` and `.json` is a preset, all others are files");
 }
 
 /* Decided by the name alone, so that a file called `python` in the directory changes nothing. */
@@ -107,7 +63,8 @@ static int load_file(const char *path, struct styro_layer *layer, styro_error *e
 {
   struct styro_buffer buffer;
   styro_buffer_init(&buffer, &layer->alloc);
-  int code = read_file(path, &buffer, err);
+  int code = styro_text_file_read(path, STYRO_JSON_MAX, &buffer); /* the JSON reader itself says that it is too long */
+  code = code == 0 ? 0 : fail_read(err, path, code);
   if (code == 0) {
     code = styro_read_document(layer, buffer.data == NULL ? "" : buffer.data, buffer.len, err);
     if (code != 0) {

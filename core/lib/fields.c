@@ -312,18 +312,20 @@ static const struct styro_field table[] = {
      .doc = "filter of system calls: a profile by name, changed or not, or an own program"},
     {.pointer = "/security/seccomp/profile", .type = STYRO_TYPE_ENUM, .flags = STYRO_FIELD_RIVAL, AT(seccomp_kind),
      .fallback = "default", .words = WORDS("default", "strict", "build", "none", "", ""),
-     .hint = "write a name, {\"oci\": {...}} or {\"bpf\": [[code, jt, jf, k], ...]}",
+     .hint = "write a name, {\"oci\": {...}}, {\"oci\": \"/path\"} or {\"bpf\": [[code, jt, jf, k], ...]}",
      .doc = "`default`: what programs use, without other processes, namespaces, mounts, keys, modules; `build`: the same, with "
             "ptrace and fixed addresses for debuggers and sanitizers; `strict`: computing alone, no process, no socket, no "
             "change of a file; `none`: no filter"},
-    {.pointer = "/security/seccomp/oci", .type = STYRO_TYPE_OCI, .flags = STYRO_FIELD_RIVAL, AT(seccomp_oci),
+    {.pointer = "/security/seccomp/oci", .type = STYRO_TYPE_OCI, .flags = STYRO_FIELD_RIVAL | STYRO_FIELD_VARIABLES,
+     AT(seccomp_oci), .max = PATH_LIMIT,
      .doc = "a profile as container runtimes have it (OCI runtime-spec, config-linux, `seccomp`), or Docker, in place of the "
-            "profile. Of entries that contradict each other the request is refused; `includes` and `excludes` look at the "
+            "profile; or the path of a file of the host that has it, such as /etc/containers/seccomp.json. Of entries that contradict each other the request is refused; `includes` and `excludes` look at the "
             "bounding set"},
     {.pointer = "/security/seccomp/allow", .type = STYRO_TYPE_LIST, AT(seccomp_allow), .max = 512,
      .doc = "system calls that are let through whatever the profile says of them"},
     {.pointer = "/security/seccomp/deny", .type = STYRO_TYPE_LIST, AT(seccomp_deny), .max = 512,
-     .doc = "system calls that are refused with EPERM whatever the profile says of them"},
+     .doc = "system calls that are refused with EPERM whatever the profile says of them. On i386, where an `oci` profile "
+            "lists it, the calls of that very name, with socketcall(2) or ipc(2) where these carry it"},
     {.pointer = "/security/seccomp/on_violation", .type = STYRO_TYPE_ENUM, AT(seccomp_on_violation), .fallback = "errno",
      .words = WORDS("errno", "kill", "log"),
      .doc = "what a call is answered that the profile refuses with EPERM: `errno` that, `kill` ends the payload by SIGSYS, `log` "

@@ -13,6 +13,7 @@
 #include "groups.h"
 #include "id_map.h"
 #include "mount_list.h"
+#include "oci_source.h"
 #include "protections.h"
 
 static void write_string(struct styro_buffer *buffer, const char *text)
@@ -162,6 +163,15 @@ static void write_rules(struct styro_buffer *buffer, const struct styro_fields *
   styro_buffer_text(buffer, "}");
 }
 
+static void write_oci(struct styro_buffer *buffer, const char *text)
+{
+  if (styro_oci_is_path(text)) {
+    write_string(buffer, text);
+  } else {
+    styro_buffer_text(buffer, text);
+  }
+}
+
 static void write_value(struct styro_buffer *buffer, const struct styro_field *field, const void *base);
 
 /* What was given, in the table's order. */
@@ -251,7 +261,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_PROTECTIONS: write_protections(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_CAPS: write_caps(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_GROUPS: write_groups(buffer, *(char *const *)place); break;
-  case STYRO_TYPE_OCI: styro_buffer_text(buffer, *(char *const *)place); break;
+  case STYRO_TYPE_OCI: write_oci(buffer, *(char *const *)place); break;
   case STYRO_TYPE_FDS: write_fds(buffer, base); break;
   case STYRO_TYPE_BPF: write_bpf(buffer, base); break;
   case STYRO_TYPE_ID_MAP:

@@ -10,14 +10,8 @@
 #include <stdint.h>
 
 #include "filter_emit.h"
+#include "oci_words.h"
 #include "styrolite.h"
-
-/* What is wrong, and where below the profile: "/syscalls/3/names/0". */
-struct styro_oci_fault {
-  char pointer[96];
-  char message[256];
-  char hint[160];
-};
 
 struct styro_oci_profile {
   styro_allocator alloc;
@@ -26,6 +20,7 @@ struct styro_oci_profile {
   size_t capacity[STYRO_FILTER_ARCHS_MAX]; /* rules that there is room for */
   struct styro_filter_test *tests[STYRO_FILTER_ARCHS_MAX];
   size_t tests_n[STYRO_FILTER_ARCHS_MAX];
+  bool log; /* what is not simply allowed goes to the kernel's log */
 };
 
 /*

@@ -202,8 +202,8 @@ struct styro_fields {
   struct styro_list securebits; /* names */
   int keyring;                  /* enum styro_keyring */
   bool no_new_privs;
-  int seccomp_kind; /* enum styro_seccomp_kind */
-  char *seccomp_oci;
+  int seccomp_kind;                              /* enum styro_seccomp_kind */
+  char *seccomp_oci;                             /* the profile as JSON, or the path of its file: oci_source.h */
   struct styro_list seccomp_allow, seccomp_deny; /* names */
   int seccomp_on_violation;                      /* enum styro_on_violation */
   struct styro_bpf *bpf;
@@ -216,6 +216,8 @@ struct styro_fields {
   int64_t umask, nice, oom_score_adj;
 };
 
+struct styro_oci_profile; /* oci_profile.h */
+
 /*
  * The request as compile needs it: presets and files of `extends` merged in order (later ones and the request's own
  * values win; maps merge by key), variables resolved, defaults filled in, everything validated. Memory comes from the
@@ -224,7 +226,8 @@ struct styro_fields {
 struct styro_effective {
   styro_allocator alloc;
   struct styro_fields fields;
-  const uint8_t *set; /* one byte a field id: 1 where a preset or the request gave it */
+  const uint8_t *set;            /* one byte a field id: 1 where a preset or the request gave it */
+  struct styro_oci_profile *oci; /* NULL: the request has none */
 };
 
 int styro_request_effective(const styro_request *request, struct styro_effective *out, styro_error *err);

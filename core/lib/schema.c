@@ -84,7 +84,8 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
         ("\"anyOf\":[{\"const\":\"user\"},{\"type\":\"array\",\"minItems\":1,\"maxItems\":340,\"items\":{"
          "\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967294},"
          "\"minItems\":3,\"maxItems\":3}}]"),
-    [STYRO_TYPE_OCI] = "\"type\":\"object\",\"required\":[\"defaultAction\"]",
+    [STYRO_TYPE_OCI] = ("\"anyOf\":[{\"type\":\"object\",\"required\":[\"defaultAction\"]},"
+                        "{\"type\":\"string\",\"pattern\":\"^[/$]\"}]"),
     [STYRO_TYPE_BPF] = ("\"type\":\"array\",\"minItems\":1,\"maxItems\":4096,\"items\":{\"type\":\"array\",\"items\":{"
                         "\"type\":\"integer\",\"minimum\":0},\"minItems\":4,\"maxItems\":4}"),
 };

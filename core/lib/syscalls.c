@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "i386_calls.h"
 #include "nearest.h"
 
 /* Newer than libseccomp 2.5.4; the same number on every architecture since Linux 5.1. */
@@ -32,6 +33,9 @@ static const struct {
     {"listxattrat", 465},
     {"removexattrat", 466},
     {"open_tree_attr", 467},
+    {"file_getattr", 468},
+    {"file_setattr", 469},
+    {"listns", 470},
 };
 /* Of x86_64 only, from 335 on, and unknown to that libseccomp. */
 static const char *const x86_only[] = {"uretprobe", "uprobe"};
@@ -63,6 +67,10 @@ int styro_syscall_number(const char *name, uint32_t arch)
     if (strcmp(x86_only[i], name) == 0) {
       return arch == AUDIT_ARCH_X86_64 ? X86_ONLY_FIRST + (int)i : STYRO_NO_SUCH_CALL;
     }
+  }
+  const struct styro_i386_call *carried = arch == AUDIT_ARCH_I386 ? styro_i386_call(name) : NULL;
+  if (carried != NULL) { /* for which libseccomp has numbers of its own making */
+    return carried->number < 0 ? STYRO_NO_SUCH_CALL : carried->number;
   }
   int number = seccomp_syscall_resolve_name_arch(scmp_arch(arch), name);
   if (number == __NR_SCMP_ERROR) {

@@ -38,8 +38,9 @@ static const struct type_words words[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_BPF] = {"a list of instructions", "an instruction is a list of four numbers [code, jt, jf, k]"},
     [STYRO_TYPE_ID_MAP] = {"`self`, `subuid` or a list of ranges",
                            "a range is a list of three numbers [inside, outside, count]"},
-    [STYRO_TYPE_OCI] = {"an object",
-                        "write the object that a runtime has as `linux.seccomp`, or the one that Docker takes"},
+    [STYRO_TYPE_OCI] = {"an object or a path",
+                        "write the object that a runtime has as `linux.seccomp`, or the one that Docker takes, or the "
+                        "path of a file that has it"},
     [STYRO_TYPE_MOUNTS] = {"a list of objects", "write [{\"type\": \"tmpfs\", \"at\": \"/inside\"}]"},
     [STYRO_TYPE_IDMAP] = {"`user` or a list of ranges", "a range is a list of three numbers [on disk, inside, count]"},
     [STYRO_TYPE_RULES] = {"an object of paths", "write {\"/inside\": \"ro\"}"},

@@ -4,7 +4,6 @@
 
 #include "filter.h"
 #include "filtered.h"
-#include "oci_profile.h"
 #include "profile.h"
 #include "syscalls.h"
 #include "validate_rules.h"
@@ -115,28 +114,6 @@ static bool opens_host_processes(const struct styro_effective *e, struct styro_f
   return e->fields.namespaces[STYRO_NS_PID] != STYRO_NS_NEW && styro_seccomp_opens_processes(&e->fields);
 }
 
-/* Without memory the compiler says so. */
-static bool oci_wrong(const struct styro_effective *e, struct styro_finding *found)
-{
-  struct styro_oci_profile built;
-  struct styro_oci_fault fault;
-  if (e->fields.seccomp_kind != STYRO_SECCOMP_OCI) {
-    return false;
-  }
-  json_t *profile = json_loads(e->fields.seccomp_oci, 0, NULL);
-  int result = profile ? styro_oci_build(profile, e->fields.cap_bounding, 0, &e->alloc, &built, &fault) : STYRO_ENOMEM;
-  if (profile) {
-    styro_oci_free(&built);
-  }
-  json_decref(profile);
-  if (result != STYRO_EREQUEST) {
-    return false;
-  }
-  snprintf(found->field, sizeof found->field, "/security/seccomp/oci%s", fault.pointer);
-  snprintf(found->object, sizeof found->object, "%.150s: %.100s", fault.message, fault.hint);
-  return true;
-}
-
 const struct styro_rule styro_rules_seccomp[] = {
     {STYRO_EREQUEST, "/security/seccomp", change_of_bpf,
      "`{}` changes a profile, and the request brings its own program", "write it into the program, or leave it out"},
@@ -149,8 +126,6 @@ const struct styro_rule styro_rules_seccomp[] = {
     {STYRO_EREQUEST, "/security/seccomp", opens_host_processes,
      "the filter lets processes be traced or read, and those of the host, or of a joined namespace, would be among them",
      "leave out `namespaces.pid`, or the profile `build` and what is allowed on top"},
-    {STYRO_EREQUEST, "/security/seccomp/oci", oci_wrong, "{}",
-     "OCI runtime-spec, config-linux, `seccomp`, says what a profile is made of"},
     {STYRO_EREQUEST, "/security/seccomp/bpf", filter_invalid, "the filter program is not valid, {}",
      "the kernel would refuse it; seccomp(2) and bpf_check_classic say what it takes"},
     {.broken = NULL},

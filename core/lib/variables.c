@@ -9,6 +9,7 @@
 #include "collection.h"
 #include "complaints.h"
 #include "encoding.h"
+#include "oci_source.h"
 #include "read.h"
 
 static bool is_name_character(char c, bool first)
@@ -295,7 +296,8 @@ int styro_variables_resolve(struct styro_layer *layer, const struct styro_map *v
       continue;
     }
     void *place = styro_field_place(field, &layer->fields);
-    if (field->type == STYRO_TYPE_PATH || field->type == STYRO_TYPE_SOURCE) {
+    bool file = field->type == STYRO_TYPE_OCI && styro_oci_is_path(*(char *const *)place);
+    if (field->type == STYRO_TYPE_PATH || field->type == STYRO_TYPE_SOURCE || file) {
       code = expand_path(layer, variables, place, field->pointer, err);
     } else if (field->type == STYRO_TYPE_MAP) {
       code = expand_map(layer, variables, place, field, err);

@@ -465,8 +465,8 @@ struct wire_step_seccomp {
   struct wire_step head;
   uint32_t filter; /* offset of `n` struct sock_filter, 8 bytes each */
   uint32_t n;
-  uint32_t log; /* 1: SECCOMP_FILTER_FLAG_LOG */
-  uint32_t reserved;
+  uint32_t log;   /* 1: SECCOMP_FILTER_FLAG_LOG */
+  uint32_t words; /* text: which profile it is and how it was changed, for people */
 };
 
 /*

@@ -2,7 +2,8 @@
 
 Each row: name, the request (a dictionary, or bytes for a text that is no request) or options, the exit code, and parts of
 the one line that says it: stage, field or object, an excerpt of the message, and the way out. `{tmp}` is a directory of the
-test with: file, dir/, link (to /etc), outside (a link out of dir), tool (not executable), data (no format).
+test with: file, dir/, link (to /etc), outside (a link out of dir), tool (not executable), data (no format), fifo, and profiles
+of container runtimes: broken.json, wrong.json, large.json.
 """
 
 DEEP = b'{"version": 1, "env": ' + b"[" * 40 + b"]" * 40 + b"}"
@@ -23,6 +24,15 @@ def over(*lower, **more):
 
 def mounts(*entries, **fields):
     return run(mounts=list(entries), **fields)
+
+
+def oci(profile):
+    return run(security={"seccomp": {"oci": profile}})
+
+
+def tested(**arg):
+    args = [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ", **arg}]
+    return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["lseek"], "action": "SCMP_ACT_ERRNO", "args": args}]}
 
 
 def overlay(*lower):
@@ -145,6 +155,26 @@ REFUSED = [
     ("a profile that contradicts itself", run(security={"seccomp": {"oci": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
         {"names": ["read"], "action": "SCMP_ACT_ERRNO"}, {"names": ["write", "read"], "action": "SCMP_ACT_LOG"}]}}}), 125,
      ["/security/seccomp/oci/syscalls/1", "`read` is answered otherwise by the entry 0"]),
+    ("a call of a profile that is none", oci({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["write", "raed"], "action": "SCMP_ACT_LOG"}]}), 125,
+     ["/security/seccomp/oci/syscalls/0/names/1", "no system call is called `raed`", "did you mean `read`?"]),
+    ("an action that needs a tracer", oci({"defaultAction": "SCMP_ACT_TRACE"}), 125,
+     ["/security/seccomp/oci/defaultAction", "`SCMP_ACT_TRACE` needs a tracer", "write SCMP_ACT_ERRNO"]),
+    ("an action that is none", oci({"defaultAction": "SCMP_ACT_DENY"}), 125, ["/security/seccomp/oci/defaultAction", "`SCMP_ACT_DENY` is not an action"]),
+    ("an operator that is none", oci(tested(op="SCMP_CMP_EG")), 125, ["/security/seccomp/oci/syscalls/0/args/0/op", "`SCMP_CMP_EG`", "did you mean `SCMP_CMP_"]),
+    ("a seventh argument", oci(tested(index=6)), 125, ["/security/seccomp/oci/syscalls/0/args/0/index", "counted from 0 to 5"]),
+    ("an architecture that is none", oci({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_46"]}), 125,
+     ["/security/seccomp/oci/architectures/0", "`SCMP_ARCH_X86_46` is not an architecture", "did you mean `SCMP_ARCH_X86_64`?"]),
+    ("another architecture alone", oci({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_S390X"]}), 125,
+     ["/security/seccomp/oci/architectures", "every call would be killed", "add \"SCMP_ARCH_"]),
+    ("a profile by a bare name", oci("default"), 125, ["/security/seccomp/oci", "`default` is not the whole path", "named by `profile`"]),
+    ("a profile that is not there", oci("/none/profile.json"), 125, ["/security/seccomp/oci", "/none/profile.json", "could not be read: No such file", "whole path"]),
+    ("a directory as profile", oci("{tmp}/dir"), 125, ["/security/seccomp/oci", "{tmp}/dir", "not a regular file"]),
+    ("a device as profile", oci("/dev/zero"), 125, ["/security/seccomp/oci", "/dev/zero", "not a regular file"]),
+    ("a FIFO as profile", oci("{tmp}/fifo"), 125, ["/security/seccomp/oci", "{tmp}/fifo", "not a regular file"]),
+    ("a profile that is no JSON", oci("{tmp}/broken.json"), 125, ["/security/seccomp/oci", "{tmp}/broken.json", "line 3, column", "a profile is one JSON object"]),
+    ("a profile in a file with a wrong word", oci("{tmp}/wrong.json"), 125,
+     ["/security/seccomp/oci", "{tmp}/wrong.json", "at `/syscalls/0/action`", "`SCMP_ACT_NOTIFY` needs somebody who listens", "write SCMP_ACT_ERRNO"]),
+    ("a profile of 10 MB", oci("{tmp}/large.json"), 125, ["/security/seccomp/oci", "{tmp}/large.json", "longer than the 4194304 bytes"]),
     ("two filters", run(security={"seccomp": {"profile": "strict", "bpf": [[6, 0, 0, 0]]}}), 125, ["/security/seccomp/", "cannot stand beside"]),
     ("no instruction", run(security={"seccomp": {"bpf": [[6, 0, 0]]}}), 125, ["/security/seccomp/bpf/0", "four whole numbers"]),
     ("a filter without an end", run(security={"seccomp": {"bpf": [[32, 0, 0, 0]]}}), 125, ["/security/seccomp/bpf", "not valid"]),

@@ -25,6 +25,10 @@ def ground(tmp_path):
     (ground / "dir" / "outside").symlink_to("/etc")
     (ground / "tool").write_text("#!/bin/sh\necho the payload ran\n")
     (ground / "data").write_bytes(b"\0\1\2\3")
+    os.mkfifo(ground / "fifo")
+    (ground / "broken.json").write_text('{\n  "defaultAction": "SCMP_ACT_ALLOW",\n  "syscalls": [}\n')
+    (ground / "wrong.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_NOTIFY"}]}')
+    (ground / "large.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW", "comment": "' + "x" * 10_000_000 + '"}')
     for name, bits in (("tool", 0o644), ("data", 0o755), ("dir", 0o755)):
         (ground / name).chmod(bits)
     ground.chmod(0o755)

@@ -51,6 +51,33 @@ def test_words_and_json_are_one():
         assert step["why"] in text
 
 
+@pytest.mark.parametrize("seccomp, said", [
+    ("default", ["profile `default`", "refuses with EPERM stays so"]),
+    ({"profile": "strict", "on_violation": "kill"}, ["profile `strict`", "ends the payload"]),
+    ({"allow": ["ptrace"], "deny": ["socket", "mkdir"], "on_violation": "log"},
+     ["profile `default`", "also allowed: ptrace", "also refused: socket, mkdir", "let through and logged"]),
+    ({"deny": ["read"] + ["write"] * 14}, ["also refused: read, write", " and 3 more"]),
+    ({"bpf": [[6, 0, 0, 0x7FFF0000]]}, ["a program of the request's own"]),
+    ({"oci": {"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"]}},
+     ["profile of a container runtime", "all but allowed calls are logged"]),
+], ids=str)
+def test_the_filter_in_words(tmp_path, seccomp, said):
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({"version": 1, "command": ["true"], "security": {"seccomp": seccomp}}))
+    step = next(step for step in steps(path) if step["step"] == "seccomp")
+    assert all(part in step["details"] for part in said), step
+    count, noun = step["object"].split()
+    assert int(count) >= 1 and noun == "instructions"
+    assert step["details"] in explain(path) and f"load the filter {step['object']}" in explain(path)
+
+
+def test_the_filter_of_a_file_in_words(tmp_path):
+    (tmp_path / "p.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    (tmp_path / "r.json").write_text(json.dumps({"version": 1, "command": ["true"], "security": {"seccomp": {"oci": str(tmp_path / "p.json")}}}))
+    step = next(step for step in steps(tmp_path / "r.json") if step["step"] == "seccomp")
+    assert f"from `{tmp_path}/p.json`" in step["details"]
+
+
 def test_the_base_is_listed():
     objects = {step["object"] for step in steps("--", "true")}
     assert set(["/usr", *BASE_LINKS, *BASE_ETC, *MASKED, *READ_ONLY, "/dev", "/proc", "/tmp", "/home/sandbox"]) <= objects

@@ -1,13 +1,12 @@
 /* The emitter against its own definition: random specs decide for every number and sampled arguments as they are written. */
-#include <check.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bpf_interpreter.h"
 #include "filter.h"
 #include "filter_emit.h"
+#include "test_program.h"
 
 static uint32_t next_random(uint64_t *state)
 {
@@ -328,21 +327,16 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("filter_emit");
-  TCase *tests = tcase_create("filter_emit");
-  tcase_set_timeout(tests, 60);
-  tcase_add_test(tests, decides_as_written);
-  tcase_add_test(tests, reaches_shared_code_at_every_distance);
-  tcase_add_test(tests, refuses_numbers_of_the_other_abi);
-  tcase_add_test(tests, a_program_that_does_not_fit_is_none);
-  tcase_add_test(tests, more_ranges_than_there_is_room_for);
-  tcase_add_test(tests, each_architecture_by_its_own_rules);
-  tcase_add_test(tests, an_architecture_with_one_answer);
-  tcase_add_test(tests, rules_out_of_order);
-  suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  const struct test_program program = {.name = "filter_emit"};
+  const TTest *const tests[] = {
+      decides_as_written,
+      reaches_shared_code_at_every_distance,
+      refuses_numbers_of_the_other_abi,
+      a_program_that_does_not_fit_is_none,
+      more_ranges_than_there_is_room_for,
+      each_architecture_by_its_own_rules,
+      an_architecture_with_one_answer,
+      rules_out_of_order,
+  };
+  return test_program_run(&program, tests, TESTS_N(tests));
 }

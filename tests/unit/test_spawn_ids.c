@@ -304,7 +304,7 @@ END_TEST
 
 int main(void)
 {
-  static const struct test_program program = {"spawn_ids", setup, teardown};
+  static const struct test_program program = {.name = "spawn_ids", .setup = setup, .teardown = teardown};
   const TTest *const tests[] = {
       own_ids_take_no_right,
       a_root_callers_default,

@@ -38,8 +38,9 @@ static const struct {
     [STYRO_TYPE_MAP] = {"an object of texts", "write {\"NAME\": \"value\"}"},
     [STYRO_TYPE_PROTECTIONS] = {"a list of protections", "write a list such as [\"limits\"]"},
     [STYRO_TYPE_CAPS] = {"`none` or a list of capabilities", "write \"none\" or a list such as [\"CAP_NET_RAW\"]"},
-    [STYRO_TYPE_OCI] = {"an object",
-                        "write the object that a runtime has as `linux.seccomp`, or the one that Docker takes"},
+    [STYRO_TYPE_OCI] = {"an object or a path",
+                        "write the object that a runtime has as `linux.seccomp`, or the one that Docker takes, "
+                        "or the path of a file that has it"},
     [STYRO_TYPE_GROUPS] = {"a list of ids or `keep`", "write a list such as [10, 20], [] for none, or \"keep\""},
     [STYRO_TYPE_FDS] = {"a list of descriptors or `by_caller`", "write a list such as [3, 4], or \"by_caller\""},
     [STYRO_TYPE_BPF] = {"a list of instructions", "an instruction is a list of four numbers [code, jt, jf, k]"},

@@ -85,6 +85,7 @@ static size_t fill_seccomp(struct styro_builder *b, union body *body)
   static const struct styro_bpf allow[] = {{0x20, 0, 0, 4}, {0x06, 0, 0, 0x7fff0000}};
   body->seccomp.filter = styro_builder_filter(b, allow, 2);
   body->seccomp.n = 2;
+  body->seccomp.words = styro_builder_text(b, "profile `strict`");
   return sizeof body->seccomp;
 }
 

@@ -9,6 +9,9 @@ int test_program_run(const struct test_program *program, const TTest *const *tes
   TCase *cases = tcase_create("all");
   tcase_add_checked_fixture(cases, program->setup, program->teardown);
   tcase_set_timeout(cases, 60);
+  for (size_t i = 0; i < program->loops_n; i++) {
+    tcase_add_loop_test(cases, program->loops[i].test, 0, program->loops[i].n);
+  }
   for (size_t i = 0; i < n; i++) {
     tcase_add_test(cases, tests[i]);
   }

@@ -5,10 +5,18 @@
 #include <check.h>
 #include <stddef.h>
 
+/* A test that runs n times, `_i` from 0 on. */
+struct test_loop {
+  const TTest *test;
+  int n; /* 0: not at all */
+};
+
 struct test_program {
   const char *name;
   void (*setup)(void); /* before and after each test; NULL: nothing */
   void (*teardown)(void);
+  const struct test_loop *loops; /* before the others */
+  size_t loops_n;
 };
 
 /* Runs the tests; the exit code for main. */
