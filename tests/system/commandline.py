@@ -5,11 +5,12 @@ import os
 import pathlib
 import subprocess
 
+from harness import WAIT
+
 BUILD = pathlib.Path(os.environ.get("STYRO_BUILD", "build"))
 COMMAND = next((p for p in (BUILD / "styrolite", BUILD / "bin" / "styrolite") if p.exists()), None)
 
 AS_ROOT = os.geteuid() == 0
-WAIT = 30
 
 
 def call(*args, **more):

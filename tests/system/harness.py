@@ -21,7 +21,7 @@ HELPER = BUILD / "styrolite-helper"
 
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534  # who a root caller's payload is outside
-WAIT = 60
+WAIT = int(os.environ.get("STYRO_WAIT", "60"))  # a guard against hanging: more where a processor is emulated
 
 LINUX = tuple(int(part) for part in os.uname().release.split(".")[:2])
 

@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 
+import harness
+
 BUILD = pathlib.Path(os.environ.get("STYRO_BUILD", "build")).resolve()
 DRIVERS = BUILD / "tests" / "drivers"
 NAMES = ["threads", "signals", "bare_caller", "big_caller", "tight_nofile", "non_dumpable", "unchanged", "one_plan", "streams",
@@ -20,7 +22,7 @@ NAMES = ["threads", "signals", "bare_caller", "big_caller", "tight_nofile", "non
 def test_driver(name, mode, tmp_path):
     env = {**os.environ, "STYRO_SPAWN": mode, "STYROLITE_HELPER": str(BUILD / "styrolite-helper")}
     done = subprocess.run([DRIVERS / name], env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=600)
+                          timeout=10 * harness.WAIT)
     said = done.stdout.splitlines()
     if done.returncode == 77 or any("skip" in line for line in said):
         pytest.skip(f"{name} under {mode}: " + next((line for line in said if "skip" in line), "its state cannot be had"))

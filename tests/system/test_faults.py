@@ -21,13 +21,13 @@ def strace(tmp_path, inject, *args, env=None):
     """Runs the command under strace with one injection."""
     call = inject.split(":")[0]
     return subprocess.run([STRACE, "-f", "-qq", "-o", tmp_path / "trace", "-e", f"trace={call}", "-e", f"inject={inject}",
-                           harness.COMMAND, "run", *map(str, args)], capture_output=True, text=True, timeout=60, env=env)
+                           harness.COMMAND, "run", *map(str, args)], capture_output=True, text=True, timeout=harness.WAIT, env=env)
 
 
 def nth_call(tmp_path, call, needle, *args):
     """The number of the first call whose line holds the needle, counted as strace counts: a process at a time."""
     subprocess.run([STRACE, "-f", "-qq", "-o", tmp_path / "count", "-e", f"trace={call}", harness.COMMAND, "run",
-                    *map(str, args)], capture_output=True, timeout=60, check=False)
+                    *map(str, args)], capture_output=True, timeout=harness.WAIT, check=False)
     seen = {}
     for line in (tmp_path / "count").read_text().splitlines():
         pid, rest = line.split(maxsplit=1)

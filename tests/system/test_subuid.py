@@ -10,7 +10,7 @@ import pytest
 
 import callers
 from callers import ALICE, BIND
-from harness import settled, status_of
+from harness import WAIT, settled, status_of
 
 pytestmark = pytest.mark.as_root
 
@@ -216,7 +216,7 @@ def test_a_file_that_is_none(root_box):
     root_box.subuid = None
     for path in (fifo, "/dev/zero"):
         root_box.over["/etc/subuid"] = path
-        done = root_box.run(["echo", "ran"], user(), timeout=10)
+        done = root_box.run(["echo", "ran"], user(), timeout=WAIT)
         assert done.code == 125 and "cannot read `/etc/subuid`: Invalid argument" in done.line
 
 

@@ -24,7 +24,7 @@ fi
 
 cd "$tree" || exit 1
 # shellcheck disable=SC2086
-$become env HOME="$home" TMPDIR="$home/tmp" STYRO_BUILD="$tree/build/dev" STYRO_REQUESTS="$home/requests" \
+$become env HOME="$home" TMPDIR="$home/tmp" STYRO_BUILD="$tree/build/dev" STYRO_REQUESTS="$home/requests" STYRO_WAIT=600 \
   timeout -k 5 "${STYRO_VM_SECONDS:-280}" /usr/bin/python3 -m pytest -q -p no:cacheprovider --durations=10 \
   --junit-xml="$home/xml" -o junit_family=xunit1 "$@" >"$home/log" 2>&1
 echo $? >"$home/rc"
