@@ -23,6 +23,8 @@ HOSTNAME = {"namespaces": {"uts": {"hostname": "box"}}}
 WRITABLE = {"from": "{work}", "access": "rw"}
 USERNS_LIMIT = "/proc/sys/user/max_user_namespaces"
 
+OVERLAY_BY = "fsopen" if harness.LINUX >= (6, 5) else "mount"  # all layers of it in one text of more than 255 bytes
+
 # step: request, the call that fails, a needle, errno, then stage, field and object of the error. The call is the one that the
 # needle names, or the last of its name before the needle where strace shows no more of it than descriptors. A needle that is a
 # path means every such call on that file. Of the payload's own process an ordinary user's strace sees no texts.
@@ -43,7 +45,7 @@ FAULTS = {
     "file system": ({"mounts": [{"type": "mqueue", "at": "/q"}]}, "fsopen", '"mqueue"', "ENOMEM", "mount", "/mounts/0", "/q"),
     "remount": ({"mounts": [{"type": "tmpfs", "at": "/t"}, {"type": "remount", "at": "/t", "access": "ro"}]}, "mount_setattr", "", "EPERM",
                 "mount", "/mounts/1", "/t"),
-    "overlay": ({"mounts": [{"type": "overlay", "at": "/o", "lower": ["{root}", "{work}"]}]}, "fsopen", '"overlay"', "ENOMEM", "mount",
+    "overlay": ({"mounts": [{"type": "overlay", "at": "/o", "lower": ["{root}", "{work}"]}]}, OVERLAY_BY, '"overlay"', "ENOMEM", "mount",
                 "/mounts/0", "/o"),
     "tmpfs": ({"paths": {"/s": "tmpfs"}}, "fsopen", '^move_mount.*"s"', "ENOMEM", "path", "/paths/~1s", "/s"),
     "dev": ({}, "mknodat", '"full"', "ENOSPC", "device", "/root", "/dev/full"),
