@@ -9,6 +9,7 @@ int cmd_shell(const struct cli_options *options);
 int cmd_check(const struct cli_options *options);
 int cmd_explain(const struct cli_options *options);
 int cmd_convert(const struct cli_options *options);
+int cmd_doctor(const struct cli_options *options);
 int cmd_schema(const struct cli_options *options);
 int cmd_version(const struct cli_options *options);
 

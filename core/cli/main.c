@@ -51,6 +51,12 @@ static const struct command {
      "be told from it, a line on standard error says so; what no request can say is an error.\n"
      "\n"
      "  styrolite convert -- unshare --map-root-user --net --pid --fork make > build.json && styrolite run build.json\n"},
+    {"doctor", CLI_DOCTOR, "[--json] [--helper PATH]",
+     "try what this host can do for sandboxes, and say what mends the rest", cmd_doctor,
+     "Everything is tried as the caller, in processes that end at once; nothing is changed. A line is `ok`, `limited` (in\n"
+     "part, or another way), `missing`, or `untested` (what it takes is missing). Lines that begin with $ are commands.\n"
+     "\n"
+     "Exit status: 0 when the default sandbox works here, 1 when it does not, 125 when that could not be found out.\n"},
     {"schema", CLI_SCHEMA, NULL, "print the JSON Schema of requests", cmd_schema, NULL},
     {"version", CLI_VERSION, NULL, "print the version", cmd_version, NULL},
     {"help", CLI_HELP, "[COMMAND]", "this text, or that of a command", cmd_help, NULL},

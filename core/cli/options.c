@@ -61,7 +61,9 @@ static const struct option_row rows[] = {
      .offset = KEPT(outcome), .once = true, .help = "write how it ended, as JSON; empty when nothing was started"},
     {.name = "name", .argument = "TEXT", .commands = CLI_STARTS, .kind = OPTION_KEEP, .offset = KEPT(name),
      .help = "a name for the outcome"},
-    {.name = "helper", .argument = "PATH", .commands = CLI_STARTS, .kind = OPTION_KEEP, .offset = KEPT(helper),
+    {.name = "json", .commands = CLI_DOCTOR, .kind = OPTION_KEEP, .text = "yes", .offset = KEPT(json),
+     .help = "print all of it as JSON"},
+    {.name = "helper", .argument = "PATH", .commands = CLI_STARTS | CLI_DOCTOR, .kind = OPTION_KEEP, .offset = KEPT(helper),
      .help = "the helper executable to use"},
     {.name = "help", .commands = ~0u, .kind = OPTION_KEEP, .text = "yes", .offset = KEPT(help), .help = "this text"},
 };
@@ -164,7 +166,8 @@ static int fail_elsewhere(const struct option_row *row, struct failure *failure)
   static const struct {
     unsigned command;
     const char *name;
-  } names[] = {{CLI_RUN, "run"}, {CLI_SHELL, "shell"}, {CLI_CHECK, "check"}, {CLI_EXPLAIN, "explain"}};
+  } names[] = {
+      {CLI_RUN, "run"}, {CLI_SHELL, "shell"}, {CLI_CHECK, "check"}, {CLI_EXPLAIN, "explain"}, {CLI_DOCTOR, "doctor"}};
   char hint[96] = "it goes with:";
 
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

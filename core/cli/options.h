@@ -20,7 +20,8 @@ enum cli_command {
   CLI_SCHEMA = 1u << 4,
   CLI_VERSION = 1u << 5,
   CLI_HELP = 1u << 6,
-  CLI_CONVERT = 1u << 7
+  CLI_CONVERT = 1u << 7,
+  CLI_DOCTOR = 1u << 8
 };
 #define CLI_STARTS (CLI_RUN | CLI_SHELL)
 #define CLI_REQUEST (CLI_RUN | CLI_SHELL | CLI_CHECK | CLI_EXPLAIN)
@@ -69,6 +70,7 @@ struct cli_options {
   const char *helper;
   const char *name;
   const char *here;
+  const char *json;
   const char *help;
 };
 

@@ -12,7 +12,8 @@
 /* docs/styrolite.1, "EXIT STATUS". Codes of payloads that ended by themselves come on top. */
 enum report_exit {
   REPORT_OK = 0,
-  REPORT_DIFFERENT = 1, /* explain --diff, as diff(1) */
+  REPORT_DIFFERENT = 1,  /* explain --diff, as diff(1) */
+  REPORT_NO_SANDBOX = 1, /* doctor: none works here */
   REPORT_TIMED_OUT = 124,
   REPORT_REFUSED = 125,
   REPORT_NOT_EXECUTABLE = 126,

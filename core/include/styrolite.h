@@ -13,7 +13,7 @@
  *  - Requests and processes belong to one thread at a time; plans and runners are immutable and shared by threads.
  *  - Structs start with `size`: set it to sizeof(struct). Sizes are bytes, durations nanoseconds, waits milliseconds.
  *  - The library never changes signal handlers, the signal mask (after return), cwd, umask, SIGCHLD, subreaper state,
- *    credentials or dumpability of the calling process, and never makes a copying fork of it.
+ *    credentials or dumpability of the calling process, and never makes a copying fork of it, but in styro_probe().
  */
 #ifndef STYROLITE_H
 #define STYROLITE_H
@@ -440,6 +440,57 @@ int styro_process_outcome_json(styro_process *process, const char **out, styro_e
 
 /* Kills the tree if it lives, reaps it, and frees everything. NULL is fine. */
 void styro_process_free(styro_process *process);
+
+/* ---- probe ------------------------------------------------------------------------------------------------------ */
+
+/* What one check of this host found. Values are never renumbered. */
+enum styro_verdict {
+  STYRO_VERDICT_OK = 0,
+  STYRO_VERDICT_LIMITED = 1, /* works in part, or another way: `means` says how */
+  STYRO_VERDICT_MISSING = 2,
+  STYRO_VERDICT_UNTESTED = 3 /* could not be tried, because what it builds on is missing */
+};
+
+/* Lower-case name of a verdict ("limited"), "unknown" for others. Static text. */
+const char *styro_verdict_name(int verdict);
+
+/* What this host can do for sandboxes: one check after the other; immutable. */
+typedef struct styro_report styro_report;
+
+/* Pointers in it belong to the report. */
+typedef struct styro_check {
+  size_t size;
+  int verdict;       /* enum styro_verdict */
+  int required;      /* 1: the default sandbox needs it on this host */
+  int sys_errno;     /* errno(3) of the system call that was refused, or 0 */
+  const char *name;  /* "user_namespace"; names are never changed or removed. docs/doctor.md lists them */
+  const char *group; /* "namespaces": checks of a group follow each other */
+  const char *found; /* what was seen, in one line */
+  const char *means; /* what that means for sandboxes; "" for STYRO_VERDICT_OK */
+  const char
+      *remedy; /* what mends it: shell commands, a line each, `#` begins a comment; "": nothing to mend, or no way */
+} styro_check;
+
+/*
+ * Tries on this host what sandboxes are made of, as the caller: starts the default sandbox in both spawn modes, and makes
+ * namespaces, mounts, maps and filters in child processes that end at once. Nothing of the caller or the host is changed
+ * and nothing is left. `helper` as for styro_runner_new(). Takes some tens of milliseconds. What is missing on the host is
+ * what the report says, not an error. The children are copying forks, the only ones that the library makes: what ends one of them, as a
+ * filter of system calls may, then cannot touch the caller.
+ */
+int styro_probe(const styro_allocator *alloc, const char *helper, styro_report **out, styro_error *err);
+
+void styro_report_free(styro_report *report);
+
+/* 1: the default sandbox works here; 0: it does not. */
+int styro_report_works(const styro_report *report);
+
+/* How many checks there are, and each of them by its index; the first is the default sandbox as a whole. */
+size_t styro_report_count(const styro_report *report);
+int styro_report_check(const styro_report *report, size_t index, styro_check *out, styro_error *err);
+
+/* All of it as JSON (docs/doctor.md). *out belongs to the report. */
+int styro_report_json(styro_report *report, const char **out, styro_error *err);
 
 #ifdef __cplusplus
 }

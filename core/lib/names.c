@@ -60,6 +60,8 @@ static const char *const reason_names[] = {
     "lost",
 };
 
+static const char *const verdict_names[] = {"ok", "limited", "missing", "untested"};
+
 static const char *const protection_names[] = {
     "path_view", "read_only_paths", "denied_paths", "masked_paths", "private_tmp", "device_allowlist", "process_view",
     "process_signals", "ipc_isolation", "network_isolation", "abstract_sockets", "hostname", "cgroup_view",
@@ -74,6 +76,7 @@ static const char *const protection_names[] = {
 _Static_assert(COUNT(protection_names) == STYRO_PROTECTION_COUNT, "a protection without a name");
 _Static_assert(COUNT(stage_names) == STYRO_STAGE_SUPERVISE + 1, "a stage without a name");
 _Static_assert(COUNT(code_names) == -STYRO_EIO + 1, "a code without a name");
+_Static_assert(COUNT(verdict_names) == STYRO_VERDICT_UNTESTED + 1, "a verdict without a name");
 _Static_assert(COUNT(reason_names) == STYRO_LOST + 1, "a reason without a name");
 
 /* A table may have holes (41 and 58 are no errno): they read as unknown, too. */
@@ -108,6 +111,11 @@ const char *styro_code_name(int code)
 const char *styro_reason_name(int reason)
 {
   return name_at(reason_names, COUNT(reason_names), reason, "unknown");
+}
+
+const char *styro_verdict_name(int verdict)
+{
+  return name_at(verdict_names, COUNT(verdict_names), verdict, "unknown");
 }
 
 const char *styro_protection_name(int protection)

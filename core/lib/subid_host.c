@@ -198,6 +198,26 @@ static int fail_no_new_privs(const struct kind *kind, styro_error *err)
   return code;
 }
 
+static const char *first_place(const struct kind *kind)
+{
+  for (const char *const *place = kind->places; *place != NULL; place++) {
+    if (faccessat(AT_FDCWD, *place, X_OK, AT_EACCESS) == 0) {
+      return *place;
+    }
+  }
+  return NULL;
+}
+
+const char *styro_id_tool_name(enum styro_id_tool tool)
+{
+  return kinds[tool].tool;
+}
+
+const char *styro_id_tool_find(enum styro_id_tool tool)
+{
+  return first_place(&kinds[tool]);
+}
+
 /* Root without the capability has no use for a tool: it would run with no more rights than root has here. */
 static int find_tool(const struct kind *kind, const char **out, styro_error *err)
 {
@@ -207,13 +227,8 @@ static int find_tool(const struct kind *kind, const char **out, styro_error *err
   if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
     return fail_no_new_privs(kind, err);
   }
-  for (const char *const *place = kind->places; *place != NULL; place++) {
-    if (faccessat(AT_FDCWD, *place, X_OK, AT_EACCESS) == 0) {
-      *out = *place;
-      return 0;
-    }
-  }
-  return fail_tool(kind, err);
+  *out = first_place(kind);
+  return *out != NULL ? 0 : fail_tool(kind, err);
 }
 
 /* Its programs and /etc are another's there, and one that gets rights from the caller's host is none of them. */

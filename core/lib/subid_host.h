@@ -20,4 +20,9 @@ int styro_subid_maps(const styro_plan *plan, const styro_allocator *alloc, struc
                      styro_error *err);
 void styro_subid_maps_free(const styro_allocator *alloc, struct styro_subid_maps *maps);
 
+/* The program that writes maps for ordinary callers: "newuidmap", "newgidmap"; and where it stands, NULL: nowhere. */
+enum styro_id_tool { STYRO_NEWUIDMAP, STYRO_NEWGIDMAP };
+const char *styro_id_tool_name(enum styro_id_tool tool);
+const char *styro_id_tool_find(enum styro_id_tool tool);
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * A kernel that lacks system calls or answers them so, or a container's filter that refuses them: `without ERRNO CALL[,CALL...]
- * COMMAND...` runs the command under a seccomp filter that answers so and lets all else through.
+ * COMMAND...` runs the command under a seccomp filter that answers so, or with SIGSYS in the errno's place ends who calls, and
+ * lets all else through.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -26,6 +27,7 @@ static const struct call {
   unsigned command; /* its second argument, or ANY */
 } calls[] = {
     {"capset", SYS_capset, ANY},
+    {"clone", SYS_clone, ANY},
     {"clone3", SYS_NR_clone3, ANY},
     {"close_range", SYS_NR_close_range, ANY},
     {"execveat", SYS_execveat, ANY},
@@ -35,6 +37,7 @@ static const struct call {
     {"fsmount", SYS_NR_fsmount, ANY},
     {"fsopen", SYS_NR_fsopen, ANY},
     {"keyctl", SYS_keyctl, ANY},
+    {"landlock_create_ruleset", 444, ANY},
     {"memfd_create", SYS_memfd_create, ANY},
     {"mount", SYS_mount, ANY},
     {"mount_setattr", SYS_NR_mount_setattr, ANY},
@@ -66,7 +69,8 @@ static const struct call *call_of(const char *name)
   exit(EXIT_FAILURE);
 }
 
-static unsigned errno_of(const char *name)
+/* What the filter returns. */
+static unsigned answer_of(const char *name)
 {
   static const struct {
     const char *name;
@@ -74,8 +78,11 @@ static unsigned errno_of(const char *name)
   } errors[] = {{"ENOSYS", ENOSYS}, {"EPERM", EPERM}, {"EBUSY", EBUSY}, {"ESTALE", ESTALE}, {"E2BIG", E2BIG}};
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
     if (strcmp(errors[i].name, name) == 0) {
-      return errors[i].number;
+      return SECCOMP_RET_ERRNO | errors[i].number;
     }
+  }
+  if (strcmp(name, "SIGSYS") == 0) {
+    return SECCOMP_RET_KILL_PROCESS;
   }
   fprintf(stderr, "without: `%s` is not in the table\n", name);
   exit(EXIT_FAILURE);
@@ -86,7 +93,7 @@ static unsigned errno_of(const char *name)
 #define ANSWER(value) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value))
 
 /* Begins and ends with the number loaded. */
-static unsigned short add_call(struct sock_filter *out, const struct call *call, unsigned error)
+static unsigned short add_call(struct sock_filter *out, const struct call *call, unsigned answer)
 {
   unsigned short len = 0;
   out[len++] = SKIP_UNLESS(call->number, call->command == ANY ? 1 : 4);
@@ -94,19 +101,19 @@ static unsigned short add_call(struct sock_filter *out, const struct call *call,
     out[len++] = LOAD(args[1]);
     out[len++] = SKIP_UNLESS(call->command, 1);
   }
-  out[len++] = ANSWER(SECCOMP_RET_ERRNO | error);
+  out[len++] = ANSWER(answer);
   if (call->command != ANY) {
     out[len++] = LOAD(nr);
   }
   return len;
 }
 
-static unsigned short write_filter(struct sock_filter *out, char *names, unsigned error)
+static unsigned short write_filter(struct sock_filter *out, char *names, unsigned answer)
 {
   unsigned short len = 0;
   out[len++] = LOAD(nr);
   for (char *name = strtok(names, ","); name && len < SIZE - 6; name = strtok(NULL, ",")) {
-    len = (unsigned short)(len + add_call(out + len, call_of(name), error));
+    len = (unsigned short)(len + add_call(out + len, call_of(name), answer));
   }
   out[len++] = ANSWER(SECCOMP_RET_ALLOW);
   return len;
@@ -119,7 +126,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: without ERRNO CALL[,CALL...] COMMAND...\n");
     return EXIT_FAILURE;
   }
-  struct sock_fprog program = {write_filter(filter, argv[2], errno_of(argv[1])), filter};
+  struct sock_fprog program = {write_filter(filter, argv[2], answer_of(argv[1])), filter};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
     perror("without: seccomp");
     return EXIT_FAILURE;

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(COMMAND is None, reason="no styrolite in $STYRO_
 def test_help_lists_every_command():
     done = call("--help")
     assert done.returncode == 0 and done.stderr == ""
-    for name in ("run", "shell", "check", "explain", "convert", "schema", "version", "help"):
+    for name in ("run", "shell", "check", "explain", "convert", "doctor", "schema", "version", "help"):
         assert f"\n  {name} " in done.stdout
 
 
@@ -37,7 +37,7 @@ def test_help_of_a_command_lists_only_its_options():
 
 
 def test_help_fits_the_page():
-    for name in ("run", "shell", "check", "explain", "convert", "schema", "version"):
+    for name in ("run", "shell", "check", "explain", "convert", "doctor", "schema", "version"):
         assert max(map(len, call(name, "--help").stdout.splitlines())) <= 120
 
 

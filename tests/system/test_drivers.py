@@ -14,7 +14,7 @@ import harness
 BUILD = pathlib.Path(os.environ.get("STYRO_BUILD", "build")).resolve()
 DRIVERS = BUILD / "tests" / "drivers"
 NAMES = ["threads", "signals", "bare_caller", "big_caller", "tight_nofile", "non_dumpable", "unchanged", "one_plan", "streams",
-         "caller_death", "file_size"]
+         "caller_death", "file_size", "probing"]
 
 
 @pytest.mark.parametrize("mode", ["vfork", "helper"])
