@@ -55,6 +55,7 @@ int main(void)
   for (int i = 0; i < 4; i++) {
     pthread_join(threads[i], NULL);
   }
+  unsetenv("STYRO_SPAWN"); /* who is not dumpable starts in helper mode */
   prctl(PR_SET_DUMPABLE, 0);
   probe("not dumpable");
   return driver_end();
