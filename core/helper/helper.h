@@ -38,6 +38,14 @@ struct mount_list {
   int self;                     /* the caller's /proc/self where propagation is to be read back, else -1 */
 };
 
+/* The ruleset while it is made. */
+struct landlock {
+  int ruleset; /* -1: not made yet */
+  int version; /* of the kernel's interface; 0: not asked yet, below: there is none, -errno */
+  bool asked;  /* the request asked for a part of it, and got it */
+  struct wire_landlock_ruleset handles;
+};
+
 struct helper {
   const struct wire_plan *plan;
   struct wire_run *run;
@@ -73,7 +81,8 @@ struct helper {
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
   int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */
   int idmaps[WIRE_IDMAPS_MAX];   /* user namespaces, before the clone only */
-  struct layers layers;          /* gathered by the LAYER steps before the one that lays them */
+  struct landlock landlock;
+  struct layers layers; /* gathered by the LAYER steps before the one that lays them */
 };
 
 /* main.c */
@@ -206,6 +215,10 @@ int step_symlink(struct helper *h, const struct wire_step *step);
 int step_fs(struct helper *h, const struct wire_step *step);
 int step_overlay(struct helper *h, const struct wire_step *step);
 int step_remount(struct helper *h, const struct wire_step *step);
+int step_landlock_part(struct helper *h, const struct wire_step *step);
+int step_landlock_place(struct helper *h, const struct wire_step *step);
+int step_landlock_port(struct helper *h, const struct wire_step *step);
+int step_landlock(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 
 /* init.c: in the payload's process, waits until init has dropped its rights; before a filter that may forbid to wait. */

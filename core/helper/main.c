@@ -83,6 +83,10 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FS] = step_fs,
     [WIRE_STEP_OVERLAY] = step_overlay,
     [WIRE_STEP_REMOUNT] = step_remount,
+    [WIRE_STEP_LANDLOCK_PART] = step_landlock_part,
+    [WIRE_STEP_LANDLOCK_PLACE] = step_landlock_place,
+    [WIRE_STEP_LANDLOCK_PORT] = step_landlock_port,
+    [WIRE_STEP_LANDLOCK] = step_landlock,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */
@@ -229,6 +233,7 @@ _Noreturn void helper_main(void)
   struct helper *h = &state;
   int64_t start = sys_now();
   h->root = h->mask = h->proc = h->covered = h->userns_limit = h->parent_fd = h->proc_dir = h->leaving = -1;
+  h->landlock.ruleset = -1;
   signals_reset();
   take_blocks(h);
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;

@@ -67,6 +67,7 @@ void status_fill_running(const struct wire_run *run, int64_t now, struct wire_ru
   }
   out->stamps[WIRE_STAMP_COUNT] = now;
   out->skipped = run->verdict.skipped;
+  out->absent = run->verdict.absent;
 }
 
 /* Hands the first process's pidfd to the library (helper mode): without it nobody could end the sandbox. */

@@ -20,16 +20,23 @@ static void plain_step(struct styro_compile *c, uint16_t code, const char *field
   styro_builder_step(&c->builder, code, 0, field, best_effort, &body, sizeof body);
 }
 
-/* What runs in the payload's own process. Without no_new_privs the filter needs a capability to load, so it goes first. */
+/* Landlock before the filter, which may forbid its calls. */
+static int compile_holds(struct styro_compile *c)
+{
+  styro_compile_landlock(c);
+  return styro_compile_filter(c);
+}
+
+/* What runs in the payload's own process. Without no_new_privs both take a capability to put into force, so they go first. */
 static int compile_payload(struct styro_compile *c)
 {
   bool last = c->fields->no_new_privs;
   styro_compile_process(c);
-  int result = last ? 0 : styro_compile_filter(c);
+  int result = last ? 0 : compile_holds(c);
   styro_compile_security(c);
   styro_compile_access(c);
   plain_step(c, WIRE_STEP_WORKDIR, "/cwd", STYRO_FATAL);
-  result = last ? styro_compile_filter(c) : result;
+  result = last ? compile_holds(c) : result;
   plain_step(c, WIRE_STEP_EXEC, "/command", STYRO_FATAL);
   return result;
 }

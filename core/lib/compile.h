@@ -55,6 +55,9 @@ void styro_compile_entry(struct styro_compile *c, size_t index);
 void styro_compile_changes(struct styro_compile *c);     /* after the pivot */
 void styro_compile_list_access(struct styro_compile *c); /* rw binds the payload must be able to write */
 bool styro_compile_over(const struct styro_compile *c, const char *path, struct styro_over *out); /* false: none */
+bool styro_compile_entry_writable(const struct styro_compile *c, size_t entry);                   /* in the end */
+/* What a later entry or a rule covers cannot be reached by its path. */
+bool styro_compile_entry_covered(const struct styro_compile *c, size_t entry);
 bool styro_compile_opens_dev(const struct styro_compile *c);     /* entries have their places in /dev */
 uint64_t styro_compile_list_room(const struct styro_compile *c); /* bytes that its files take */
 /* compile_proc.c; options NULL: none */
@@ -67,6 +70,7 @@ void styro_compile_seals(struct styro_compile *c);    /* denied places with some
 void styro_compile_access(struct styro_compile *c);   /* rw places the payload must be able to write */
 void styro_compile_process(struct styro_compile *c);  /* compile_process.c */
 void styro_compile_security(struct styro_compile *c); /* compile_security.c */
+void styro_compile_landlock(struct styro_compile *c); /* compile_landlock.c */
 int styro_compile_filter(struct styro_compile *c);    /* compile_filter.c */
 
 /* What stands in a source: 0 for NULL, else 1 + the number of its step. */

@@ -225,7 +225,8 @@ static bool given(const struct styro_mount *mount, const char *pointer)
 
 static void note_entry(const struct styro_mount *mount, struct styro_listed *entry)
 {
-  entry->writable = mount->upper || (mount->type == STYRO_MOUNT_BIND && mount->access != STYRO_MOUNT_RO);
+  bool has_access = mount->type == STYRO_MOUNT_BIND || mount->type == STYRO_MOUNT_CGROUP;
+  entry->writable = mount->upper || (has_access && mount->access != STYRO_MOUNT_RO);
   entry->tried = mount->type == STYRO_MOUNT_BIND && mount->access == STYRO_MOUNT_RW;
   entry->noexec = mount->noexec;
   entry->noatime = mount->noatime;
@@ -371,8 +372,12 @@ bool styro_compile_over(const struct styro_compile *c, const char *path, struct 
   return true;
 }
 
-/* What a later entry or a rule covers cannot be tried by its path. */
-static bool is_covered(const struct styro_compile *c, size_t entry)
+bool styro_compile_entry_writable(const struct styro_compile *c, size_t entry)
+{
+  return c->listed[entry].writable;
+}
+
+bool styro_compile_entry_covered(const struct styro_compile *c, size_t entry)
 {
   const struct styro_mounts *mounts = list_of(c);
   for (size_t i = 0; i < c->fields->rules_n; i++) {
@@ -388,7 +393,7 @@ void styro_compile_list_access(struct styro_compile *c)
   const struct styro_mounts *mounts = list_of(c);
   for (size_t i = 0; i < mounts->n; i++) {
     const struct styro_mount *mount = &mounts->items[i];
-    if (mount->type == STYRO_MOUNT_BIND && c->listed[i].tried && !is_covered(c, i)) {
+    if (mount->type == STYRO_MOUNT_BIND && c->listed[i].tried && !styro_compile_entry_covered(c, i)) {
       struct wire_step_access body;
       memset(&body, 0, sizeof body);
       body.target = target(c, mount);

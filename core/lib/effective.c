@@ -7,6 +7,7 @@
 #include "base.h"
 #include "collection.h"
 #include "extends.h"
+#include "filtered.h"
 #include "handle.h"
 #include "oci_source.h"
 #include "protections.h"
@@ -86,6 +87,11 @@ static void derive(struct styro_layer *layer)
     rlimit->set = styro_layer_has(layer, child);
   }
   fields->capabilities_named = has(layer, "/security/capabilities");
+  fields->landlock_paths_asked = has(layer, "/security/landlock/paths");
+  fields->landlock_paths = fields->landlock_paths_asked ? fields->landlock_paths : styro_landlock_paths_fit(fields);
+  fields->landlock_paths_asked = fields->landlock_paths_asked && fields->landlock_paths;
+  fields->landlock_binds = has(layer, "/security/landlock/tcp_bind");
+  fields->landlock_connects = has(layer, "/security/landlock/tcp_connect");
   fields->time_explicit = has(layer, "/namespaces/time");
   fields->clocks_set = has(layer, "/namespaces/time/boottime") || has(layer, "/namespaces/time/monotonic");
   fields->output_asked = has(layer, "/output");

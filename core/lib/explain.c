@@ -295,6 +295,36 @@ static void seccomp_details(const styro_plan *plan, const struct wire_step *step
   styro_details_text(out, size, len, "%s", body->log ? "; all but allowed calls are logged" : "");
 }
 
+/* The places are of three kinds. */
+static const char *place_words(const struct wire_step *step)
+{
+  uint64_t access = ((const struct wire_step_landlock_place *)(const void *)step)->access;
+  return access == WIRE_LL_ALL   ? "anything"
+         : access == WIRE_LL_USE ? "read, execute, write to what is there"
+                                 : "read, execute";
+}
+
+static const char *port_words(uint64_t access)
+{
+  return access == WIRE_LL_BIND_TCP ? "bind" : "connect";
+}
+
+static void part_details(const struct wire_step *step, char *out, size_t size)
+{
+  const struct wire_step_landlock_part *body = (const void *)step;
+  int needs = wire_landlock_needs(body->part);
+  size_t len =
+      styro_details_text(out, size, 0, "%s", body->part == WIRE_LANDLOCK_PORTS ? port_words(body->access) : "");
+  if (body->part == WIRE_LANDLOCK_SCOPES) {
+    len = styro_details_text(out, size, len, "%s", body->access & WIRE_LL_ABSTRACT_UNIX ? "abstract unix sockets" : "");
+    len =
+        styro_details_text(out, size, len, "%s", body->access == (WIRE_LL_ABSTRACT_UNIX | WIRE_LL_SIGNALS) ? ", " : "");
+    len = styro_details_text(out, size, len, "%s", body->access & WIRE_LL_SIGNALS ? "signals" : "");
+  }
+  len = styro_details_text(out, size, len, len ? "; Linux %s" : "Linux %s", wire_landlock_abi(needs)->kernel);
+  styro_details_text(out, size, len, "%s", step->flags & WIRE_DEFAULTED ? ", where the kernel has it" : "");
+}
+
 /* What else a step says about itself; "" for most. */
 static void details(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
@@ -322,6 +352,11 @@ static void details(const styro_plan *plan, const struct wire_step *step, char *
   case WIRE_STEP_RLIMIT: rlimit_details(step, out, size); break;
   case WIRE_STEP_CAPABILITIES: capability_details(step, out, size); break;
   case WIRE_STEP_SECCOMP: seccomp_details(plan, step, out, size); break;
+  case WIRE_STEP_LANDLOCK_PART: part_details(step, out, size); break;
+  case WIRE_STEP_LANDLOCK_PLACE: snprintf(out, size, "%s", place_words(step)); break;
+  case WIRE_STEP_LANDLOCK_PORT:
+    snprintf(out, size, "%s", port_words(((const struct wire_step_landlock_port *)(const void *)step)->access));
+    break;
   case WIRE_STEP_NOTE:
     snprintf(out, size, "%s", wire_str(plan->block, ((const struct wire_step_note *)(const void *)step)->why));
     break;

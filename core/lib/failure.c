@@ -91,6 +91,7 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_MOUNT_INSIDE] =
         {"`%s` cannot be a layer of an overlay",
          "an overlay shows no mounts below a directory, but what they cover: unmount it first, or name a directory without"},
+    [WIRE_WHAT_LANDLOCK_ABI] = {"this kernel's Landlock has no rules for %s", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -194,6 +195,11 @@ static const struct {
     {WIRE_STEP_CAPABILITIES, WIRE_WHAT_SECUREBITS, EPERM,
      "the caller's own are locked: leave out \"namespaces\": {\"user\": \"host\"}, and the sandbox starts without"},
     {WIRE_STEP_KEYRING, 0, EPERM, "an outer container forbids keyctl: list \"session_keyring\" in best_effort"},
+    {WIRE_STEP_LANDLOCK_PART, WIRE_WHAT_LANDLOCK_ABI, 0,
+     "run a later kernel, leave it out, or list the word `landlock` in best_effort; who is inside a container may have a filter "
+     "around that refuses its calls"},
+    {WIRE_STEP_LANDLOCK, 0, E2BIG, "the caller stands in sixteen Landlock domains already, and the kernel has no more"},
+    {WIRE_STEP_LANDLOCK, 0, EPERM, "without no_new_privs this needs CAP_SYS_ADMIN inside"},
     {WIRE_STEP_SECCOMP, 0, EINVAL, "the kernel does not accept the program"},
     {WIRE_STEP_SECCOMP, 0, EACCES, "without no_new_privs loading a filter needs CAP_SYS_ADMIN inside"},
     {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, EACCES,
@@ -474,6 +480,37 @@ static int stage_of(const struct wire_step *step, uint32_t what)
   return step ? styro_step_stage(step) : STYRO_STAGE_HELPER;
 }
 
+/* Where the component is no object, but says what was found. */
+static bool has_own_words(const struct wire_step *step, uint32_t what, const char *component)
+{
+  bool named = component && component[0];
+  return step && ((what == WIRE_WHAT_SPACE_TYPE && step->code == WIRE_STEP_JOIN) ||
+                  (what == WIRE_WHAT_MOUNT_INSIDE && wire_step_source(step) && named) ||
+                  (what == WIRE_WHAT_LANDLOCK_ABI && step->code == WIRE_STEP_LANDLOCK_PART && named));
+}
+
+static void say_landlock(const struct wire_step *step, const char *version, const char *object, char *out, size_t size)
+{
+  int needs = wire_landlock_needs(((const struct wire_step_landlock_part *)(const void *)step)->part);
+  bool any = strcmp(version, "0") != 0;
+  snprintf(out, size, "Landlock's rules for %s need version %d of its interface (Linux %s), and this kernel has %s%s",
+           object, needs, wire_landlock_abi(needs)->kernel, any ? "version " : "no Landlock", any ? version : "");
+}
+
+static void say_own(const struct wire_step *step, uint32_t what, const char *component, const char *object, char *words,
+                    size_t size)
+{
+  size_t len = strlen(words);
+  if (what == WIRE_WHAT_SPACE_TYPE) {
+    snprintf(words, size, "`%s` is %s, not the %s namespace that is to be joined", object,
+             component ? component : "another thing", styro_space_name(step));
+  } else if (what == WIRE_WHAT_MOUNT_INSIDE) {
+    snprintf(words + len, size - len, ": `%s` is mounted in it", component);
+  } else {
+    say_landlock(step, component, object, words, size);
+  }
+}
+
 void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_number, uint32_t what, int sys_errno,
                                 const char *component, styro_error *err)
 {
@@ -483,18 +520,11 @@ void styro_plan_explain_failure(const styro_plan *plan, int code, uint32_t step_
   char words[512];
   char cause[64];
   bool refused = what == WIRE_WHAT_PLAN || what == WIRE_WHAT_RUN;
-  bool other_space = what == WIRE_WHAT_SPACE_TYPE && step && step->code == WIRE_STEP_JOIN;
-  bool inside = what == WIRE_WHAT_MOUNT_INSIDE && step && wire_step_source(step) && component && component[0];
-  find_object(plan, refused ? NULL : step, what, other_space || inside ? "" : component, field, sizeof field, object,
-              sizeof object);
+  bool own = !refused && has_own_words(step, what, component);
+  find_object(plan, refused ? NULL : step, what, own ? "" : component, field, sizeof field, object, sizeof object);
   say(refused ? NULL : step, what, sys_errno, object, words, sizeof words);
-  if (other_space) {
-    snprintf(words, sizeof words, "`%s` is %s, not the %s namespace that is to be joined", object,
-             component ? component : "another thing", styro_space_name(step));
-  }
-  if (inside) {
-    size_t len = strlen(words);
-    snprintf(words + len, sizeof words - len, ": `%s` is mounted in it", component);
+  if (own) {
+    say_own(step, what, component, object, words, sizeof words);
   }
   int stage = stage_of(refused ? NULL : step, what);
   if (refused) {

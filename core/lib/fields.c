@@ -349,7 +349,22 @@ static const struct styro_field table[] = {
                     "keep_caps_locked", "no_cap_ambient_raise", "no_cap_ambient_raise_locked"),
      .doc = "securebits of capabilities(7), exactly these. When not given: none, and `noroot` with its lock where "
             "`capabilities` names sets"},
-    LATER("/security/landlock", "Landlock ports and scopes"),
+    {.pointer = "/security/landlock", .type = STYRO_TYPE_OBJECT, .shorthand = "paths",
+     .doc = "what Landlock refuses on top of namespaces and mounts; true or false alone is `paths`"},
+    {.pointer = "/security/landlock/paths", .type = STYRO_TYPE_BOOL, AT(landlock_paths),
+     .doc = "what `root`, `paths` and `mounts` let be written is all that can be written, by the kernel's own word for each file "
+            "and not by mounts alone, and no mount can be changed inside. When not given: so where the kernel has it (Linux "
+            "5.19), and not where the payload may mount (CAP_SYS_ADMIN, or nested user namespaces, past the filter). `true` "
+            "fails where it cannot be had"},
+    {.pointer = "/security/landlock/tcp_bind", .type = STYRO_TYPE_PORTS, AT(landlock_bind), .max = 1024,
+     .doc = "TCP ports that can be bound, and no others (`[]`: none; 0 is a port that the kernel chooses); Linux 6.7. What "
+            "listen(2) alone binds is not asked about"},
+    {.pointer = "/security/landlock/tcp_connect", .type = STYRO_TYPE_PORTS, AT(landlock_connect), .max = 1024,
+     .doc = "TCP ports that can be connected to, and no others (`[]`: none); Linux 6.7. UDP is not asked about"},
+    {.pointer = "/security/landlock/scopes", .type = STYRO_TYPE_LIST, AT(landlock_scopes), .max = 8,
+     .words = WORDS("abstract_unix", "signals"),
+     .doc = "what reaches no further than the sandbox's own processes, where a namespace is shared: connections to abstract unix "
+            "sockets, signals; Linux 6.12"},
     LATER("/security/apparmor", "AppArmor profile"),
     LATER("/security/selinux", "SELinux label"),
     {.pointer = "/security/keyring", .type = STYRO_TYPE_ENUM, AT(keyring), .fallback = "new",

@@ -29,6 +29,7 @@ enum styro_type {
   STYRO_TYPE_CAPS,        /* uint64_t of capability bits */
   STYRO_TYPE_GROUPS,      /* char *, as groups.h has it */
   STYRO_TYPE_FDS,         /* preserve_fds, preserve_by_caller */
+  STYRO_TYPE_PORTS,       /* struct styro_list, decimal */
   STYRO_TYPE_BPF,         /* bpf */
   STYRO_TYPE_ID_MAP,      /* char *, as id_map.h has it */
   STYRO_TYPE_IDMAP,       /* the same for a mount: [on disk, inside, count] */

@@ -1,6 +1,7 @@
 /* What the filter of a request holds and does not. A program of the request's own is its author's. */
 #include "filtered.h"
 
+#include <linux/capability.h>
 #include <string.h>
 
 #include "profile.h"
@@ -45,4 +46,17 @@ bool styro_seccomp_opens_processes(const struct styro_fields *fields)
     opens = opens || allows(fields, calls[i]);
   }
   return opens;
+}
+
+bool styro_seccomp_lets(const struct styro_fields *fields, int capability)
+{
+  uint64_t all = fields->cap_bounding | fields->cap_effective | fields->cap_permitted | fields->cap_inheritable |
+                 fields->cap_ambient;
+  return fields->capabilities_named && !styro_seccomp_is_whole(fields) && all >> capability & 1;
+}
+
+bool styro_landlock_paths_fit(const struct styro_fields *fields)
+{
+  bool nests = fields->namespaces[STYRO_NS_USER] != STYRO_NS_NEW && !styro_seccomp_refuses_nested(fields);
+  return !nests && !styro_seccomp_lets(fields, CAP_SYS_ADMIN);
 }

@@ -40,6 +40,18 @@ static void write_list(struct styro_buffer *buffer, const struct styro_list *lis
   styro_buffer_text(buffer, "]");
 }
 
+/* Their texts are decimal. */
+static void write_ports(struct styro_buffer *buffer, const struct styro_list *list)
+{
+  bool first = true;
+  styro_buffer_text(buffer, "[");
+  for (size_t i = 0; i < list->n; i++) {
+    write_separator(buffer, &first);
+    styro_buffer_text(buffer, list->items[i]);
+  }
+  styro_buffer_text(buffer, "]");
+}
+
 static void write_map(struct styro_buffer *buffer, const struct styro_map *map)
 {
   bool first = true;
@@ -257,6 +269,7 @@ static void write_value(struct styro_buffer *buffer, const struct styro_field *f
   case STYRO_TYPE_SOURCE: write_source(buffer, *(char *const *)place); break;
   case STYRO_TYPE_ENUM: styro_write_word(buffer, field->words[*(const int *)place]); break;
   case STYRO_TYPE_LIST: write_list(buffer, place); break;
+  case STYRO_TYPE_PORTS: write_ports(buffer, place); break;
   case STYRO_TYPE_MAP: write_map(buffer, place); break;
   case STYRO_TYPE_PROTECTIONS: write_protections(buffer, *(const uint64_t *)place); break;
   case STYRO_TYPE_CAPS: write_caps(buffer, *(const uint64_t *)place); break;

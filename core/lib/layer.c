@@ -28,6 +28,7 @@ static void clear_place(struct styro_layer *layer, const struct styro_field *fie
   case STYRO_TYPE_GROUPS:
   case STYRO_TYPE_OCI:
   case STYRO_TYPE_PATH: styro_text_replace(&layer->alloc, place, NULL); break;
+  case STYRO_TYPE_PORTS:
   case STYRO_TYPE_LIST: styro_list_free(&layer->alloc, place); break;
   case STYRO_TYPE_MAP: styro_map_free(&layer->alloc, place); break;
   case STYRO_TYPE_RULES: styro_rules_free(&layer->alloc, &layer->fields); break;
@@ -172,6 +173,7 @@ static int copy_place(struct styro_layer *lower, const struct styro_field *field
   case STYRO_TYPE_GROUPS:
   case STYRO_TYPE_OCI:
   case STYRO_TYPE_PATH: return styro_text_replace(&lower->alloc, to, *(char *const *)place);
+  case STYRO_TYPE_PORTS:
   case STYRO_TYPE_LIST: return styro_list_copy(&lower->alloc, to, place);
   case STYRO_TYPE_MAP: return merge_map(lower, to, place);
   case STYRO_TYPE_RULES: return merge_rules(lower, from);

@@ -135,7 +135,7 @@ static void judge_masks(const struct styro_facts *facts, styro_outcome *out)
   if (!facts->running && facts->failure != STYRO_EEXEC) {
     return; /* nothing ran: there was nothing to enforce */
   }
-  out->enforced = promises->enforced & ~gone;
+  out->enforced = promises->enforced & ~gone & ~facts->absent;
   out->not_enforced = promises->not_enforced | gone;
   out->approximated = promises->approximated & ~gone;
 }

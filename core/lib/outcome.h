@@ -55,6 +55,7 @@ struct styro_facts {
   int64_t finished;
   int64_t stamps[STYRO_STAMPS];
   uint64_t skipped; /* protections of steps that were skipped */
+  uint64_t absent;  /* protections that nobody asked for by name and that this kernel does not have */
 };
 
 /* Judges the facts. Leaves the captures to the caller. out->size must be set. */

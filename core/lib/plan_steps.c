@@ -93,6 +93,16 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
     [WIRE_STEP_ACCESS] = {"access", STYRO_STAGE_ACCESS, "check that the payload can write",
                           "with the final ids and capabilities, before the payload could stumble over it"},
     [WIRE_STEP_WORKDIR] = {"cwd", STYRO_STAGE_COMMAND, "enter the working directory", "with the payload's own rights"},
+    [WIRE_STEP_LANDLOCK_PART] = {"landlock part", STYRO_STAGE_LANDLOCK, "let Landlock speak about",
+                                 "first, since the ruleset is made for what it speaks about; what no rule allows is "
+                                 "refused then"},
+    [WIRE_STEP_LANDLOCK_PLACE] = {"landlock place", STYRO_STAGE_LANDLOCK, "let Landlock allow",
+                                  "by the place as the payload sees it, once all mounts stand"},
+    [WIRE_STEP_LANDLOCK_PORT] = {"landlock port", STYRO_STAGE_LANDLOCK, "let Landlock allow the TCP port",
+                                 "no other one is"},
+    [WIRE_STEP_LANDLOCK] = {"landlock", STYRO_STAGE_LANDLOCK, "put Landlock's rules into force",
+                            "after the last file that the set-up opens for itself, and before the filter, which may "
+                            "forbid the call"},
     [WIRE_STEP_SECCOMP] = {"seccomp", STYRO_STAGE_SECCOMP, "load the filter",
                            "last, so that the set-up needs no call that the payload may not make"},
     [WIRE_STEP_EXEC] = {"exec", STYRO_STAGE_EXEC, "execute the command", "everything holds now"},
@@ -159,6 +169,13 @@ const char *styro_space_name(const struct wire_step *step)
   return space_names[((const struct wire_step_join *)(const void *)step)->space];
 }
 
+const char *styro_landlock_part_name(const struct wire_step *step)
+{
+  static const char *const names[WIRE_LANDLOCK_PART_COUNT] = {
+      [WIRE_LANDLOCK_PATHS] = "files", [WIRE_LANDLOCK_PORTS] = "TCP ports", [WIRE_LANDLOCK_SCOPES] = "scopes"};
+  return names[((const struct wire_step_landlock_part *)(const void *)step)->part];
+}
+
 /* The object where it is neither a place nor a source: a number, a name, a count. */
 static void describe_value(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
@@ -186,6 +203,8 @@ static void describe_value(const styro_plan *plan, const struct wire_step *step,
   case WIRE_STEP_RLIMIT:
     snprintf(out, size, "%s", styro_rlimit_name(((const struct wire_step_rlimit *)body)->resource));
     break;
+  case WIRE_STEP_LANDLOCK_PART: snprintf(out, size, "%s", styro_landlock_part_name(step)); break;
+  case WIRE_STEP_LANDLOCK_PORT: snprintf(out, size, "%u", ((const struct wire_step_landlock_port *)body)->port); break;
   case WIRE_STEP_WORKDIR: snprintf(out, size, "%s", wire_str(plan->block, plan->run->cwd)); break;
   case WIRE_STEP_SECCOMP: snprintf(out, size, "%u instructions", ((const struct wire_step_seccomp *)body)->n); break;
   default: out[0] = 0;

@@ -19,6 +19,9 @@ const char *styro_rlimit_name(uint32_t resource);
 /* "network" for a JOIN step. Static text. */
 const char *styro_space_name(const struct wire_step *step);
 
+/* "TCP ports" for a LANDLOCK_PART step. Static text. */
+const char *styro_landlock_part_name(const struct wire_step *step);
+
 /* The name of the protection that a step speaks of; "unknown" for a bit that has none. Static text. */
 const char *styro_step_protection(uint32_t protection);
 

@@ -85,6 +85,7 @@ static void take_running(struct styro_process *process, const struct wire_runnin
   struct styro_facts *facts = &process->facts;
   memcpy(facts->stamps, record->stamps, sizeof facts->stamps);
   facts->skipped = record->skipped;
+  facts->absent = record->absent;
   facts->running = true;
   styro_process_close(process, &process->timer);
 }
@@ -173,6 +174,7 @@ void styro_process_take_verdict(struct styro_process *process)
   uint32_t state = __atomic_load_n(&verdict->state, __ATOMIC_ACQUIRE);
   memcpy(facts->stamps, verdict->stamps, sizeof verdict->stamps);
   facts->skipped = verdict->skipped;
+  facts->absent = verdict->absent;
   if (state == WIRE_STATUS_SETUP_FAILED || state == WIRE_STATUS_EXEC_FAILED) {
     take_failure(facts, state, verdict->step, verdict->what, verdict->err, verdict->component);
   } else if (verdict->stamps[WIRE_STAMP_IDENTITY] && !facts->failed) {

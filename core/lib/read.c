@@ -20,6 +20,7 @@ static styro_reader *const readers[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_ID_MAP] = styro_read_id_map,   [STYRO_TYPE_IDMAP] = styro_read_id_map,
     [STYRO_TYPE_RULES] = styro_read_rules,     [STYRO_TYPE_OFFSET] = styro_read_number,
     [STYRO_TYPE_MOUNTS] = styro_read_mounts,   [STYRO_TYPE_OCI] = styro_read_oci,
+    [STYRO_TYPE_PORTS] = styro_read_ports,
 };
 
 size_t styro_at_push(struct styro_reading *in, const char *key)

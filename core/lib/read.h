@@ -54,7 +54,7 @@ typedef int styro_reader(struct styro_reading *in, const struct styro_field *fie
 styro_reader styro_read_bool, styro_read_number, styro_read_limit, styro_read_text, styro_read_path, styro_read_source,
     styro_read_enum;
 styro_reader styro_read_list, styro_read_map, styro_read_protections, styro_read_caps, styro_read_groups,
-    styro_read_fds, styro_read_bpf, styro_read_id_map, styro_read_rules, styro_read_mounts;
+    styro_read_ports, styro_read_fds, styro_read_bpf, styro_read_id_map, styro_read_rules, styro_read_mounts;
 
 /* Appends a key, escaped, to the pointer; returns what styro_at_pop() takes back. */
 size_t styro_at_push(struct styro_reading *in, const char *key);

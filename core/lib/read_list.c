@@ -2,6 +2,8 @@
  * Readers of the types that hold several values: lists, maps, sets of protections and capabilities, descriptors, filter
  * programs, path rules. Knows no single scalar but through read_scalar.c.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "capability.h"
@@ -188,14 +190,55 @@ int styro_read_caps(struct styro_reading *in, const struct styro_field *field, v
   return read_items(in, field, base, value, read_capability);
 }
 
+/* An item of a list of numbers; a setter's text may be one too. */
+static bool number_of(const struct styro_reading *in, const json_t *item, int64_t *out)
+{
+  const char *text = in->origin == STYRO_FROM_TEXT ? styro_json_text(item) : NULL;
+  *out = json_integer_value(item);
+  return json_is_integer(item) || (text != NULL && styro_grammar_int(text, out) == STYRO_GRAMMAR_OK);
+}
+
+static int fail_port(struct styro_reading *in, int64_t port, const char *words)
+{
+  styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "port %" PRId64 " %s", port, words);
+  styro_error_field(in->err, "%s", in->at);
+  styro_error_hint(in->err, "a port is a number from 0 to 65535, and stands there once");
+  return STYRO_EREQUEST;
+}
+
+static int read_port(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item)
+{
+  struct styro_list *ports = styro_field_place(field, base);
+  char text[24];
+  int64_t port = 0;
+  if (!number_of(in, item, &port)) {
+    return styro_read_wrong(in, field, item);
+  }
+  if (port < 0 || port > UINT16_MAX) {
+    return fail_port(in, port, "is out of range");
+  }
+  snprintf(text, sizeof text, "%" PRId64, port);
+  for (size_t i = 0; i < ports->n; i++) {
+    if (strcmp(ports->items[i], text) == 0) {
+      return fail_port(in, port, "stands there twice");
+    }
+  }
+  return styro_list_append(&in->layer->alloc, ports, text) == 0 ? 0 : styro_read_memory(in);
+}
+
+int styro_read_ports(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *value)
+{
+  struct styro_list *ports = styro_field_place(field, base);
+  int code = json_is_array(value) ? styro_read_count(in, field, ports->n + json_array_size(value)) : 0;
+  return code == 0 ? read_items(in, field, base, value, read_port) : code;
+}
+
 /* One descriptor twice would mean that the second close(2) hits a stranger's. */
 static int read_descriptor(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item)
 {
   struct styro_fields *fields = base;
-  int64_t fd = json_integer_value(item);
-  const char *text = in->origin == STYRO_FROM_TEXT ? styro_json_text(item) : NULL;
-  bool is_text = text != NULL && styro_grammar_int(text, &fd) == STYRO_GRAMMAR_OK;
-  if (!json_is_integer(item) && !is_text) {
+  int64_t fd = 0;
+  if (!number_of(in, item, &fd)) {
     return styro_read_wrong(in, field, item);
   }
   if (fd < field->min || fd > field->max) {

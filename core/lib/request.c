@@ -210,6 +210,7 @@ static bool takes_json(const struct styro_field *field)
   case STYRO_TYPE_CAPS:
   case STYRO_TYPE_GROUPS:
   case STYRO_TYPE_FDS:
+  case STYRO_TYPE_PORTS:
   case STYRO_TYPE_BPF:
   case STYRO_TYPE_ID_MAP:
   case STYRO_TYPE_IDMAP:
@@ -295,7 +296,7 @@ static int add_item(styro_request *request, struct styro_reading *in, const stru
   const struct styro_field *field = place->field;
   bool holds_items = field->type == STYRO_TYPE_LIST || field->type == STYRO_TYPE_PROTECTIONS ||
                      field->type == STYRO_TYPE_CAPS || field->type == STYRO_TYPE_FDS ||
-                     strcmp(field->pointer, "/security/capabilities") == 0;
+                     field->type == STYRO_TYPE_PORTS || strcmp(field->pointer, "/security/capabilities") == 0;
   if (!holds_items) {
     int code =
         styro_fail(in->err, STYRO_EREQUEST, STYRO_STAGE_VALIDATE, 0, "`%s` is no list that could be added to", in->at);

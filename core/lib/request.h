@@ -208,6 +208,11 @@ struct styro_fields {
   int seccomp_on_violation;                      /* enum styro_on_violation */
   struct styro_bpf *bpf;
   size_t bpf_n;
+  bool landlock_paths;                               /* in the end */
+  bool landlock_paths_asked;                         /* and by name */
+  bool landlock_binds, landlock_connects;            /* the lists were given, be they empty */
+  struct styro_list landlock_bind, landlock_connect; /* ports, decimal */
+  struct styro_list landlock_scopes;                 /* names */
 
   bool init, new_session, die_with_parent, fixed;
   bool preserve_by_caller;

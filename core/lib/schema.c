@@ -76,6 +76,8 @@ static const char *const fragments[STYRO_TYPE_COUNT] = {
          "\"minimum\":0,\"maximum\":4294967294},\"uniqueItems\":true}]"),
     [STYRO_TYPE_FDS] = ("\"anyOf\":[{\"const\":\"by_caller\"},{\"type\":\"array\",\"items\":{\"type\":\"integer\","
                         "\"minimum\":3},\"uniqueItems\":true}]"),
+    [STYRO_TYPE_PORTS] = ("\"type\":\"array\",\"maxItems\":1024,\"items\":{\"type\":\"integer\",\"minimum\":0,"
+                          "\"maximum\":65535},\"uniqueItems\":true"),
     [STYRO_TYPE_ID_MAP] =
         ("\"anyOf\":[{\"enum\":[\"self\",\"subuid\"]},{\"type\":\"array\",\"minItems\":1,\"maxItems\":340,\"items\":{"
          "\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":4294967294},"

@@ -35,6 +35,7 @@ static const struct type_words words[STYRO_TYPE_COUNT] = {
     [STYRO_TYPE_CAPS] = {"`none` or a list of capabilities", "write \"none\" or a list such as [\"CAP_NET_RAW\"]"},
     [STYRO_TYPE_GROUPS] = {"a list of ids or `keep`", "write a list such as [10, 20], [] for none, or \"keep\""},
     [STYRO_TYPE_FDS] = {"a list of descriptors or `by_caller`", "write a list such as [3, 4], or \"by_caller\""},
+    [STYRO_TYPE_PORTS] = {"a list of ports", "write a list such as [80, 443], or [] for none"},
     [STYRO_TYPE_BPF] = {"a list of instructions", "an instruction is a list of four numbers [code, jt, jf, k]"},
     [STYRO_TYPE_ID_MAP] = {"`self`, `subuid` or a list of ranges",
                            "a range is a list of three numbers [inside, outside, count]"},

@@ -126,14 +126,6 @@ static bool writes_cgroup(const struct styro_fields *fields)
 
 /* ---- what the payload may do ------------------------------------------------------------------------------------- */
 
-/* In any of the sets, where the filter may let the calls through that a profile as it is refuses. */
-static bool may(const struct styro_fields *fields, int capability)
-{
-  uint64_t all = fields->cap_bounding | fields->cap_effective | fields->cap_permitted | fields->cap_inheritable |
-                 fields->cap_ambient;
-  return fields->capabilities_named && !styro_seccomp_is_whole(fields) && all >> capability & 1;
-}
-
 uint64_t styro_weakened(const struct styro_fields *fields)
 {
   bool host_user = fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
@@ -150,12 +142,13 @@ uint64_t styro_weakened(const struct styro_fields *fields)
       {shows_unmasked(fields), BIT(MASKED_PATHS)},
       {shared_tmp(fields), BIT(PRIVATE_TMP)},
       {writes_cgroup(fields), BIT(PROCESS_SIGNALS)},
-      {may(fields, CAP_SYS_ADMIN), MOUNTS},
-      {may(fields, CAP_SYS_ADMIN) && may(fields, CAP_SYS_RESOURCE), BIT(NESTED_USER_NAMESPACES)},
+      {styro_seccomp_lets(fields, CAP_SYS_ADMIN), MOUNTS},
+      {styro_seccomp_lets(fields, CAP_SYS_ADMIN) && styro_seccomp_lets(fields, CAP_SYS_RESOURCE),
+       BIT(NESTED_USER_NAMESPACES)},
       /* of the host: its disks can be mounted, and its namespaces entered */
-      {may(fields, CAP_SYS_ADMIN) && host_user, FILES | SPACES},
+      {styro_seccomp_lets(fields, CAP_SYS_ADMIN) && host_user, FILES | SPACES},
       /* open_by_handle_at(2) */
-      {may(fields, CAP_DAC_READ_SEARCH) && host_user, FILES},
+      {styro_seccomp_lets(fields, CAP_DAC_READ_SEARCH) && host_user, FILES},
   };
   uint64_t lost = 0;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

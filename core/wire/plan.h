@@ -7,11 +7,13 @@
 
 #include <stdint.h>
 
+#include "landlock.h"
+
 #define WIRE_PLAN_MAGIC 0x50595453u /* "STYP" */
 #define WIRE_PLAN_FORMAT 1u
 #define WIRE_ID_SIZE 16
 #define WIRE_PLAN_MAX (4u << 20) /* bytes of one plan */
-#define WIRE_STEPS_MAX 8192u     /* steps of one plan */
+#define WIRE_STEPS_MAX 10240u    /* steps of one plan */
 #define WIRE_SOURCES_MAX 4096u   /* host objects of one plan */
 #define WIRE_IDMAPS_MAX 64       /* id maps of mounts */
 #define WIRE_LAYERS_MAX 500      /* what the kernel takes as lower layers of one overlay */
@@ -89,18 +91,22 @@ enum wire_step_code {
   WIRE_STEP_WORKDIR = 31,
   WIRE_STEP_SECCOMP = 32,
   WIRE_STEP_EXEC = 33,
-  WIRE_STEP_SEAL = 34,      /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
-  WIRE_STEP_GROUP = 35,     /* without a new session: a process group of the payload's own */
-  WIRE_STEP_LAYER = 36,     /* a directory for the overlay that the next ROOT or OVERLAY lays */
-  WIRE_STEP_SELF_BIND = 37, /* a place of the root's own with other flags */
-  WIRE_STEP_JOIN = 38,      /* carried out before the clone */
-  WIRE_STEP_CLOCKS = 39,    /* before the identity step, while there is the right to */
-  WIRE_STEP_SYMLINK = 40,   /* a symbolic link with a text of its own */
-  WIRE_STEP_FS = 41,        /* a file system of the kernel's: enum wire_fs */
-  WIRE_STEP_REMOUNT = 42,   /* flags and propagation of a kept mount */
-  WIRE_STEP_OVERLAY = 43,   /* of the LAYER steps before it */
-  WIRE_STEP_IDMAP = 44,     /* carried out before the clone: how ids on disk show in an idmapped source */
-  WIRE_STEP_COUNT = 45
+  WIRE_STEP_SEAL = 34,           /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
+  WIRE_STEP_GROUP = 35,          /* without a new session: a process group of the payload's own */
+  WIRE_STEP_LAYER = 36,          /* a directory for the overlay that the next ROOT or OVERLAY lays */
+  WIRE_STEP_SELF_BIND = 37,      /* a place of the root's own with other flags */
+  WIRE_STEP_JOIN = 38,           /* carried out before the clone */
+  WIRE_STEP_CLOCKS = 39,         /* before the identity step, while there is the right to */
+  WIRE_STEP_SYMLINK = 40,        /* a symbolic link with a text of its own */
+  WIRE_STEP_FS = 41,             /* a file system of the kernel's: enum wire_fs */
+  WIRE_STEP_REMOUNT = 42,        /* flags and propagation of a kept mount */
+  WIRE_STEP_OVERLAY = 43,        /* of the LAYER steps before it */
+  WIRE_STEP_IDMAP = 44,          /* carried out before the clone: how ids on disk show in an idmapped source */
+  WIRE_STEP_LANDLOCK_PART = 45,  /* what the ruleset of the LANDLOCK step speaks about */
+  WIRE_STEP_LANDLOCK_PLACE = 46, /* a rule of it: what may be done there and below */
+  WIRE_STEP_LANDLOCK_PORT = 47,  /* a rule of it */
+  WIRE_STEP_LANDLOCK = 48,       /* from here on it holds */
+  WIRE_STEP_COUNT = 49
 };
 
 enum wire_step_flags {
@@ -422,7 +428,7 @@ struct wire_step_remount {
   uint32_t recursive;
 };
 
-struct wire_step_plain { /* LOOPBACK, SEAL_ROOT, PIVOT, INIT, SESSION, KEYRING, EXEC */
+struct wire_step_plain { /* LOOPBACK, SEAL_ROOT, PIVOT, INIT, SESSION, KEYRING, LANDLOCK, EXEC */
   struct wire_step head;
 };
 
@@ -467,6 +473,27 @@ struct wire_step_seccomp {
   uint32_t n;
   uint32_t log;   /* 1: SECCOMP_FILTER_FLAG_LOG */
   uint32_t words; /* text: which profile it is and how it was changed, for people */
+};
+
+/* Flagged WIRE_DEFAULTED where nobody asked for it: a kernel without it is then no error, and it is not promised. */
+struct wire_step_landlock_part {
+  struct wire_step head;
+  uint32_t part; /* enum wire_landlock_part */
+  uint32_t reserved;
+  uint64_t access; /* its rights, or scopes; what the kernel does not know of the first part is left out */
+};
+
+struct wire_step_landlock_place {
+  struct wire_step head;
+  struct wire_target target;
+  uint64_t access;
+};
+
+struct wire_step_landlock_port {
+  struct wire_step head;
+  uint64_t access;
+  uint32_t port;
+  uint32_t reserved;
 };
 
 /*

@@ -170,6 +170,18 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_REMOUNT] = {.size = sizeof(struct wire_step_remount),
                            .flags = WIRE_HAS_TARGET,
                            .target_at = AT(wire_step_remount, target)},
+    [WIRE_STEP_LANDLOCK_PART] = {.size = sizeof(struct wire_step_landlock_part),
+                                 .most = 4,
+                                 .members = {{AT(wire_step_landlock_part, part), MEMBER_LIMIT,
+                                              WIRE_LANDLOCK_PART_COUNT}},
+                                 .members_n = 1},
+    [WIRE_STEP_LANDLOCK_PLACE] = {.size = sizeof(struct wire_step_landlock_place),
+                                  .flags = WIRE_HAS_TARGET,
+                                  .target_at = AT(wire_step_landlock_place, target)},
+    [WIRE_STEP_LANDLOCK_PORT] = {.size = sizeof(struct wire_step_landlock_port),
+                                 .members = {{AT(wire_step_landlock_port, port), MEMBER_LIMIT, 65536}},
+                                 .members_n = 1},
+    [WIRE_STEP_LANDLOCK] = PLAIN(1, 0),
 };
 
 static const char *const fault_texts[WIRE_FAULT_COUNT] = {
@@ -503,6 +515,17 @@ static int check_step_head(const struct wire_plan *plan, uint32_t at)
   return step->size <= plan->data_off - at ? WIRE_FAULT_NONE : WIRE_FAULT_BOUNDS;
 }
 
+/* A rule without what puts it into force, or after that, would be one that nobody keeps. */
+static bool landlock_holds(const uint32_t position[WIRE_STEP_COUNT])
+{
+  uint32_t force = position[WIRE_STEP_LANDLOCK];
+  uint32_t part = position[WIRE_STEP_LANDLOCK_PART];
+  uint32_t place = position[WIRE_STEP_LANDLOCK_PLACE];
+  uint32_t port = position[WIRE_STEP_LANDLOCK_PORT];
+  bool used = force || part || place || port;
+  return !used || (part && part < force && place < force && port < force && force > position[WIRE_STEP_RESET]);
+}
+
 /*
  * What must stand before what: nothing is mounted before the root, nothing resolved on the host after the identity
  * switch, and INIT stands exactly where WIRE_PLAN_INIT says.
@@ -527,6 +550,9 @@ static int check_order(const struct wire_plan *plan, const uint32_t position[WIR
     return WIRE_FAULT_ORDER;
   }
   uint32_t init = position[WIRE_STEP_INIT];
+  if (!landlock_holds(position)) {
+    return WIRE_FAULT_ORDER;
+  }
   return !init || (init > position[WIRE_STEP_PIVOT] && init < position[WIRE_STEP_RESET]) ? WIRE_FAULT_NONE
                                                                                          : WIRE_FAULT_ORDER;
 }

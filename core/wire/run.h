@@ -13,6 +13,7 @@
 #define WIRE_COMPONENT 256
 #define WIRE_DENIED_PATHS 2 /* enum styro_protection's numbers, for `skipped` */
 #define WIRE_SUPPLEMENTARY_GROUPS 15
+#define WIRE_LANDLOCK_PROTECTIONS 20 /* the first of three, in the order of enum wire_landlock_part */
 
 /* Descriptors of the helper. */
 enum wire_fd { WIRE_FD_PLAN = 3, WIRE_FD_RUN = 4, WIRE_FD_STATUS = 5, WIRE_FD_CALLER = 6, WIRE_FD_FIRST_FREE = 7 };
@@ -56,6 +57,7 @@ struct wire_verdict {
   uint32_t what;                    /* enum wire_what */
   int64_t stamps[WIRE_STAMP_COUNT]; /* CLOCK_MONOTONIC nanoseconds, 0: not reached */
   uint64_t skipped;                 /* bits of enum styro_protection that a skipped step leaves unenforced */
+  uint64_t absent;                  /* bits of those that this kernel does not have, and nobody asked for */
   char component[WIRE_COMPONENT];
 };
 

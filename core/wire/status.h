@@ -84,6 +84,7 @@ enum wire_what {
   WIRE_WHAT_IDMAP,        /* MOUNT_ATTR_IDMAP of a source */
   WIRE_WHAT_NOT_SHARED,   /* asked for as a slave, and follows nobody */
   WIRE_WHAT_MOUNT_INSIDE, /* in a layer of an overlay; component: where */
+  WIRE_WHAT_LANDLOCK_ABI, /* the kernel's version of it does not know what is asked for; component: that version */
   WIRE_WHAT_COUNT
 };
 
@@ -99,6 +100,7 @@ struct wire_running {
   struct wire_record head;
   int64_t stamps[5]; /* enum wire_stamp, then the moment after exec */
   uint64_t skipped;  /* protections */
+  uint64_t absent;   /* the same, of those that nobody asked for */
 };
 
 /* Body of WIRE_STATUS_ENDED: the payload's wait status, and rusage of all that init reaped. Times in nanoseconds. */

@@ -21,7 +21,10 @@ enum sys_number {
   SYS_NR_close_range = 436,
   SYS_NR_openat2 = 437,
   SYS_NR_faccessat2 = 439,
-  SYS_NR_mount_setattr = 442
+  SYS_NR_mount_setattr = 442,
+  SYS_NR_landlock_create_ruleset = 444,
+  SYS_NR_landlock_add_rule = 445,
+  SYS_NR_landlock_restrict_self = 446
 };
 
 #if defined(__x86_64__)

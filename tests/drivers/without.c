@@ -37,7 +37,9 @@ static const struct call {
     {"fsmount", SYS_NR_fsmount, ANY},
     {"fsopen", SYS_NR_fsopen, ANY},
     {"keyctl", SYS_keyctl, ANY},
-    {"landlock_create_ruleset", 444, ANY},
+    {"landlock_add_rule", SYS_NR_landlock_add_rule, ANY},
+    {"landlock_create_ruleset", SYS_NR_landlock_create_ruleset, ANY},
+    {"landlock_restrict_self", SYS_NR_landlock_restrict_self, ANY},
     {"memfd_create", SYS_memfd_create, ANY},
     {"mount", SYS_mount, ANY},
     {"mount_setattr", SYS_NR_mount_setattr, ANY},
@@ -75,7 +77,8 @@ static unsigned answer_of(const char *name)
   static const struct {
     const char *name;
     unsigned number;
-  } errors[] = {{"ENOSYS", ENOSYS}, {"EPERM", EPERM}, {"EBUSY", EBUSY}, {"ESTALE", ESTALE}, {"E2BIG", E2BIG}};
+  } errors[] = {{"ENOSYS", ENOSYS}, {"EPERM", EPERM},   {"EBUSY", EBUSY},          {"ESTALE", ESTALE},
+                {"E2BIG", E2BIG},   {"ENOMEM", ENOMEM}, {"EOPNOTSUPP", EOPNOTSUPP}};
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
     if (strcmp(errors[i].name, name) == 0) {
       return SECCOMP_RET_ERRNO | errors[i].number;

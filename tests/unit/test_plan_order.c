@@ -91,7 +91,8 @@ static const uint8_t needed[] = {
 START_TEST(needed_steps)
 {
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
-    bool may_go = !is_one_of(code, needed, sizeof needed) && code != WIRE_STEP_INIT;
+    bool held = code == WIRE_STEP_LANDLOCK || code == WIRE_STEP_LANDLOCK_PART; /* others stand for them */
+    bool may_go = !is_one_of(code, needed, sizeof needed) && code != WIRE_STEP_INIT && !held;
     setup();
     take_out(code);
     expect(may_go ? WIRE_FAULT_NONE : WIRE_FAULT_ORDER, n - 1);
@@ -102,10 +103,31 @@ END_TEST
 START_TEST(what_may_come_twice)
 {
   static const uint8_t many[] = {
-      WIRE_STEP_JOIN, WIRE_STEP_IDMAP,   WIRE_STEP_NOTE,    WIRE_STEP_DIR,     WIRE_STEP_LINK,      WIRE_STEP_FILE,
-      WIRE_STEP_BIND, WIRE_STEP_TMPFS,   WIRE_STEP_SEAL,    WIRE_STEP_LAYER,   WIRE_STEP_SELF_BIND, WIRE_STEP_READ_ONLY,
-      WIRE_STEP_MASK, WIRE_STEP_RLIMIT,  WIRE_STEP_ACCESS,  WIRE_STEP_SECCOMP, WIRE_STEP_DEV,       WIRE_STEP_PROC,
-      WIRE_STEP_FS,   WIRE_STEP_SYMLINK, WIRE_STEP_REMOUNT, WIRE_STEP_OVERLAY,
+      WIRE_STEP_JOIN,
+      WIRE_STEP_IDMAP,
+      WIRE_STEP_NOTE,
+      WIRE_STEP_DIR,
+      WIRE_STEP_LINK,
+      WIRE_STEP_FILE,
+      WIRE_STEP_BIND,
+      WIRE_STEP_TMPFS,
+      WIRE_STEP_SEAL,
+      WIRE_STEP_LAYER,
+      WIRE_STEP_SELF_BIND,
+      WIRE_STEP_READ_ONLY,
+      WIRE_STEP_MASK,
+      WIRE_STEP_RLIMIT,
+      WIRE_STEP_ACCESS,
+      WIRE_STEP_SECCOMP,
+      WIRE_STEP_DEV,
+      WIRE_STEP_PROC,
+      WIRE_STEP_FS,
+      WIRE_STEP_SYMLINK,
+      WIRE_STEP_REMOUNT,
+      WIRE_STEP_OVERLAY,
+      WIRE_STEP_LANDLOCK_PART,
+      WIRE_STEP_LANDLOCK_PLACE,
+      WIRE_STEP_LANDLOCK_PORT,
   };
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
     setup();
@@ -114,6 +136,34 @@ START_TEST(what_may_come_twice)
     bool repeats = is_one_of(code, many, sizeof many);
     expect(repeats ? WIRE_FAULT_NONE : WIRE_FAULT_ORDER, repeats ? n - 1 : at);
   }
+}
+END_TEST
+
+/* A rule that comes when it is too late would be one that nobody keeps; and init would be held as well. */
+START_TEST(landlock_comes_into_force_after_its_rules_and_in_the_payload)
+{
+  static const uint8_t rules[] = {WIRE_STEP_LANDLOCK_PART, WIRE_STEP_LANDLOCK_PLACE, WIRE_STEP_LANDLOCK_PORT};
+  for (size_t i = 0; i < sizeof rules; i++) {
+    setup();
+    swap(rules[i], WIRE_STEP_LANDLOCK);
+    expect(WIRE_FAULT_ORDER, n - 1);
+    setup();
+    for (size_t k = 0; k < sizeof rules; k++) {
+      if (k != i) {
+        take_out(rules[k]);
+      }
+    }
+    expect(rules[i] == WIRE_STEP_LANDLOCK_PART ? WIRE_FAULT_NONE : WIRE_FAULT_ORDER, n - 1);
+  }
+  setup();
+  for (size_t i = 0; i < sizeof rules; i++) {
+    take_out(rules[i]);
+  }
+  take_out(WIRE_STEP_LANDLOCK);
+  expect(WIRE_FAULT_NONE, n - 1);
+  setup();
+  swap(WIRE_STEP_RESET, WIRE_STEP_LANDLOCK);
+  expect(WIRE_FAULT_ORDER, n - 1);
 }
 END_TEST
 
@@ -197,6 +247,7 @@ int main(void)
   tcase_add_test(cases, a_plan_without_steps);
   tcase_add_test(cases, needed_steps);
   tcase_add_test(cases, what_may_come_twice);
+  tcase_add_test(cases, landlock_comes_into_force_after_its_rules_and_in_the_payload);
   tcase_add_test(cases, the_chain_of_steps_that_follow_each_other);
   tcase_add_test(cases, exec_is_the_last_step);
   tcase_add_test(cases, init_stands_where_the_flag_says);

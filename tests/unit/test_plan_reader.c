@@ -303,6 +303,7 @@ static const struct {
     {WIRE_STEP_SEAL, OFFSET(wire_step_place, target.path)},
     {WIRE_STEP_JOIN, OFFSET(wire_step_join, source.path)},
     {WIRE_STEP_ACCESS, OFFSET(wire_step_access, target.path)},
+    {WIRE_STEP_LANDLOCK_PLACE, OFFSET(wire_step_landlock_place, target.path)},
 };
 
 START_TEST(offsets_of_texts)

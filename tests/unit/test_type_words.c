@@ -43,6 +43,7 @@ static const struct {
                         "or the path of a file that has it"},
     [STYRO_TYPE_GROUPS] = {"a list of ids or `keep`", "write a list such as [10, 20], [] for none, or \"keep\""},
     [STYRO_TYPE_FDS] = {"a list of descriptors or `by_caller`", "write a list such as [3, 4], or \"by_caller\""},
+    [STYRO_TYPE_PORTS] = {"a list of ports", "write a list such as [80, 443], or [] for none"},
     [STYRO_TYPE_BPF] = {"a list of instructions", "an instruction is a list of four numbers [code, jt, jf, k]"},
     [STYRO_TYPE_MOUNTS] = {"a list of objects", "write [{\"type\": \"tmpfs\", \"at\": \"/inside\"}]"},
     [STYRO_TYPE_RULES] = {"an object of paths", "write {\"/inside\": \"ro\"}"},

@@ -125,6 +125,9 @@ START_TEST(call_numbers)
       {"openat2", SYS_NR_openat2, SYS_openat2},
       {"faccessat2", SYS_NR_faccessat2, SYS_faccessat2},
       {"mount_setattr", SYS_NR_mount_setattr, SYS_mount_setattr},
+      {"landlock_create_ruleset", SYS_NR_landlock_create_ruleset, SYS_landlock_create_ruleset},
+      {"landlock_add_rule", SYS_NR_landlock_add_rule, SYS_landlock_add_rule},
+      {"landlock_restrict_self", SYS_NR_landlock_restrict_self, SYS_landlock_restrict_self},
   };
   same(pairs, sizeof pairs / sizeof pairs[0]);
 }
@@ -134,7 +137,7 @@ END_TEST
 START_TEST(records_have_fixed_layouts)
 {
   ck_assert_uint_eq(sizeof(struct wire_record), 16);
-  ck_assert_uint_eq(sizeof(struct wire_running), 16 + 5 * 8 + 8);
+  ck_assert_uint_eq(sizeof(struct wire_running), 16 + 5 * 8 + 2 * 8);
   ck_assert_uint_eq(sizeof(struct wire_ended), 16 + 8 + 10 * 8);
   ck_assert_uint_eq(sizeof(struct wire_passed_pid), 24);
   ck_assert_uint_eq(sizeof(struct wire_failed), 16 + WIRE_COMPONENT);

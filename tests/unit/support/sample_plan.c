@@ -10,15 +10,54 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,       WIRE_STEP_NOTE,         WIRE_STEP_PROMISES,  WIRE_STEP_JOIN,     WIRE_STEP_NAMESPACES,
-    WIRE_STEP_MAP_IDS,   WIRE_STEP_IDMAP,        WIRE_STEP_CLOCKS,    WIRE_STEP_HOSTNAME, WIRE_STEP_LOOPBACK,
-    WIRE_STEP_OOM_SCORE, WIRE_STEP_IDENTITY,     WIRE_STEP_ROOT,      WIRE_STEP_LAYER,    WIRE_STEP_DIR,
-    WIRE_STEP_LINK,      WIRE_STEP_FILE,         WIRE_STEP_BIND,      WIRE_STEP_TMPFS,    WIRE_STEP_SYMLINK,
-    WIRE_STEP_FS,        WIRE_STEP_OVERLAY,      WIRE_STEP_DEV,       WIRE_STEP_PROC,     WIRE_STEP_READ_ONLY,
-    WIRE_STEP_MASK,      WIRE_STEP_SELF_BIND,    WIRE_STEP_SEAL_ROOT, WIRE_STEP_PIVOT,    WIRE_STEP_SEAL,
-    WIRE_STEP_REMOUNT,   WIRE_STEP_USERNS_LIMIT, WIRE_STEP_INIT,      WIRE_STEP_RESET,    WIRE_STEP_SESSION,
-    WIRE_STEP_GROUP,     WIRE_STEP_KEYRING,      WIRE_STEP_NICE,      WIRE_STEP_RLIMIT,   WIRE_STEP_CAPABILITIES,
-    WIRE_STEP_ACCESS,    WIRE_STEP_WORKDIR,      WIRE_STEP_SECCOMP,   WIRE_STEP_EXEC,
+    WIRE_STEP_RUN,
+    WIRE_STEP_NOTE,
+    WIRE_STEP_PROMISES,
+    WIRE_STEP_JOIN,
+    WIRE_STEP_NAMESPACES,
+    WIRE_STEP_MAP_IDS,
+    WIRE_STEP_IDMAP,
+    WIRE_STEP_CLOCKS,
+    WIRE_STEP_HOSTNAME,
+    WIRE_STEP_LOOPBACK,
+    WIRE_STEP_OOM_SCORE,
+    WIRE_STEP_IDENTITY,
+    WIRE_STEP_ROOT,
+    WIRE_STEP_LAYER,
+    WIRE_STEP_DIR,
+    WIRE_STEP_LINK,
+    WIRE_STEP_FILE,
+    WIRE_STEP_BIND,
+    WIRE_STEP_TMPFS,
+    WIRE_STEP_SYMLINK,
+    WIRE_STEP_FS,
+    WIRE_STEP_OVERLAY,
+    WIRE_STEP_DEV,
+    WIRE_STEP_PROC,
+    WIRE_STEP_READ_ONLY,
+    WIRE_STEP_MASK,
+    WIRE_STEP_SELF_BIND,
+    WIRE_STEP_SEAL_ROOT,
+    WIRE_STEP_PIVOT,
+    WIRE_STEP_SEAL,
+    WIRE_STEP_REMOUNT,
+    WIRE_STEP_USERNS_LIMIT,
+    WIRE_STEP_INIT,
+    WIRE_STEP_RESET,
+    WIRE_STEP_SESSION,
+    WIRE_STEP_GROUP,
+    WIRE_STEP_KEYRING,
+    WIRE_STEP_NICE,
+    WIRE_STEP_RLIMIT,
+    WIRE_STEP_CAPABILITIES,
+    WIRE_STEP_ACCESS,
+    WIRE_STEP_WORKDIR,
+    WIRE_STEP_LANDLOCK_PART,
+    WIRE_STEP_LANDLOCK_PLACE,
+    WIRE_STEP_LANDLOCK_PORT,
+    WIRE_STEP_LANDLOCK,
+    WIRE_STEP_SECCOMP,
+    WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
 
@@ -55,6 +94,9 @@ union body {
   struct wire_step_rlimit rlimit;
   struct wire_step_capabilities capabilities;
   struct wire_step_access access;
+  struct wire_step_landlock_part landlock_part;
+  struct wire_step_landlock_place landlock_place;
+  struct wire_step_landlock_port landlock_port;
   struct wire_step_seccomp seccomp;
 };
 
@@ -130,6 +172,14 @@ static size_t fill_identity(struct styro_builder *b, uint16_t code, union body *
     body->rlimit.soft = 64;
     body->rlimit.hard = WIRE_RLIM_INFINITY;
     return sizeof body->rlimit;
+  case WIRE_STEP_LANDLOCK_PART:
+    body->landlock_part.part = WIRE_LANDLOCK_PORTS;
+    body->landlock_part.access = WIRE_LL_BIND_TCP;
+    return sizeof body->landlock_part;
+  case WIRE_STEP_LANDLOCK_PORT:
+    body->landlock_port.port = 443;
+    body->landlock_port.access = WIRE_LL_BIND_TCP;
+    return sizeof body->landlock_port;
   case WIRE_STEP_CAPABILITIES: body->capabilities.no_new_privs = 1; return sizeof body->capabilities;
   default: return sizeof body->plain;
   }
@@ -165,6 +215,10 @@ static size_t fill_place(struct styro_builder *b, uint16_t code, union body *bod
     body->remount.target.path = styro_builder_text(b, "/tmp");
     body->remount.attr_set = WIRE_MOUNT_ATTR_RDONLY;
     return sizeof body->remount;
+  case WIRE_STEP_LANDLOCK_PLACE:
+    body->landlock_place.target.path = styro_builder_text(b, "/tmp");
+    body->landlock_place.access = WIRE_LL_ALL;
+    return sizeof body->landlock_place;
   case WIRE_STEP_ACCESS: body->access.target.path = styro_builder_text(b, "/data"); return sizeof body->access;
   default: body->place.target.path = styro_builder_text(b, "/dev"); return sizeof body->place;
   }
@@ -225,6 +279,7 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_OVERLAY:
   case WIRE_STEP_SYMLINK:
   case WIRE_STEP_REMOUNT:
+  case WIRE_STEP_LANDLOCK_PLACE:
   case WIRE_STEP_ACCESS: return fill_place(b, code, body, flags);
   default: return fill_identity(b, code, body);
   }
