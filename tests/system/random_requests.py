@@ -164,6 +164,8 @@ def random_security(rng, init, uid):
         security["keyring"] = rng.choice(["new", "inherit"])
     if chance(rng, 4):
         security["no_new_privs"] = rng.choice([True, False])
+    if chance(rng, 3):
+        security["landlock"] = rng.choice([True, False, {"paths": rng.choice([True, False])}, {}])
     bits = security.get("securebits")
     if bits is not None and "noroot" not in bits and uid == 0 and not security.get("no_new_privs", True) and exec_gives_more(security):
         bits.append("noroot")

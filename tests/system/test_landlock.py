@@ -369,7 +369,7 @@ def test_the_version_that_is_needed(box, key):
 @pytest.mark.kernel
 def test_what_this_kernel_has_of_it(box):
     """Without any driver: Linux 6.1 has paths and nothing else."""
-    enforced, missing = listed(box.run(["true"], {**landlock(paths=True, tcp_connect=[], scopes=["signals"]),
+    enforced, missing = listed(box.run(["true"], {**landlock(paths=True, tcp_bind=[], tcp_connect=[], scopes=["signals"]),
                                                   "best_effort": ["landlock_network", "landlock_scopes"]}))
     assert "landlock_paths" in enforced
     assert ("landlock_network" in enforced) == PORTS and ("landlock_network" in missing) == (not PORTS)

@@ -66,6 +66,12 @@ FAULTS = {
     # Init calls these two for itself, as setsid above; without one they are the step's alone.
     "capabilities": ({"init": False}, "capset", "", "EPERM", "capability", "/security/capabilities", None),
     "seccomp": ({"init": False}, "seccomp", "", "ENOMEM", "seccomp", "/security/seccomp", r"\d+ instructions"),
+    "landlock part": ({"security": {"landlock": True}}, "landlock_create_ruleset", "CREATE_RULESET_VERSION", "ENOSYS", "landlock",
+                      "/security/landlock/paths", "files"),
+    "landlock place": ({}, "openat2", "", "ENOMEM", "landlock", "/security/landlock/paths", "/home/sandbox"),
+    "landlock port": ({"security": {"landlock": {"paths": False, "tcp_bind": [443]}}}, "landlock_add_rule", "", "ENOMEM", "landlock",
+                      "/security/landlock/tcp_bind", "443"),
+    "landlock": ({}, "landlock_restrict_self", "", "ENOMEM", "landlock", "/security/landlock", None),
     # The library asks once, for the helper; the payload's process for both.
     "access": ({"paths": {"/v": WRITABLE, "/w": WRITABLE}}, "faccessat2", "W_OK", "EROFS", "access", "/paths/~1w", "/w"),
     "cwd": ({"cwd": "/tmp"}, "chdir", "", "ENOENT", "command", "/cwd", "/tmp"),
