@@ -189,7 +189,7 @@ END_TEST
 
 int main(void)
 {
-  static const struct test_program program = {"compile_landlock", NULL, teardown};
+  static const struct test_program program = {.name = "compile_landlock", .teardown = teardown};
   const TTest *const tests[] = {by_default_what_mounts_let_be_written,
                                 what_a_rule_stands_over_is_no_place_of_the_sandbox,
                                 roots,

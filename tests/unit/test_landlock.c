@@ -78,7 +78,7 @@ END_TEST
 
 int main(void)
 {
-  static const struct test_program program = {"landlock", NULL, NULL};
+  static const struct test_program program = {.name = "landlock"};
   const TTest *const tests[] = {
       bits_are_the_kernels,    no_version_is_no_row, a_later_version_is_the_last_that_is_known,
       each_version_knows_more, what_each_part_needs, rights_of_a_place};
