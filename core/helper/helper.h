@@ -41,6 +41,7 @@ struct mount_list {
 /* The ruleset while it is made. */
 struct landlock {
   int ruleset; /* -1: not made yet */
+  int queues;  /* the root of the message queues' file system, -1: none */
   int version; /* of the kernel's interface; 0: not asked yet, below: there is none, -errno */
   bool asked;  /* the request asked for a part of it, and got it */
   struct wire_landlock_ruleset handles;
@@ -218,6 +219,7 @@ int step_remount(struct helper *h, const struct wire_step *step);
 int step_landlock_part(struct helper *h, const struct wire_step *step);
 int step_landlock_place(struct helper *h, const struct wire_step *step);
 int step_landlock_port(struct helper *h, const struct wire_step *step);
+int step_landlock_queues(struct helper *h, const struct wire_step *step);
 int step_landlock(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 

@@ -125,6 +125,21 @@ int step_landlock_place(struct helper *h, const struct wire_step *step)
   return result;
 }
 
+/*
+ * mq_open(3) opens files of a mount that every IPC namespace has for itself, outside of every tree, and the kernel asks about
+ * them as about any other (mq_overview(7)). Only who owns the namespace can have the root of it.
+ */
+int step_landlock_queues(struct helper *h, const struct wire_step *step)
+{
+  (void)step;
+  if (version_of(h) < wire_landlock_needs(WIRE_LANDLOCK_PATHS)) {
+    return 0;
+  }
+  int queues = fs_mount("mqueue", NULL, 0, 0);
+  h->landlock.queues = queues;
+  return queues == -ENODEV ? 0 : queues; /* a kernel without has none to open */
+}
+
 int step_landlock_port(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_landlock_port *body = (const void *)step;
@@ -173,7 +188,7 @@ static int allow_descriptors(struct helper *h)
   for (uint32_t i = 0; result >= 0 && i < h->run->fds_n; i++) {
     result = entries[i].target < 0 ? 0 : allow_descriptor(h, entries[i].at);
   }
-  return result;
+  return result < 0 || h->landlock.queues < 0 ? result : allow_below(h, h->landlock.queues, ~0ull);
 }
 
 int step_landlock(struct helper *h, const struct wire_step *step)

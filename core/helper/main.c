@@ -87,6 +87,7 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_LANDLOCK_PLACE] = step_landlock_place,
     [WIRE_STEP_LANDLOCK_PORT] = step_landlock_port,
     [WIRE_STEP_LANDLOCK] = step_landlock,
+    [WIRE_STEP_LANDLOCK_QUEUES] = step_landlock_queues,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */
@@ -233,7 +234,7 @@ _Noreturn void helper_main(void)
   struct helper *h = &state;
   int64_t start = sys_now();
   h->root = h->mask = h->proc = h->covered = h->userns_limit = h->parent_fd = h->proc_dir = h->leaving = -1;
-  h->landlock.ruleset = -1;
+  h->landlock.ruleset = h->landlock.queues = -1;
   signals_reset();
   take_blocks(h);
   h->run->verdict.stamps[WIRE_STAMP_HELPER] = start;

@@ -70,6 +70,9 @@ static int compile_steps(struct styro_compile *c)
     styro_builder_step(&c->builder, WIRE_STEP_USERNS_LIMIT, 0, "/namespaces/user",
                        styro_compile_best_effort(c, STYRO_NESTED_USER_NAMESPACES), &limit, sizeof limit);
   }
+  if (c->fields->landlock_paths && c->fields->namespaces[STYRO_NS_IPC] == STYRO_NS_NEW) {
+    plain_step(c, WIRE_STEP_LANDLOCK_QUEUES, "/security/landlock/paths", STYRO_FATAL);
+  }
   if (c->fields->init) {
     plain_step(c, WIRE_STEP_INIT, "/init", STYRO_FATAL);
   }

@@ -149,4 +149,7 @@ void styro_compile_landlock(struct styro_compile *c)
   add_ports(c, &fields->landlock_connect, WIRE_LL_CONNECT_TCP, FIELD "/tcp_connect");
   memset(&force, 0, sizeof force);
   styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK, 0, FIELD, STYRO_FATAL, &force, sizeof force);
+  if (fields->landlock_binds || fields->landlock_connects) {
+    styro_compile_port_filter(c);
+  }
 }

@@ -354,13 +354,16 @@ static const struct styro_field table[] = {
     {.pointer = "/security/landlock/paths", .type = STYRO_TYPE_BOOL, AT(landlock_paths),
      .doc = "what `root`, `paths` and `mounts` let be written is all that can be written, by the kernel's own word for each file "
             "and not by mounts alone, and no mount can be changed inside. When not given: so where the kernel has it (Linux "
-            "5.19), and not where the payload may mount (CAP_SYS_ADMIN, or nested user namespaces, past the filter). `true` "
-            "fails where it cannot be had"},
+            "5.19), and not where the payload may mount (CAP_SYS_ADMIN, or nested user namespaces, past the filter), or the IPC "
+            "namespace is shared, whose message queues no rule can name. `true` fails where it cannot be had"},
     {.pointer = "/security/landlock/tcp_bind", .type = STYRO_TYPE_PORTS, AT(landlock_bind), .max = 1024,
-     .doc = "TCP ports that can be bound, and no others (`[]`: none; 0 is a port that the kernel chooses); Linux 6.7. What "
-            "listen(2) alone binds is not asked about"},
+     .doc = "TCP ports that can be bound, and no others (`[]`: none; 0 is a port that the kernel chooses); Linux 6.7. Other "
+            "ways to speak TCP (MPTCP, SMC, io_uring) are answered as if this kernel had none. What listen(2) alone binds, a port "
+            "that the kernel chooses, is not asked about"},
     {.pointer = "/security/landlock/tcp_connect", .type = STYRO_TYPE_PORTS, AT(landlock_connect), .max = 1024,
-     .doc = "TCP ports that can be connected to, and no others (`[]`: none); Linux 6.7. UDP is not asked about"},
+     .doc = "TCP ports that can be connected to, and no others (`[]`: none); Linux 6.7. The other ways as well, "
+            "and data that is sent with the opening (MSG_FASTOPEN), are answered as if this kernel had none. UDP is not asked "
+            "about"},
     {.pointer = "/security/landlock/scopes", .type = STYRO_TYPE_LIST, AT(landlock_scopes), .max = 8,
      .words = WORDS("abstract_unix", "signals"),
      .doc = "what reaches no further than the sandbox's own processes, where a namespace is shared: connections to abstract unix "

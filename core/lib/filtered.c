@@ -58,5 +58,6 @@ bool styro_seccomp_lets(const struct styro_fields *fields, int capability)
 bool styro_landlock_paths_fit(const struct styro_fields *fields)
 {
   bool nests = fields->namespaces[STYRO_NS_USER] != STYRO_NS_NEW && !styro_seccomp_refuses_nested(fields);
-  return !nests && !styro_seccomp_lets(fields, CAP_SYS_ADMIN);
+  bool queues = fields->namespaces[STYRO_NS_IPC] == STYRO_NS_NEW; /* those of another namespace have no rule */
+  return queues && !nests && !styro_seccomp_lets(fields, CAP_SYS_ADMIN);
 }

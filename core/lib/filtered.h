@@ -16,7 +16,7 @@ bool styro_seccomp_opens_processes(const struct styro_fields *fields);
 bool styro_seccomp_lets(const struct styro_fields *fields, int capability);
 /*
  * Do Landlock's path rules take nothing from the payload that the request leaves it? With them no mount can be changed,
- * whoever asks.
+ * whoever asks, and no message queue of a shared IPC namespace be opened.
  */
 bool styro_landlock_paths_fit(const struct styro_fields *fields);
 

@@ -100,6 +100,8 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
                                   "by the place as the payload sees it, once all mounts stand"},
     [WIRE_STEP_LANDLOCK_PORT] = {"landlock port", STYRO_STAGE_LANDLOCK, "let Landlock allow the TCP port",
                                  "no other one is"},
+    [WIRE_STEP_LANDLOCK_QUEUES] = {"landlock queues", STYRO_STAGE_LANDLOCK, "take the message queues' file system",
+                                   "by who owns the IPC namespace: it has no place in the tree that a rule could name"},
     [WIRE_STEP_LANDLOCK] = {"landlock", STYRO_STAGE_LANDLOCK, "put Landlock's rules into force",
                             "after the last file that the set-up opens for itself, and before the filter, which may "
                             "forbid the call"},

@@ -91,22 +91,23 @@ enum wire_step_code {
   WIRE_STEP_WORKDIR = 31,
   WIRE_STEP_SECCOMP = 32,
   WIRE_STEP_EXEC = 33,
-  WIRE_STEP_SEAL = 34,           /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
-  WIRE_STEP_GROUP = 35,          /* without a new session: a process group of the payload's own */
-  WIRE_STEP_LAYER = 36,          /* a directory for the overlay that the next ROOT or OVERLAY lays */
-  WIRE_STEP_SELF_BIND = 37,      /* a place of the root's own with other flags */
-  WIRE_STEP_JOIN = 38,           /* carried out before the clone */
-  WIRE_STEP_CLOCKS = 39,         /* before the identity step, while there is the right to */
-  WIRE_STEP_SYMLINK = 40,        /* a symbolic link with a text of its own */
-  WIRE_STEP_FS = 41,             /* a file system of the kernel's: enum wire_fs */
-  WIRE_STEP_REMOUNT = 42,        /* flags and propagation of a kept mount */
-  WIRE_STEP_OVERLAY = 43,        /* of the LAYER steps before it */
-  WIRE_STEP_IDMAP = 44,          /* carried out before the clone: how ids on disk show in an idmapped source */
-  WIRE_STEP_LANDLOCK_PART = 45,  /* what the ruleset of the LANDLOCK step speaks about */
-  WIRE_STEP_LANDLOCK_PLACE = 46, /* a rule of it: what may be done there and below */
-  WIRE_STEP_LANDLOCK_PORT = 47,  /* a rule of it */
-  WIRE_STEP_LANDLOCK = 48,       /* from here on it holds */
-  WIRE_STEP_COUNT = 49
+  WIRE_STEP_SEAL = 34,            /* a tmpfs of the sandbox's own turns read-only once all below it is placed */
+  WIRE_STEP_GROUP = 35,           /* without a new session: a process group of the payload's own */
+  WIRE_STEP_LAYER = 36,           /* a directory for the overlay that the next ROOT or OVERLAY lays */
+  WIRE_STEP_SELF_BIND = 37,       /* a place of the root's own with other flags */
+  WIRE_STEP_JOIN = 38,            /* carried out before the clone */
+  WIRE_STEP_CLOCKS = 39,          /* before the identity step, while there is the right to */
+  WIRE_STEP_SYMLINK = 40,         /* a symbolic link with a text of its own */
+  WIRE_STEP_FS = 41,              /* a file system of the kernel's: enum wire_fs */
+  WIRE_STEP_REMOUNT = 42,         /* flags and propagation of a kept mount */
+  WIRE_STEP_OVERLAY = 43,         /* of the LAYER steps before it */
+  WIRE_STEP_IDMAP = 44,           /* carried out before the clone: how ids on disk show in an idmapped source */
+  WIRE_STEP_LANDLOCK_PART = 45,   /* what the ruleset of the LANDLOCK step speaks about */
+  WIRE_STEP_LANDLOCK_PLACE = 46,  /* a rule of it: what may be done there and below */
+  WIRE_STEP_LANDLOCK_PORT = 47,   /* a rule of it */
+  WIRE_STEP_LANDLOCK = 48,        /* from here on it holds */
+  WIRE_STEP_LANDLOCK_QUEUES = 49, /* message queues, which have no place in the tree: in the first process */
+  WIRE_STEP_COUNT = 50
 };
 
 enum wire_step_flags {
@@ -428,7 +429,7 @@ struct wire_step_remount {
   uint32_t recursive;
 };
 
-struct wire_step_plain { /* LOOPBACK, SEAL_ROOT, PIVOT, INIT, SESSION, KEYRING, LANDLOCK, EXEC */
+struct wire_step_plain { /* LOOPBACK, SEAL_ROOT, PIVOT, INIT, SESSION, KEYRING, LANDLOCK, LANDLOCK_QUEUES, EXEC */
   struct wire_step head;
 };
 

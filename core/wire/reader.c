@@ -182,6 +182,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                                  .members = {{AT(wire_step_landlock_port, port), MEMBER_LIMIT, 65536}},
                                  .members_n = 1},
     [WIRE_STEP_LANDLOCK] = PLAIN(1, 0),
+    [WIRE_STEP_LANDLOCK_QUEUES] = PLAIN(1, 0),
 };
 
 static const char *const fault_texts[WIRE_FAULT_COUNT] = {
@@ -522,8 +523,10 @@ static bool landlock_holds(const uint32_t position[WIRE_STEP_COUNT])
   uint32_t part = position[WIRE_STEP_LANDLOCK_PART];
   uint32_t place = position[WIRE_STEP_LANDLOCK_PLACE];
   uint32_t port = position[WIRE_STEP_LANDLOCK_PORT];
-  bool used = force || part || place || port;
-  return !used || (part && part < force && place < force && port < force && force > position[WIRE_STEP_RESET]);
+  uint32_t queues = position[WIRE_STEP_LANDLOCK_QUEUES];
+  bool used = force || part || place || port || queues;
+  bool first = queues < position[WIRE_STEP_RESET] && (!position[WIRE_STEP_INIT] || queues < position[WIRE_STEP_INIT]);
+  return !used || (first && part && part < force && place < force && port < force && force > position[WIRE_STEP_RESET]);
 }
 
 /*

@@ -83,6 +83,22 @@ result = [attempt(write, "/dev/null"), attempt(append, "/dev/zero"), attempt(wri
     assert seen == ["ok", "ok", "ok", "ENOENT", "ok", "ENOTTY"]
 
 
+QUEUES = '''
+def queue(name, flags):
+    fd = libc.mq_open(name, flags, 0o600, None)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "mq_open")
+    os.close(fd)
+result = [attempt(queue, b"/q", os.O_CREAT | os.O_RDWR), attempt(queue, b"/q", os.O_RDONLY), libc.mq_unlink(b"/q")]'''
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("more", [{}, {"namespaces": {"ipc": "host"}}, {"init": False}])
+def test_message_queues_are_opened(box, more):
+    """They have no place in the tree. Those of a shared namespace cannot be named, so that nothing is said there by default."""
+    assert box.probe(QUEUES, more) == ["ok", "ok", 0]
+
+
 def test_programs_are_executed_where_they_could_be_before(box, host, work, given):
     tool = work / "tool"
     tool.write_text("#!/bin/sh\necho made\n")
@@ -239,6 +255,36 @@ def test_ports(box, keys, bound, connected):
     seen = box.probe(TCP + "result = [[attempt(bind, p) for p in (8080, 8081, 0)], [attempt(connect, p) for p in (8080, 8081)]]",
                      landlock(**keys))
     assert seen == [bound, connected]
+
+
+OTHER_WAYS = '''
+def smc():
+    socket.socket(43, socket.SOCK_STREAM, 0)
+def multipath():
+    socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+def ulp():
+    with socket.socket() as s:
+        s.setsockopt(socket.IPPROTO_TCP, 31, b"smc")
+def opening(send):
+    with socket.socket() as s:
+        send(s)
+ADDRESS = ("127.0.0.1", PORT)
+result = [attempt(smc), attempt(multipath), attempt(ulp), attempt(opening, lambda s: s.sendto(b"x", 0x20000000, ADDRESS)),
+          attempt(opening, lambda s: s.sendmsg([b"x"], [], 0x20000000, ADDRESS)), system_call(425, 1, 0), attempt(opening, lambda s: s.connect(ADDRESS))]'''
+
+
+@needs_ports
+@pytest.mark.parametrize("profile", ["default", "none"])
+def test_other_ways_to_speak_tcp(box, profile):
+    """Data that is sent with the opening of a connection connects, and no rule of Landlock's is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = OTHER_WAYS.replace("PORT", str(server.getsockname()[1]))
+        keys = {"security": {"seccomp": profile, "landlock": {"tcp_connect": []}}}
+        seen = box.probe(code, {"network": "host", **keys})
+        assert seen[0] == "EAFNOSUPPORT" and seen[1:5] == ["EPROTONOSUPPORT", "ENOPROTOOPT", "ENOTSUP", "ENOTSUP"]
+        assert seen[5] in ("ENOSYS", "EPERM") and seen[6] == "EACCES"
+        seen = box.probe(code, {"network": "host", "security": {"seccomp": profile}})
+        assert seen[3] in ("ok", "ENOTSUP") and seen[4] == seen[3] and seen[6] == "ok"
 
 
 @needs_ports

@@ -277,7 +277,7 @@ def expect_promises(request, outcome, who):
 
     clocks = request["namespaces"].get("time", {})
     dropped = groups_of(request, who)[1]
-    landlock = request["security"].get("landlock", True)
+    landlock = request["security"].get("landlock", new("ipc"))
     kills = any(entry["type"] == "cgroup" and entry.get("access") == "rw" for entry in request.get("mounts", []))
     promises = {
         "time_offsets": isinstance(clocks, dict) and {"boottime", "monotonic"} & set(clocks),
@@ -285,7 +285,7 @@ def expect_promises(request, outcome, who):
         "hostname": new("uts"), "cgroup_view": new("cgroup"), "network_isolation": request["network"] == "none",
         "abstract_sockets": request["network"] == "none", "no_new_privs": request["security"].get("no_new_privs", True),
         "session_keyring": request["security"].get("keyring", "new") == "new", "new_session": request["new_session"],
-        "landlock_paths": landlock.get("paths", True) if isinstance(landlock, dict) else landlock,
+        "landlock_paths": landlock.get("paths", new("ipc")) if isinstance(landlock, dict) else landlock,
         "caller_death": request["init"] and request.get("die_with_parent", True), "rlimits": bool(request["rlimits"]),
         "output_limit": "output" in request, "timeout_wall": "timeout" in request, "supplementary_groups": dropped}
     expected = ALWAYS | {name for name, kept in promises.items() if kept}

@@ -52,7 +52,7 @@ START_TEST(the_default_order)
 {
   begins_with("run\npromises\nnamespaces\nmap ids\nhostname\nloopback\nidentity\nroot\n");
   ends_with(
-      "seal root\npivot\nuserns limit\ninit\nreset\nsession\nkeyring\ncapabilities\ncwd\nlandlock\nseccomp\nexec\n");
+      "seal root\npivot\nuserns limit\nlandlock queues\ninit\nreset\nsession\nkeyring\ncapabilities\ncwd\nlandlock\nseccomp\nexec\n");
 }
 END_TEST
 
@@ -60,7 +60,8 @@ START_TEST(without_init_nothing_stays)
 {
   make("\"init\": false, \"best_effort\": [\"caller_death\"]");
   begins_with("run\nnote\npromises\nnamespaces\n");
-  ends_with("seal root\npivot\nuserns limit\nreset\nsession\nkeyring\ncapabilities\ncwd\nlandlock\nseccomp\nexec\n");
+  ends_with(
+      "seal root\npivot\nuserns limit\nlandlock queues\nreset\nsession\nkeyring\ncapabilities\ncwd\nlandlock\nseccomp\nexec\n");
 }
 END_TEST
 
@@ -69,7 +70,7 @@ START_TEST(without_no_new_privs_the_filter_goes_first)
 {
   make("\"security\": {\"no_new_privs\": false}");
   ends_with(
-      "seal root\npivot\nuserns limit\ninit\nreset\nsession\nkeyring\nlandlock\nseccomp\ncapabilities\ncwd\nexec\n");
+      "seal root\npivot\nuserns limit\nlandlock queues\ninit\nreset\nsession\nkeyring\nlandlock\nseccomp\ncapabilities\ncwd\nexec\n");
   const struct wire_step_capabilities *caps = outline_step(plan, WIRE_STEP_CAPABILITIES);
   ck_assert_uint_eq(caps->no_new_privs, 0);
 }
@@ -81,7 +82,7 @@ START_TEST(everything_that_can_be_asked_for)
        "\"new_session\": false");
   begins_with("run\npromises\nnamespaces\nmap ids\nhostname\nloopback\noom score\nidentity\nroot\n");
   ends_with(
-      "seal root\npivot\nuserns limit\ninit\nreset\nprocess group\nkeyring\nnice\nrlimit\ncapabilities\naccess /w\ncwd\nlandlock\n"
+      "seal root\npivot\nuserns limit\nlandlock queues\ninit\nreset\nprocess group\nkeyring\nnice\nrlimit\ncapabilities\naccess /w\ncwd\nlandlock\n"
       "seccomp\nexec\n");
 }
 END_TEST

@@ -148,6 +148,7 @@ START_TEST(ports_and_scopes)
   tells("\"security\": {\"landlock\": {\"paths\": false, \"tcp_bind\": [], \"tcp_connect\": [443, 0, 65535]}}",
         "TCP ports 0x1\nTCP ports 0x2\nconnect 443\nconnect 0\nconnect 65535\nhold\n");
   ck_assert(plan->promises->enforced >> STYRO_LANDLOCK_NETWORK & 1);
+  ck_assert_uint_eq(outline_count(plan, WIRE_STEP_SECCOMP), 2); /* of the ports and of the request */
   ck_assert(!(plan->promises->enforced >> STYRO_LANDLOCK_SCOPES & 1));
   tells("\"security\": {\"landlock\": {\"paths\": false, \"scopes\": [\"signals\"]}}", "scopes 0x2\nhold\n");
   tells("\"security\": {\"landlock\": {\"paths\": false, \"scopes\": [\"abstract_unix\", \"signals\"]}}, "
@@ -159,7 +160,7 @@ START_TEST(ports_and_scopes)
 END_TEST
 
 /* With them nobody changes a mount, and so they are no default for who may. */
-START_TEST(no_default_where_the_payload_may_mount)
+START_TEST(no_default_where_it_takes_something_away)
 {
   static const struct {
     const char *members;
@@ -172,6 +173,7 @@ START_TEST(no_default_where_the_payload_may_mount)
       {"\"security\": {\"capabilities\": [\"net_raw\"], \"seccomp\": \"none\"}", true},
       {"\"security\": {\"seccomp\": \"none\"}", true}, /* the limit on nested user namespaces holds */
       {"\"namespaces\": {\"user\": \"host\"}", true},
+      {"\"namespaces\": {\"ipc\": \"host\"}", false}, /* its message queues are the payload's as well */
       {"\"namespaces\": {\"user\": \"host\"}, \"security\": {\"seccomp\": \"none\"}, \"best_effort\": "
        "[\"nested_user_namespaces\"]",
        false},
@@ -183,6 +185,7 @@ START_TEST(no_default_where_the_payload_may_mount)
     make(members);
     ck_assert_msg((plan->promises->enforced >> STYRO_LANDLOCK_PATHS & 1) == rows[i].on, "%s", rows[i].members);
     ck_assert_uint_eq(outline_count(plan, WIRE_STEP_LANDLOCK), rows[i].on);
+    ck_assert_uint_eq(outline_count(plan, WIRE_STEP_LANDLOCK_QUEUES), rows[i].on);
   }
 }
 END_TEST
@@ -197,6 +200,6 @@ int main(void)
                                 what_entries_become_and_what_covers_them,
                                 asked_for_by_name,
                                 ports_and_scopes,
-                                no_default_where_the_payload_may_mount};
+                                no_default_where_it_takes_something_away};
   return test_program_run(&program, tests, TESTS_N(tests));
 }

@@ -148,6 +148,7 @@ START_TEST(landlock_comes_into_force_after_its_rules_and_in_the_payload)
     swap(rules[i], WIRE_STEP_LANDLOCK);
     expect(WIRE_FAULT_ORDER, n - 1);
     setup();
+    take_out(WIRE_STEP_LANDLOCK_QUEUES);
     for (size_t k = 0; k < sizeof rules; k++) {
       if (k != i) {
         take_out(rules[k]);
@@ -160,7 +161,12 @@ START_TEST(landlock_comes_into_force_after_its_rules_and_in_the_payload)
     take_out(rules[i]);
   }
   take_out(WIRE_STEP_LANDLOCK);
+  expect(WIRE_FAULT_ORDER, n - 1);
+  take_out(WIRE_STEP_LANDLOCK_QUEUES);
   expect(WIRE_FAULT_NONE, n - 1);
+  setup();
+  swap(WIRE_STEP_LANDLOCK_QUEUES, WIRE_STEP_RESET);
+  expect(WIRE_FAULT_ORDER, n - 1);
   setup();
   swap(WIRE_STEP_RESET, WIRE_STEP_LANDLOCK);
   expect(WIRE_FAULT_ORDER, n - 1);
