@@ -56,6 +56,7 @@ static int ask_captured(struct session *session)
   const char *limit = NULL;
 
   if (styro_request_get(session->input.request, "/output", &limit, &session->failure.error) < 0) {
+    input_advise(&session->failure);
     return -1;
   }
   session->captured = limit != NULL;

@@ -7,12 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "apply.h"
 #include "places.h"
+
+/* A variable of requests, and where it comes from. */
+#define WAYLAND "WAYLAND_DISPLAY"
 
 /* One byte more than the library takes, so that it is the library that refuses what is too long. */
 #define INPUT_MAX ((4u << 20) + 1)
@@ -109,7 +114,23 @@ static int open_request(struct input *input, const struct cli_options *options, 
   return code < 0 ? -1 : 0;
 }
 
-/* CWD and HOME are all that a request may expect from every caller of the command. */
+/* The compositor's socket, found as its clients find it (wl_display_connect(3)), but without their guesses. */
+static int give_wayland(const struct input *input, struct failure *failure)
+{
+  const char *directory = getenv("XDG_RUNTIME_DIR"), *name = getenv(WAYLAND);
+  char path[PATH_MAX];
+
+  if (!name || !name[0] || (name[0] != '/' && (!directory || directory[0] != '/'))) {
+    return 0;
+  }
+  if (snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : directory, name[0] == '/' ? "" : "/", name) >=
+      (int)sizeof path) {
+    return 0;
+  }
+  return styro_request_set_variable(input->request, WAYLAND, path, &failure->error) < 0 ? -1 : 0;
+}
+
+/* CWD and HOME are all that a request may expect from every caller of the command; a Wayland session is not always there. */
 static int give_variables(const struct input *input, struct failure *failure)
 {
   const char *home = getenv("HOME");
@@ -120,7 +141,7 @@ static int give_variables(const struct input *input, struct failure *failure)
   if (home && home[0] == '/' && styro_request_set_variable(input->request, "HOME", home, &failure->error) < 0) {
     return -1;
   }
-  return 0;
+  return give_wayland(input, failure);
 }
 
 /* A payload that shares the caller's terminal has to know its kind, unless the request says something of its own. */
@@ -165,9 +186,21 @@ void input_free(struct input *input)
   memset(input, 0, sizeof *input);
 }
 
+void input_advise(struct failure *failure)
+{
+  if (strstr(failure->error.message, "`" WAYLAND "` has no value")) {
+    failure_hint(failure,
+                 "this command takes it from WAYLAND_DISPLAY and XDG_RUNTIME_DIR: call it in a Wayland session");
+  }
+}
+
 styro_plan *input_compile(const struct input *input, struct failure *failure)
 {
   styro_plan *plan = NULL;
 
-  return styro_plan_compile(input->request, &plan, &failure->error) < 0 ? NULL : plan;
+  if (styro_plan_compile(input->request, &plan, &failure->error) < 0) {
+    input_advise(failure);
+    return NULL;
+  }
+  return plan;
 }

@@ -24,4 +24,7 @@ styro_plan *input_compile(const struct input *input, struct failure *failure);
 /* What failures call the request file. */
 const char *input_name(const struct cli_options *options);
 
+/* Puts a hint into *failure where the request uses a variable that this command sets only sometimes. */
+void input_advise(struct failure *failure);
+
 #endif

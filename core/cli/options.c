@@ -16,7 +16,7 @@
 /* clang-format off */
 static const struct option_row rows[] = {
     {.name = "extends", .argument = "NAME", .commands = CLI_REQUEST, .kind = OPTION_ADD, .pointer = "/extends",
-     .help = "start from a preset (python, build) or a request file"},
+     .help = "start from a preset (agent, build, desktop, python) or a request file"},
     {.name = "root", .argument = "DIR|system|empty", .commands = CLI_REQUEST, .kind = OPTION_CALL,
      .pointer = "/root", .apply = apply_root,
      .help = "what / is made of: a directory, the host's /usr (system, the default), or nothing"},

@@ -408,6 +408,10 @@ int step_mask(struct helper *h, const struct wire_step *step)
   int place;
   h->what = WIRE_WHAT_TARGET;
   int result = look_at(&spot, &st, &place);
+  if (result == -ENOTDIR && step->flags & WIRE_IF_MISSING_IGNORE) { /* what stands above it is a file */
+    h->run->verdict.skipped |= 1ull << WIRE_DENIED_PATHS;
+    return 0;
+  }
   if (result == -ENOENT) {
     result = mask_absent(h, step);
     if (result <= 0) {

@@ -53,8 +53,8 @@ static const struct styro_field table[] = {
     {.pointer = "/version", .type = STYRO_TYPE_INT, AT(version), .min = 1, .max = 1,
      .doc = "version of the request's language; required in JSON", .hint = "write \"version\": 1"},
     {.pointer = "/extends", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_ONE_OR_MORE | STYRO_FIELD_VARIABLES,
-     AT(extends), .max = 64, .later = WORDS("agent", "desktop"),
-     .doc = "presets (`python`, `build`) and request files (a text with `/` or ending in `.json`), merged in order; "
+     AT(extends), .max = 64,
+     .doc = "presets (`agent`, `build`, `desktop`, `python`: docs/presets.md) and request files (a text with `/` or ending in `.json`), merged in order; "
             "maps merge by key, everything else is replaced by what comes later, and by the request's own values"},
     {.pointer = "/isolation", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_ONE_OR_MORE, AT(isolation), .min = 1,
      .max = 1, .fallback = "container", .words = WORDS("container"), .later = WORDS("process", "zone"),

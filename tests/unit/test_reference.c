@@ -86,7 +86,6 @@ START_TEST(rows_without_a_line_of_their_own)
 END_TEST
 
 static const char *const later[] = {
-    "- `extends`: `agent`, `desktop`",
     "- `isolation`: `process`, `zone`",
     "- `timeout.cpu`: processor time of the whole sandbox",
     "- `trace`: a report of what was denied",
