@@ -84,7 +84,7 @@ static void name_rights(struct styro_note *note, int64_t version)
     }
   }
   if (note->verdict == STYRO_VERDICT_LIMITED) {
-    styro_note_means(note, "what a request asks of Landlock beyond that is refused");
+    styro_note_means(note, "what `security.landlock` asks for beyond that is refused");
     styro_note_remedy(note, "# run a later kernel: Linux 6.12 has version 6");
   }
 }

@@ -29,7 +29,7 @@ const struct styro_check_row styro_checks[] = {
     {.name = "seccomp", .group = "kernel", .required = true, .run = styro_check_seccomp,
      .means = "no profile of `security.seccomp` but `none` can be loaded"},
     {.name = "landlock", .group = "kernel", .run = styro_check_landlock,
-     .means = "what a request asks of Landlock is refused; the container level's own protections are mounts"},
+     .means = "its path rules are left out, and mounts alone hold the paths; `security.landlock` is refused"},
 
     {.name = "user_namespace", .group = "namespaces", .required = true, .needs = {"clone3"},
      .run = styro_check_space, .kind = STYRO_PROBE_USER,

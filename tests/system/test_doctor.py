@@ -171,6 +171,8 @@ def test_a_call_that_a_filter_refuses(filtered, call_, answer):
         pytest.skip("no program can start another one there, as no process can be made")
     after = report([WITHOUT, answer, call_])
     wanted, name = CALLS[call_]
+    if (call_, answer) == ("landlock_create_ruleset", "SIGSYS"):  # what is only refused is left out of the default sandbox
+        wanted = {**NO_SANDBOX, **wanted}
     changed = changes(filtered, after)
     if "default_sandbox" in wanted:
         assert changed.pop("subordinate_ids", "untested") == "untested"
