@@ -12,8 +12,10 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <termios.h>
 
 #include "attack.h"
 
@@ -266,6 +268,14 @@ static int call(const void *about)
   return came_to(syscall(one->number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
+/* A terminal of the payload's own: on the kernel's own discipline, which every terminal has. */
+static int set_line_discipline(const void *about)
+{
+  int discipline = N_TTY;
+  int fd = open(about, O_RDWR | O_NOCTTY);
+  return fd < 0 ? errno : came_to(ioctl(fd, TIOCSETD, &discipline));
+}
+
 /* Arguments that do nothing, or with which the kernel does nothing. */
 #define CALL(name, ...)                       \
   {                                           \
@@ -340,6 +350,7 @@ static const struct attack attacks[] = {
     {"unshare-mount", unshare_it, UNSIGNED(CLONE_NEWNS)},
     {"unshare-network", unshare_it, UNSIGNED(CLONE_NEWNET)},
     {"unshare-uts", unshare_it, UNSIGNED(CLONE_NEWUTS)},
+    {"line-discipline", set_line_discipline, "/dev/ptmx"},
     CALL(acct, -1),
     CALL(add_key, TEXT("user"), TEXT("attack"), TEXT("x"), 1, SESSION_KEYRING),
     CALL(bpf, -1, 0, 0),

@@ -169,6 +169,7 @@ PRIVILEGE = [
     *rows("S16", "privilege", "held", "limit-of-user-namespaces", OUTSIDE, variant=NONE),
     *rows("S16", "privilege", "EACCES", "enter-user", ALONE, "EINVAL"),
     *rows("S16", "privilege", "EPERM", "unshare-mount unshare-network unshare-uts", CAPABLE),
+    *rows("S17", "privilege", "EPERM", "line-discipline", NONE),
     # Without a right the kernel as well answers EPERM to many: that a refusal kills where that is asked shows whose answer it is.
     *rows("S17", "privilege", "EPERM", CALLS, KILL, "SIGSYS"),
     *rows("S17", "privilege", "SIGSYS", CALLS, NONE, "", variant=KILL),
@@ -181,6 +182,8 @@ NETWORK = [
     *rows("S20", "network", "held", "interface listening-port abstract-name", HOST_NET),
     *rows("S20", "network", "EAFNOSUPPORT", "packet packet-datagram", CAPABLE),
     *rows("S20", "network", "EPERM", "raw raw6 netlink-link netlink-route", CAPABLE),
+    # Those that are missing from this kernel are answered so without a filter as well.
+    *rows("S17", "network", "EPROTONOSUPPORT", "sctp dccp l2tp smc netlink-iscsi netlink-rdma netlink-crypto", NONE, "ok EPROTONOSUPPORT ESOCKTNOSUPPORT"),
     *rows("S20", "network", "EAFNOSUPPORT", "vsock bluetooth alg key can", NONE, "ok EPERM EAFNOSUPPORT EPROTONOSUPPORT"),
     *rows("S21", "network", "EINVAL", "shm-attach shm-stat", HOST_IPC),
     *rows("S21", "network", "ENOENT", "shm-find msg-find sem-find mq-open", HOST_IPC),
