@@ -207,7 +207,8 @@ static int change_flags(const void *about)
 {
   int flags = 0;
   int fd = open(given(about), O_RDONLY);
-  return ioctl(fd, GET_FLAGS, &flags) == 0 ? came_to(ioctl(fd, SET_FLAGS, &flags)) : errno;
+  ioctl(fd, GET_FLAGS, &flags); /* a file system without flags as well is first asked whether it may be written */
+  return came_to(ioctl(fd, SET_FLAGS, &flags));
 }
 
 /* The mount that a path lies on, by the two interfaces. */
