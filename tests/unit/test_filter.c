@@ -136,7 +136,7 @@ static const struct styro_filter_rule *find_rule(const struct profile_rules *rul
   return NULL;
 }
 
-enum { PARTS = 4, PROFILES_N = sizeof profiles / sizeof profiles[0] };
+enum { PARTS = 6, PROFILES_N = sizeof profiles / sizeof profiles[0] };
 
 struct proof {
   const struct profile_arch *arch;
