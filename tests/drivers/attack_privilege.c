@@ -112,11 +112,12 @@ static int take_back_promise(const void *about)
 static int gain_by_exec(const void *about)
 {
   int status = 0;
-  char program[256];
+  char program[256], user[16];
   snprintf(program, sizeof program, "%s/%s", given("gain"), (const char *)about);
+  snprintf(user, sizeof user, "%u", geteuid());
   pid_t pid = fork();
   if (pid == 0) {
-    execl(program, program, "gained?", (char *)NULL);
+    execl(program, program, "gained?", user, (char *)NULL);
     _exit(errno);
   }
   waitpid(pid, &status, 0);
@@ -417,8 +418,8 @@ static const struct attack attacks[] = {
 
 int main(int argc, char **argv)
 {
-  if (argc == 2 && strcmp(argv[1], "gained?") == 0) {
-    return any_capability() || geteuid() == 0 || geteuid() != getuid() ? SEEN : EXIT_SUCCESS;
+  if (argc == 3 && strcmp(argv[1], "gained?") == 0) {
+    return any_capability() || geteuid() != (uid_t)atoi(argv[2]) ? SEEN : EXIT_SUCCESS;
   }
   return TRY_ALL(attacks, argv);
 }

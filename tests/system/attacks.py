@@ -36,6 +36,7 @@ CAPABILITIES = ["SYS_ADMIN", "SYS_CHROOT", "CHOWN", "SETPCAP", "NET_ADMIN", "NET
 HOST_DEV = {"type": "bind", "from": "/dev", "at": "/hostdev", "access": "dev"}
 
 DEFAULT = Variant("default")
+PRESETS = [Variant(f"preset {name}", {"extends": name}) for name in ("python", "build")]
 TERMINAL = Variant("on a terminal", terminal=True, wrap=NEW_TERMINAL)
 KILL = Variant("a refusal kills", {"security": {"seccomp": {"on_violation": "kill"}}})
 NONE = Variant("no filter", {"security": ALL_GO})
@@ -59,6 +60,10 @@ NOBODY_OUTSIDE = Variant("outside, without rights", outside=True, wrap=WITHOUT_R
 
 
 class Attack(typing.NamedTuple):
+    """One row. What another level holds is another row, in a variant that asks for it. Without `weaker` nothing takes away what
+    stops the attack: the kernel gives no such word to anybody.
+    """
+
     invariant: str
     program: str
     name: str

@@ -9,19 +9,21 @@ import pytest
 
 import harness
 from attack_ground import Ground, program
-from attacks import DEFAULT, HOST_PID, TABLE
+from attacks import DEFAULT, HOST_PID, PRESETS, TABLE
 from harness import wait_gone
 
 pytestmark = pytest.mark.skipif(not program("files").exists(), reason="the attack programs are static: no sanitized build has them")
 
 ROWS = [attack for attack in TABLE if harness.AS_ROOT or not attack.root]
+IN_DEFAULT = [attack for attack in ROWS if attack.variant is DEFAULT]
 WEAKER = [attack for attack in ROWS if attack.weaker and (harness.AS_ROOT or not attack.weaker_root)]
 
 
 def runs():
     """{(variant's name, program): (variant, attacks)}: however many attacks there are, each variant is run once."""
     found = {}
-    for attack, variant in [(a, a.variant) for a in ROWS] + [(a, a.weaker) for a in WEAKER]:
+    held = [(a, a.variant) for a in ROWS] + [(a, preset) for a in IN_DEFAULT for preset in PRESETS]
+    for attack, variant in held + [(a, a.weaker) for a in WEAKER]:
         found.setdefault((variant.name, attack.program), (variant, set()))[1].add(attack.name)
     return found
 
@@ -62,6 +64,12 @@ def test_held(mode, answers, attacks):
     """In the default request, unless the row names another."""
     answer = {a.title: answers(mode)[a.variant.name, a.program, a.name] for a in attacks}
     assert {a.title: answer[a.title] for a in attacks if answer[a.title] not in a.held} == {}
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_presets_hold_what_the_default_holds(mode, answers, preset):
+    answer = {a.title: answers(mode)[preset.name, a.program, a.name] for a in IN_DEFAULT}
+    assert {a.title: answer[a.title] for a in IN_DEFAULT if answer[a.title] not in a.held} == {}
 
 
 @pytest.mark.parametrize("attacks", invariants(WEAKER))

@@ -495,3 +495,16 @@ def test_without_die_with_parent(box, work):
         (work / "go").write_text("")
         assert wait_gone(fds)
     assert not gone and (work / "done").exists()
+
+
+@pytest.mark.as_ordinary
+def test_a_file_as_standard_input_is_given(box, work):
+    """SECURITY, "A descriptor is what it is": read only is a pipe, or a path."""
+    (work / "file").write_text("x")
+    code = "result = [attempt(os.open, name, os.O_RDWR) for name in ('/proc/self/fd/0', '/file')]"
+    path = {"paths": {"/file": {"from": str(work / "file")}}}
+    with open(work / "file") as file:
+        assert box.probe(code, path, stdin=file) == ["ok", "EROFS"]
+    with subprocess.Popen(["cat", work / "file"], stdout=subprocess.PIPE) as cat:
+        assert box.probe("result = [attempt(os.fchmod, 0, 0o600), os.read(0, 9).decode()]", stdin=cat.stdout) == ["ok", "x"]
+    assert (work / "file").stat().st_mode & 0o777 != 0o600
