@@ -391,13 +391,15 @@ static int open_device(const void *about)
   return came_to(open(joined(given("gain"), about), O_RDONLY));
 }
 
+/* Processes and programs: what could be opened as a device there is found by the mount's flags. */
+static const char *const not_walked[] = {"/proc", "/usr"};
 static bool device_found;
 
 static int look_at_node(const char *name, const struct stat *st, int kind, struct FTW *level)
 {
   bool expected = strncmp(name, "/dev/pts/", 9) == 0 || strncmp(name, given("gain"), strlen(given("gain"))) == 0;
   (void)level;
-  if (kind == FTW_D && strcmp(name, "/proc") == 0) {
+  if (kind == FTW_D && (strcmp(name, not_walked[0]) == 0 || strcmp(name, not_walked[1]) == 0)) {
     return FTW_SKIP_SUBTREE;
   }
   for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
