@@ -149,6 +149,8 @@ PROCESSES = [
 REFUSED = next(rule["names"] for rule in json.loads(PROFILE.read_text())["syscalls"] if rule.get("comment", "").startswith("known and refused"))
 ONLY_X86_64 = {"_sysctl", "afs_syscall", "create_module", "get_kernel_syms", "getpmsg", "ioperm", "iopl", "modify_ldt", "putpmsg", "query_module",
                "security", "sysfs", "tuxcall", "uselib", "ustat", "vserver"}
+# The profile `build`, which the preset of that name loads, lets the payload look into its own processes.
+OF_BUILD = {f"call-{name}" for name in json.loads(PROFILE.with_name("build.json").read_text())["syscalls"][0]["names"]}
 CALLS = " ".join(f"call-{name}" for name in REFUSED if X86_64 or name not in ONLY_X86_64)
 
 PRIVILEGE = [

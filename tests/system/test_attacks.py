@@ -9,7 +9,7 @@ import pytest
 
 import harness
 from attack_ground import Ground, program
-from attacks import DEFAULT, HOST_PID, PRESETS, TABLE
+from attacks import DEFAULT, HOST_PID, OF_BUILD, PRESETS, TABLE
 from harness import wait_gone
 
 pytestmark = pytest.mark.skipif(not program("files").exists(), reason="the attack programs are static: no sanitized build has them")
@@ -68,8 +68,12 @@ def test_held(mode, answers, attacks):
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 def test_presets_hold_what_the_default_holds(mode, answers, preset):
-    answer = {a.title: answers(mode)[preset.name, a.program, a.name] for a in IN_DEFAULT}
-    assert {a.title: answer[a.title] for a in IN_DEFAULT if answer[a.title] not in a.held} == {}
+    """`build` may trace: that the host's processes are not there is then said by ESRCH."""
+    builds = "build" in preset.name
+    attacks = [a for a in IN_DEFAULT if not (builds and a.name in OF_BUILD)]
+    answer = {a.title: answers(mode)[preset.name, a.program, a.name] for a in attacks}
+    more = {"ESRCH"} if builds else set()
+    assert {a.title: answer[a.title] for a in attacks if answer[a.title] not in more | set(a.held)} == {}
 
 
 @pytest.mark.parametrize("attacks", invariants(WEAKER))
