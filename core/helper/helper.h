@@ -46,6 +46,7 @@ struct landlock {
   bool asked;  /* the request asked for a part of it, and got it */
   struct wire_landlock_ruleset handles;
 };
+#define HELPER_NESTED 5 /* kinds of namespaces that a payload can have for itself: nest.c */
 
 struct helper {
   const struct wire_plan *plan;
@@ -64,20 +65,22 @@ struct helper {
   int mask;        /* tmpfs with the two mask objects, -1 until needed */
   int proc;        /* mount of the new proc, -1 until there */
   int covered;     /* the last mount whose masks follow it, -1: none; the new proc at its own place has `proc` */
-  const char *covered_at;  /* its place, with which the places of its masks begin */
-  int userns_limit;        /* /proc/sys/user/max_user_namespaces, opened while it could be written */
-  int proc_dir;            /* the caller's /proc where another mount namespace is joined, else -1 */
-  bool clocks;             /* the payload enters a time namespace of its own */
-  int64_t clock_offset;    /* of CLOCK_MONOTONIC there */
-  int64_t clock_shift;     /* what a joined time namespace adds to the caller's CLOCK_MONOTONIC */
-  int leaving;             /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
-  char parent[256];        /* where directories were attached last: neighbours are attached by name in it */
-  int parent_fd;           /* its descriptor, -1: none */
-  uint64_t nofile_soft;    /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
-  struct mount_list *list; /* NULL: neither is there, and what is made needs no guard */
-  bool follows;            /* a bind follows what the host mounts below it */
-  int mount;               /* the running step's mount where a later step changes it, -1: none */
-  uint32_t devs;           /* which set of devices is the next device directory's */
+  const char *covered_at;    /* its place, with which the places of its masks begin */
+  int userns_limit;          /* /proc/sys/user/max_user_namespaces, opened while it could be written */
+  int procfs;                /* the caller's /proc where a step writes there after the root has changed, else -1 */
+  int nested[HELPER_NESTED]; /* namespaces for the payload alone, 0: none */
+  int proc_dir;              /* the caller's /proc where another mount namespace is joined, else -1 */
+  bool clocks;               /* the payload enters a time namespace of its own */
+  int64_t clock_offset;      /* of CLOCK_MONOTONIC there */
+  int64_t clock_shift;       /* what a joined time namespace adds to the caller's CLOCK_MONOTONIC */
+  int leaving;               /* under an init: the pipe's end that closes when the payload's process leaves; else -1 */
+  char parent[256];          /* where directories were attached last: neighbours are attached by name in it */
+  int parent_fd;             /* its descriptor, -1: none */
+  uint64_t nofile_soft;      /* the caller's soft RLIMIT_NOFILE, 0 when it was left alone */
+  struct mount_list *list;   /* NULL: neither is there, and what is made needs no guard */
+  bool follows;              /* a bind follows what the host mounts below it */
+  int mount;                 /* the running step's mount where a later step changes it, -1: none */
+  uint32_t devs;             /* which set of devices is the next device directory's */
   int devices[WIRE_DEVS_MAX][DEVICE_COUNT];
   int sources[WIRE_SOURCES_MAX]; /* a detached copy of each, or a link's own descriptor; -1: absent and optional */
   int bases[WIRE_SOURCES_MAX];   /* the host's object itself where later sources lie below it, else -1 */
@@ -91,6 +94,10 @@ _Noreturn void helper_main(void);
 int helper_run_steps(struct helper *h, const struct wire_step *from, uint32_t number);
 void helper_release(void);
 int helper_proc(const struct helper *h, const char *name, int flags); /* a file below the /proc of the caller */
+
+/* procfs.c: held before the root changes; a file below it, or -errno. */
+void procfs_hold(struct helper *h);
+int procfs_open(struct helper *h, const char *name, int flags);
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);
@@ -221,6 +228,9 @@ int step_landlock_place(struct helper *h, const struct wire_step *step);
 int step_landlock_port(struct helper *h, const struct wire_step *step);
 int step_landlock_queues(struct helper *h, const struct wire_step *step);
 int step_landlock(struct helper *h, const struct wire_step *step);
+int step_nest(struct helper *h, const struct wire_step *step);
+int step_enter(struct helper *h, const struct wire_step *step);
+int step_label(struct helper *h, const struct wire_step *step);
 int step_exec(struct helper *h, const struct wire_step *step);
 
 /* init.c: in the payload's process, waits until init has dropped its rights; before a filter that may forbid to wait. */

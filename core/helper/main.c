@@ -88,6 +88,9 @@ static const step_verb verbs[WIRE_STEP_COUNT] = {
     [WIRE_STEP_LANDLOCK_PORT] = step_landlock_port,
     [WIRE_STEP_LANDLOCK] = step_landlock,
     [WIRE_STEP_LANDLOCK_QUEUES] = step_landlock_queues,
+    [WIRE_STEP_NEST] = step_nest,
+    [WIRE_STEP_ENTER] = step_enter,
+    [WIRE_STEP_LABEL] = step_label,
 };
 
 /* Runs steps from `from` to the end; returns only with a failure. */
@@ -233,7 +236,7 @@ _Noreturn void helper_main(void)
 {
   struct helper *h = &state;
   int64_t start = sys_now();
-  h->root = h->mask = h->proc = h->covered = h->userns_limit = h->parent_fd = h->proc_dir = h->leaving = -1;
+  h->root = h->mask = h->proc = h->covered = h->userns_limit = h->parent_fd = h->procfs = h->proc_dir = h->leaving = -1;
   h->landlock.ruleset = h->landlock.queues = -1;
   signals_reset();
   take_blocks(h);
@@ -251,6 +254,7 @@ _Noreturn void helper_main(void)
   }
   if (result >= 0) {
     sys_call(SYS_umask, 0, 0, 0, 0, 0, 0);
+    procfs_hold(h);
     result = sources_open(h, false);
   }
   h->run->verdict.stamps[WIRE_STAMP_SOURCES] = clocks_now(h);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "nested.h"
 #include "plan.h"
 
 int styro_compile_best_effort(const struct styro_compile *c, int protection)
@@ -32,6 +33,9 @@ static int compile_payload(struct styro_compile *c)
 {
   bool last = c->fields->no_new_privs;
   styro_compile_process(c);
+  if (styro_nested_spaces(c->fields)) {
+    plain_step(c, WIRE_STEP_ENTER, "/security/capabilities", STYRO_FATAL);
+  }
   int result = last ? 0 : compile_holds(c);
   styro_compile_security(c);
   styro_compile_access(c);
@@ -65,6 +69,7 @@ static int compile_steps(struct styro_compile *c)
   plain_step(c, WIRE_STEP_PIVOT, "/root", STYRO_FATAL);
   styro_compile_seals(c);
   styro_compile_changes(c);
+  styro_compile_nest(c);
   if (c->fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW) {
     struct wire_step_number limit = {.value = 0};
     styro_builder_step(&c->builder, WIRE_STEP_USERNS_LIMIT, 0, "/namespaces/user",

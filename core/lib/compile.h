@@ -69,6 +69,7 @@ void styro_compile_access_end(struct styro_compile *c);
 void styro_compile_seals(struct styro_compile *c);       /* denied places with something inside */
 void styro_compile_access(struct styro_compile *c);      /* rw places the payload must be able to write */
 void styro_compile_process(struct styro_compile *c);     /* compile_process.c */
+void styro_compile_nest(struct styro_compile *c);        /* compile_security.c: for the payload alone */
 void styro_compile_security(struct styro_compile *c);    /* compile_security.c */
 void styro_compile_landlock(struct styro_compile *c);    /* compile_landlock.c */
 void styro_compile_port_filter(struct styro_compile *c); /* compile_ports.c */

@@ -175,6 +175,7 @@ static uint64_t promised(const struct styro_fields *fields)
       {BIT(STYRO_LANDLOCK_PATHS), fields->landlock_paths},
       {BIT(STYRO_LANDLOCK_NETWORK), fields->landlock_binds || fields->landlock_connects},
       {BIT(STYRO_LANDLOCK_SCOPES), fields->landlock_scopes.n > 0},
+      {BIT(STYRO_LSM_LABEL), fields->apparmor != NULL || fields->selinux != NULL},
       {BIT(STYRO_SESSION_KEYRING), fields->keyring == STYRO_KEYRING_NEW},
       {BIT(STYRO_NEW_SESSION), fields->new_session},
       {BIT(STYRO_CALLER_DEATH), fields->init && fields->die_with_parent},

@@ -143,3 +143,14 @@ const char *styro_path_normalise(const char *text, char *out)
   out[used] = '\0';
   return NULL;
 }
+
+/* The kernel ends one at a line's end, and AppArmor starts a mode after a space. */
+const char *styro_complaint_label(const char *text)
+{
+  for (const char *c = text; *c != '\0'; c++) {
+    if ((unsigned char)*c < ' ' || *c == 0x7f) {
+      return "has a control character in it";
+    }
+  }
+  return text[0] == '\0' ? "is empty" : NULL;
+}

@@ -7,6 +7,7 @@ const char *styro_complaint_env_name(const char *text);
 const char *styro_complaint_hostname(const char *text);
 const char *styro_complaint_cpuset(const char *text);
 const char *styro_complaint_cgroup_key(const char *text);
+const char *styro_complaint_label(const char *text); /* of a security module */
 
 #define STYRO_PATH_MAX 4096 /* with the NUL, as PATH_MAX of limits.h */
 

@@ -53,6 +53,17 @@ static uint64_t limits_asked(const struct styro_layer *layer)
   return mask;
 }
 
+/* All five alike: what is kept of the full set, and what is added to it. */
+static void derive_capabilities(struct styro_layer *layer)
+{
+  struct styro_fields *f = &layer->fields;
+  if (has(layer, "/security/capabilities/keep") || has(layer, "/security/capabilities/drop") ||
+      has(layer, "/security/capabilities/add")) {
+    uint64_t set = (f->cap_keep & ~f->cap_drop) | f->cap_add;
+    f->cap_bounding = f->cap_effective = f->cap_permitted = f->cap_inheritable = f->cap_ambient = set;
+  }
+}
+
 /* What would otherwise be asked of the table in several places of compile. */
 static void derive(struct styro_layer *layer)
 {
@@ -87,6 +98,7 @@ static void derive(struct styro_layer *layer)
     rlimit->set = styro_layer_has(layer, child);
   }
   fields->capabilities_named = has(layer, "/security/capabilities");
+  derive_capabilities(layer);
   fields->landlock_paths_asked = has(layer, "/security/landlock/paths");
   fields->landlock_paths = fields->landlock_paths_asked ? fields->landlock_paths : styro_landlock_paths_fit(fields);
   fields->landlock_paths_asked = fields->landlock_paths_asked && fields->landlock_paths;

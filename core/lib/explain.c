@@ -83,6 +83,9 @@ static size_t add_capabilities(char *out, size_t size, size_t len, const char *s
 {
   char name[32];
   len = styro_details_text(out, size, len, "%s", set);
+  if (bits == STYRO_CAPS_ALL) {
+    return styro_details_text(out, size, len, "%s", " ALL");
+  }
   for (int cap = 0; cap < 64; cap++) {
     if (bits >> cap & 1) {
       len = styro_details_text(out, size, len, " %s", styro_capability_name(cap, name, sizeof name));

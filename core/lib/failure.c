@@ -17,6 +17,10 @@ struct what_row {
   "newuidmap and newgidmap must be installed set-user-id, on a mount without nosuid, and their user needs its own line " \
   "in /etc/passwd and in /etc/subuid or /etc/subgid"
 
+#define RESTRICTED_HINT                                                                                         \
+  "where AppArmor restricts user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns) its profile " \
+  "`styrolite-helper` lets the installed helper write them: load it, see docs/kernels.md"
+
 /* Calls that belong to another field than their step. */
 static const char *const own_fields[WIRE_WHAT_COUNT] = {
     [WIRE_WHAT_SECUREBITS] = "/security/securebits",
@@ -92,6 +96,12 @@ static const struct what_row rows[WIRE_WHAT_COUNT] = {
         {"`%s` cannot be a layer of an overlay",
          "an overlay shows no mounts below a directory, but what they cover: unmount it first, or name a directory without"},
     [WIRE_WHAT_LANDLOCK_ABI] = {"this kernel's Landlock has no rules for %s", NULL},
+    [WIRE_WHAT_NEST] = {"cannot make or enter a user namespace below the sandbox's", NULL},
+    [WIRE_WHAT_NO_PROC] = {"`/proc` of the caller is not a proc file system",
+                           "mount proc there, and nothing over its files"},
+    [WIRE_WHAT_LABEL_ABSENT] = {"%s is not active on this machine",
+                                "leave the field out, or list \"lsm_label\" in best_effort to run without a label"},
+    [WIRE_WHAT_LABEL] = {"cannot take the label of `%s`", NULL},
     [WIRE_WHAT_SUPERVISE] = {"init cannot start to supervise", NULL},
     [WIRE_WHAT_DESCRIPTOR] =
         {"what `%s` is open on cannot be shown inside",
@@ -200,6 +210,18 @@ static const struct {
      "around that refuses its calls"},
     {WIRE_STEP_LANDLOCK, 0, E2BIG, "the caller stands in sixteen Landlock domains already, and the kernel has no more"},
     {WIRE_STEP_LANDLOCK, 0, EPERM, "without no_new_privs this needs CAP_SYS_ADMIN inside"},
+    {0, WIRE_WHAT_NEST, ENOSPC,
+     "a limit on namespaces is reached (user.max_user_namespaces of the host, each such sandbox takes two): raise it, leave "
+     "CAP_SYS_PTRACE and CAP_SYS_ADMIN out, or add \"init\": false"},
+    {0, WIRE_WHAT_NEST, 0,
+     "an outer container or the host refuses user namespaces below user namespaces: leave CAP_SYS_PTRACE and CAP_SYS_ADMIN out, or "
+     "add \"init\": false"},
+    {WIRE_STEP_LABEL, WIRE_WHAT_LABEL, ENOENT, "no profile of that name is loaded: apparmor_parser -r FILE loads one"},
+    {WIRE_STEP_LABEL, WIRE_WHAT_LABEL, EINVAL, "it is no label of the policy that is loaded"},
+    {WIRE_STEP_LABEL, WIRE_WHAT_LABEL, EACCES, "the label that the caller runs under forbids the change"},
+    {WIRE_STEP_LABEL, WIRE_WHAT_LABEL, EPERM, "the label that the caller runs under forbids the change"},
+    {WIRE_STEP_LABEL, WIRE_WHAT_READ_BACK, 0,
+     "the kernel says another one: no policy is loaded, or its spelling is another (ps -Z); or list \"lsm_label\" in best_effort"},
     {WIRE_STEP_SECCOMP, 0, EINVAL, "the kernel does not accept the program"},
     {WIRE_STEP_SECCOMP, 0, EACCES, "without no_new_privs loading a filter needs CAP_SYS_ADMIN inside"},
     {WIRE_STEP_EXEC, WIRE_WHAT_EXEC, EACCES,
@@ -212,6 +234,9 @@ static const struct {
      "and user.max_user_namespaces decide"},
     {WIRE_STEP_NAMESPACES, WIRE_WHAT_FORK, ENOSPC,
      "a limit on namespaces is reached: see the sysctls user.max_*_namespaces"},
+    {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_SETGROUPS, 0, RESTRICTED_HINT},
+    {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_UID, EACCES, RESTRICTED_HINT},
+    {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_GID, EACCES, RESTRICTED_HINT},
     {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_UID, EPERM,
      "the caller may not map this id: keep its own with \"user\": {\"uid_map\": \"self\", \"gid_map\": \"self\"}"},
     {WIRE_STEP_MAP_IDS, WIRE_WHAT_MAP_GID, EPERM,

@@ -335,13 +335,21 @@ static const struct styro_field table[] = {
      .doc = "instructions of classic BPF as lists [code, jt, jf, k], in place of the profile"},
     {.pointer = "/security/capabilities", .type = STYRO_TYPE_OBJECT, .flags = STYRO_FIELD_WHOLE,
      .shorthand = STYRO_EVERY_CHILD,
-     .doc = "`none` (the default), a list of names for all five sets, or an object with the sets `bounding`, "
-            "`effective`, `permitted`, `inheritable`, `ambient`"},
+     .doc = "`none` (the default); a list of names for all five sets, or `ALL`; an object with the sets `bounding`, "
+            "`effective`, `permitted`, `inheritable`, `ambient`; or an object with `keep`, `drop` and `add`, for all five: what is "
+            "kept without what is dropped, and with what is added. Names as in capabilities(7), or numbers. A payload with "
+            "CAP_SYS_PTRACE or CAP_SYS_ADMIN under an `init` gets a user namespace of its own below the sandbox's, where they count"},
     CAPS("/security/capabilities/bounding", cap_bounding),
     CAPS("/security/capabilities/effective", cap_effective),
     CAPS("/security/capabilities/permitted", cap_permitted),
     CAPS("/security/capabilities/inheritable", cap_inheritable),
     CAPS("/security/capabilities/ambient", cap_ambient),
+    {.pointer = "/security/capabilities/keep", .type = STYRO_TYPE_CAPS, .flags = STYRO_FIELD_APART, AT(cap_keep),
+     .doc = "what stays of the full set that a new user namespace has; nothing when not given"},
+    {.pointer = "/security/capabilities/drop", .type = STYRO_TYPE_CAPS, .flags = STYRO_FIELD_APART, AT(cap_drop),
+     .doc = "what is taken out of `keep`; or `ALL`, which says that nothing is kept"},
+    {.pointer = "/security/capabilities/add", .type = STYRO_TYPE_CAPS, .flags = STYRO_FIELD_APART, AT(cap_add),
+     .doc = "what the payload has besides"},
     {.pointer = "/security/no_new_privs", .type = STYRO_TYPE_BOOL, AT(no_new_privs), .fallback = "true",
      .doc = "set-user-id programs give nothing"},
     {.pointer = "/security/securebits", .type = STYRO_TYPE_LIST, AT(securebits), .max = 8,
@@ -368,8 +376,11 @@ static const struct styro_field table[] = {
      .words = WORDS("abstract_unix", "signals"),
      .doc = "what reaches no further than the sandbox's own processes, where a namespace is shared: connections to abstract unix "
             "sockets, signals; Linux 6.12"},
-    LATER("/security/apparmor", "AppArmor profile"),
-    LATER("/security/selinux", "SELinux label"),
+    {.pointer = "/security/apparmor", .type = STYRO_TYPE_TEXT, AT(apparmor), .min = 1, .max = WIRE_LABEL_MAX,
+     .complaint = styro_complaint_label,
+     .doc = "name of the loaded AppArmor profile that confines the payload from its exec on"},
+    {.pointer = "/security/selinux", .type = STYRO_TYPE_TEXT, AT(selinux), .min = 1, .max = WIRE_LABEL_MAX,
+     .complaint = styro_complaint_label, .doc = "SELinux context that the payload runs in from its exec on"},
     {.pointer = "/security/keyring", .type = STYRO_TYPE_ENUM, AT(keyring), .fallback = "new",
      .words = WORDS("new", "inherit"),
      .doc = "session keyring: one of the sandbox's own, or with `inherit` the caller's (`session_keyring` is then not "

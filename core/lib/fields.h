@@ -45,6 +45,7 @@ enum styro_field_flags {
   STYRO_FIELD_WHOLE = 1 << 2,  /* a later layer's object replaces an earlier one's as a whole */
   STYRO_FIELD_ONE_OR_MORE = 1 << 3, /* a list that may be written as one text */
   STYRO_FIELD_PATHS = 1 << 4,       /* a list whose items are absolute paths, normalised */
+  STYRO_FIELD_APART = 1 << 6,       /* not among the children that an object's scalar sets alike */
   STYRO_FIELD_RIVAL = 1 << 5        /* takes the place of a sibling that is one too; both in one object are an error */
 };
 

@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <string.h>
 
+#include "../wire/uapi.h"
+#include "nested.h"
 #include "profile.h"
 
 static bool logs_only(const struct styro_fields *fields)
@@ -58,6 +60,7 @@ bool styro_seccomp_lets(const struct styro_fields *fields, int capability)
 bool styro_landlock_paths_fit(const struct styro_fields *fields)
 {
   bool nests = fields->namespaces[STYRO_NS_USER] != STYRO_NS_NEW && !styro_seccomp_refuses_nested(fields);
-  bool queues = fields->namespaces[STYRO_NS_IPC] == STYRO_NS_NEW; /* those of another namespace have no rule */
+  /* those of another namespace than the first process's have no rule */
+  bool queues = fields->namespaces[STYRO_NS_IPC] == STYRO_NS_NEW && !(styro_nested_spaces(fields) & WIRE_CLONE_NEWIPC);
   return queues && !nests && !styro_seccomp_lets(fields, CAP_SYS_ADMIN);
 }

@@ -83,6 +83,10 @@ static void write_caps(struct styro_buffer *buffer, uint64_t bits)
 {
   bool first = true;
   char name[64];
+  if (bits == STYRO_CAPS_ALL) {
+    write_string(buffer, "ALL");
+    return;
+  }
   styro_buffer_text(buffer, "[");
   for (int i = 0; i < 64; i++) {
     if ((bits >> i & 1) != 0) {
@@ -335,10 +339,11 @@ static const struct styro_field *alone(const struct styro_layer *layer, const st
   }
   const struct styro_field *child = NULL;
   while ((child = styro_field_child(object, child)) != NULL) {
-    bool alike = styro_field_every_child(object) && styro_layer_has(layer, child) &&
+    bool apart = (child->flags & STYRO_FIELD_APART) != 0;
+    bool alike = styro_field_every_child(object) && !apart && styro_layer_has(layer, child) &&
                  memcmp(styro_field_place_const(child, &layer->fields), styro_field_place_const(first, &layer->fields),
                         first->size) == 0;
-    bool absent = !styro_field_every_child(object) && !styro_layer_has(layer, child);
+    bool absent = (apart || !styro_field_every_child(object)) && !styro_layer_has(layer, child);
     if (child != first && !alike && !absent) {
       return NULL;
     }

@@ -76,6 +76,15 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
     [WIRE_STEP_USERNS_LIMIT] = {"userns limit", STYRO_STAGE_PROC, "allow no nested user namespace",
                                 "after the last namespace is made, through a descriptor opened while /proc/sys was "
                                 "writable"},
+    [WIRE_STEP_NEST] =
+        {"nest", STYRO_STAGE_CAPABILITY, "make namespaces for the payload alone:",
+         "below the sandbox's own, before no more can be made: the payload's capabilities count there, and open neither "
+         "init nor what is mounted"},
+    [WIRE_STEP_ENTER] =
+        {"enter", STYRO_STAGE_CAPABILITY, "enter the namespaces for the payload alone",
+         "in the payload's process only; what is mounted comes along, and nothing of it can be taken off"},
+    [WIRE_STEP_LABEL] = {"label", STYRO_STAGE_LABEL, "take at exec the label of",
+                         "read back: a module without a policy takes any"},
     [WIRE_STEP_INIT] = {"init", STYRO_STAGE_SUPERVISE, "start the payload's process, stay as init",
                         "undumpable first; what follows is per process and belongs to the payload alone"},
     [WIRE_STEP_SESSION] = {"session", STYRO_STAGE_PROCESS, "start a new session",
@@ -141,13 +150,12 @@ static const struct {
     {WIRE_CLONE_NEWTIME, "time"}, {WIRE_CLONE_NEWNET, "net"},
 };
 
-static void describe_namespaces(const struct wire_step *step, char *out, size_t size)
+static void describe_namespaces(uint64_t flags, char *out, size_t size)
 {
-  const struct wire_step_namespaces *body = (const void *)step;
   size_t len = 0;
   out[0] = 0;
   for (size_t i = 0; i < sizeof clone_names / sizeof clone_names[0]; i++) {
-    if (body->clone_flags & clone_names[i].flag && len < size) {
+    if (flags & clone_names[i].flag && len < size) {
       len += (size_t)snprintf(out + len, size - len, "%s%s", len ? " " : "", clone_names[i].name);
     }
   }
@@ -177,13 +185,21 @@ const char *styro_landlock_part_name(const struct wire_step *step)
       [WIRE_LANDLOCK_PATHS] = "files", [WIRE_LANDLOCK_PORTS] = "TCP ports", [WIRE_LANDLOCK_SCOPES] = "scopes"};
   return names[((const struct wire_step_landlock_part *)(const void *)step)->part];
 }
+static const char *const lsm_names[WIRE_LSM_COUNT] = {"AppArmor", "SELinux"};
 
 /* The object where it is neither a place nor a source: a number, a name, a count. */
 static void describe_value(const styro_plan *plan, const struct wire_step *step, char *out, size_t size)
 {
   const void *body = step;
   switch (step->code) {
-  case WIRE_STEP_NAMESPACES: describe_namespaces(step, out, size); break;
+  case WIRE_STEP_NAMESPACES:
+    describe_namespaces(((const struct wire_step_namespaces *)body)->clone_flags, out, size);
+    break;
+  case WIRE_STEP_NEST: describe_namespaces((uint64_t)((const struct wire_step_number *)body)->value, out, size); break;
+  case WIRE_STEP_LABEL:
+    snprintf(out, size, "%s: %s", lsm_names[((const struct wire_step_label *)body)->lsm],
+             wire_str(plan->block, ((const struct wire_step_label *)body)->label));
+    break;
   case WIRE_STEP_JOIN: snprintf(out, size, "%s", wire_str(plan->block, wire_step_named(step)->path)); break;
   case WIRE_STEP_CLOCKS: describe_clocks(body, out, size); break;
   case WIRE_STEP_MAP_IDS:

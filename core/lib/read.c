@@ -82,7 +82,7 @@ static int read_every_child(struct styro_reading *in, const struct styro_field *
 {
   const struct styro_field *child = NULL;
   while ((child = styro_field_child(field, child)) != NULL) {
-    int code = styro_read(in, child, base, value);
+    int code = child->flags & STYRO_FIELD_APART ? 0 : styro_read(in, child, base, value);
     if (code != 0) {
       return code;
     }

@@ -163,6 +163,11 @@ int styro_read_protections(struct styro_reading *in, const struct styro_field *f
   return read_items(in, field, base, value, read_protection);
 }
 
+static bool is_all(const char *name)
+{
+  return strcmp(name, "ALL") == 0;
+}
+
 static int read_capability(struct styro_reading *in, const struct styro_field *field, void *base, const json_t *item)
 {
   int code = 0;
@@ -170,10 +175,16 @@ static int read_capability(struct styro_reading *in, const struct styro_field *f
   if (name == NULL) {
     return code;
   }
+  if (is_all(name)) {
+    *(uint64_t *)styro_field_place(field, base) = STYRO_CAPS_ALL;
+    return 0;
+  }
   int number = styro_capability_number(name);
   if (number < 0) {
     styro_read_complaint(in, name, "is not the name of a capability");
-    styro_error_hint(in->err, "capabilities(7) lists them; CAP_NET_RAW may also be written as net_raw");
+    styro_error_hint(in->err,
+                     "capabilities(7) lists them, by name or from 0 to %d; CAP_NET_RAW may also be written as net_raw",
+                     CAP_LAST_CAP);
     return STYRO_EREQUEST;
   }
   *(uint64_t *)styro_field_place(field, base) |= UINT64_C(1) << number;
@@ -186,6 +197,9 @@ int styro_read_caps(struct styro_reading *in, const struct styro_field *field, v
   if (text != NULL && strcmp(text, "none") == 0) {
     *(uint64_t *)styro_field_place(field, base) = 0;
     return 0;
+  }
+  if (text != NULL && is_all(text)) {
+    return read_capability(in, field, base, value);
   }
   return read_items(in, field, base, value, read_capability);
 }

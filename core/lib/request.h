@@ -198,10 +198,12 @@ struct styro_fields {
   struct styro_rlimit rlimits[STYRO_RLIMIT_COUNT];
 
   bool capabilities_named;
+  uint64_t cap_keep, cap_drop, cap_add; /* a short form of the five sets, which hold what comes of it */
   uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
   struct styro_list securebits; /* names */
   int keyring;                  /* enum styro_keyring */
   bool no_new_privs;
+  char *apparmor, *selinux;
   int seccomp_kind;                              /* enum styro_seccomp_kind */
   char *seccomp_oci;                             /* the profile as JSON, or the path of its file: oci_source.h */
   struct styro_list seccomp_allow, seccomp_deny; /* names */

@@ -174,7 +174,9 @@ static uint64_t needed_capabilities(const styro_plan *plan)
   const struct wire_step *step = styro_plan_step(plan, find_step(plan, WIRE_STEP_CAPABILITIES));
   const struct wire_step_capabilities *sets = (const void *)step;
   uint64_t clocks = step_with(plan, WIRE_STEP_CLOCKS) ? CAP(SYS_TIME) : 0;
-  return SETUP_CAPABILITIES | clocks | sets->permitted | sets->inheritable;
+  /* It hands ids on, 0 perhaps among them (user_namespaces(7), since Linux 5.12). */
+  uint64_t nest = step_with(plan, WIRE_STEP_NEST) ? CAP(SETFCAP) : 0;
+  return SETUP_CAPABILITIES | clocks | nest | sets->permitted | sets->inheritable;
 }
 
 static void fill_child(const struct styro_launch *launch, struct styro_child *child)

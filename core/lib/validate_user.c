@@ -1,12 +1,10 @@
-/* The rules about namespaces, ids, capabilities and the filter. */
+/* The rules about namespaces and ids. */
 #include "validate_rules.h"
 
 #include <inttypes.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "capability.h"
 #include "filtered.h"
 #include "groups.h"
 #include "id_map.h"
@@ -169,51 +167,6 @@ static bool groups_where_denied(const struct styro_effective *e, struct styro_fi
   return e->fields.setgroups == STYRO_SETGROUPS_DENY && listed;
 }
 
-/* ---- capabilities and filter ---- */
-
-static void name_capability(struct styro_finding *found, uint64_t bits)
-{
-  char name[64];
-  int number = 0;
-  while ((bits >> number & 1) == 0) {
-    number++;
-  }
-  styro_name_object(found, styro_capability_name(number, name, sizeof name));
-}
-
-static bool any_capability(uint64_t bits, struct styro_finding *found)
-{
-  if (bits != 0) {
-    name_capability(found, bits);
-  }
-  return bits != 0;
-}
-
-/* ptrace(2) checks capabilities in the namespace of the target, which init shares with the payload. */
-static bool opens_init(const struct styro_effective *e, struct styro_finding *found)
-{
-  const struct styro_fields *f = &e->fields;
-  uint64_t all = f->cap_bounding | f->cap_effective | f->cap_permitted | f->cap_inheritable | f->cap_ambient;
-  return f->init && any_capability(all & (STYRO_BIT(CAP_SYS_PTRACE) | STYRO_BIT(CAP_SYS_ADMIN)), found);
-}
-
-/* capabilities(7), "Transformation during execve": without file capabilities all three become the ambient set. */
-static bool exec_recomputes(const struct styro_effective *e, struct styro_finding *found)
-{
-  const struct styro_fields *f = &e->fields;
-  return any_capability((f->cap_effective ^ f->cap_ambient) | (f->cap_permitted ^ f->cap_ambient), found);
-}
-
-static bool ambient_not_inheritable(const struct styro_effective *e, struct styro_finding *found)
-{
-  return any_capability(e->fields.cap_ambient & ~e->fields.cap_inheritable, found);
-}
-
-static bool inheritable_not_bounding(const struct styro_effective *e, struct styro_finding *found)
-{
-  return any_capability(e->fields.cap_inheritable & ~e->fields.cap_bounding, found);
-}
-
 const struct styro_rule styro_rules_user[] = {
     {STYRO_EREQUEST, "/user/groups", groups_with_self_map,
      "supplementary groups cannot be set or given up under the map `self`: the kernel allows no setgroups(2) there",
@@ -256,16 +209,6 @@ const struct styro_rule styro_rules_user[] = {
     {STYRO_EREQUEST, "/namespaces/uts/domainname", domainname_of_host,
      "the domain name `{}` would be the host's own, because `namespaces.uts` is `host`",
      "leave out one of the two; a preset may have given the other"},
-    {STYRO_EREQUEST, "/security/capabilities", opens_init,
-     "a payload with {} could open the memory of the sandbox's init", "leave it out, or add \"init\": false"},
-    {STYRO_EREQUEST, "/security/capabilities", exec_recomputes,
-     "the sets `effective`, `permitted` and `ambient` differ in {}: execve(2) makes all three the ambient set",
-     "give the three the same names"},
-    {STYRO_EREQUEST, "/security/capabilities/ambient", ambient_not_inheritable,
-     "{} is in the ambient set and not in the inheritable one, which the kernel refuses",
-     "add it to `inheritable` as well"},
-    {STYRO_EREQUEST, "/security/capabilities/inheritable", inheritable_not_bounding,
-     "{} is in the inheritable set and not in the bounding one", "add it to `bounding` as well"},
     {STYRO_EREQUEST, "/die_with_parent", death_without_init,
      "`die_with_parent` needs the sandbox's init, and `init` is false", "leave out one of the two"},
     {.broken = NULL},

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "filtered.h"
 #include "listed.h"
+#include "nested.h"
 #include "protections.h"
 
 #define BIT(protection) STYRO_BIT(STYRO_##protection)
@@ -130,6 +131,7 @@ uint64_t styro_weakened(const struct styro_fields *fields)
 {
   bool host_user = fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
   bool own_user = fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW;
+  bool nested = styro_nested_spaces(fields) != 0; /* where nothing that came along can be changed */
   bool host_processes = any_source(fields, has_processes);
   bool others = fields->namespaces[STYRO_NS_PID] != STYRO_NS_NEW || host_processes;
   const struct {
@@ -142,8 +144,8 @@ uint64_t styro_weakened(const struct styro_fields *fields)
       {shows_unmasked(fields), BIT(MASKED_PATHS)},
       {shared_tmp(fields), BIT(PRIVATE_TMP)},
       {writes_cgroup(fields), BIT(PROCESS_SIGNALS)},
-      {styro_seccomp_lets(fields, CAP_SYS_ADMIN), MOUNTS},
-      {styro_seccomp_lets(fields, CAP_SYS_ADMIN) && styro_seccomp_lets(fields, CAP_SYS_RESOURCE),
+      {styro_seccomp_lets(fields, CAP_SYS_ADMIN) && !nested, MOUNTS},
+      {styro_seccomp_lets(fields, CAP_SYS_ADMIN) && styro_seccomp_lets(fields, CAP_SYS_RESOURCE) && !nested,
        BIT(NESTED_USER_NAMESPACES)},
       /* of the host: its disks can be mounted, and its namespaces entered */
       {styro_seccomp_lets(fields, CAP_SYS_ADMIN) && host_user, FILES | SPACES},

@@ -107,7 +107,10 @@ enum wire_step_code {
   WIRE_STEP_LANDLOCK_PORT = 47,   /* a rule of it */
   WIRE_STEP_LANDLOCK = 48,        /* from here on it holds */
   WIRE_STEP_LANDLOCK_QUEUES = 49, /* message queues, which have no place in the tree: in the first process */
-  WIRE_STEP_COUNT = 50
+  WIRE_STEP_NEST = 50,            /* a user namespace below the sandbox's own; the value is its CLONE_NEW* */
+  WIRE_STEP_ENTER = 51,           /* in the payload's process: what NEST made */
+  WIRE_STEP_LABEL = 52,           /* of a security module, from the exec on */
+  WIRE_STEP_COUNT = 53
 };
 
 enum wire_step_flags {
@@ -277,7 +280,7 @@ struct wire_step_hostname {
   uint32_t domain; /* of NIS, setdomainname(2) */
 };
 
-struct wire_step_number { /* OOM_SCORE, NICE, USERNS_LIMIT */
+struct wire_step_number { /* OOM_SCORE, NICE, USERNS_LIMIT, NEST */
   struct wire_step head;
   int64_t value;
 };
@@ -457,6 +460,15 @@ struct wire_step_capabilities {
   uint64_t ambient;
   uint32_t securebits;
   uint32_t no_new_privs;
+};
+
+enum wire_lsm { WIRE_LSM_APPARMOR = 0, WIRE_LSM_SELINUX = 1, WIRE_LSM_COUNT = 2 };
+#define WIRE_LABEL_MAX 1023 /* bytes */
+
+struct wire_step_label {
+  struct wire_step head;
+  uint32_t lsm; /* enum wire_lsm */
+  uint32_t label;
 };
 
 /* The payload's final id must be able to write there. */

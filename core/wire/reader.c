@@ -130,6 +130,13 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_SEAL_ROOT] = PLAIN(1, 1),
     [WIRE_STEP_PIVOT] = PLAIN(1, 1),
     [WIRE_STEP_USERNS_LIMIT] = {.size = sizeof(struct wire_step_number), .most = 1},
+    [WIRE_STEP_NEST] = {.size = sizeof(struct wire_step_number), .most = 1},
+    [WIRE_STEP_ENTER] = PLAIN(1, 0),
+    [WIRE_STEP_LABEL] = {.size = sizeof(struct wire_step_label),
+                         .most = WIRE_LSM_COUNT,
+                         .members = {{AT(wire_step_label, lsm), MEMBER_LIMIT, WIRE_LSM_COUNT},
+                                     {AT(wire_step_label, label), MEMBER_TEXT, 0}},
+                         .members_n = 2},
     [WIRE_STEP_INIT] = PLAIN(1, 0),
     [WIRE_STEP_SESSION] = PLAIN(1, 0),
     [WIRE_STEP_KEYRING] = PLAIN(1, 0),
@@ -550,6 +557,9 @@ static int check_order(const struct wire_plan *plan, const uint32_t position[WIR
   }
   if (position[WIRE_STEP_EXEC] != plan->steps_n || !(plan->flags & WIRE_PLAN_INIT) != !position[WIRE_STEP_INIT] ||
       !(plan->flags & WIRE_PLAN_IDMAPS) != !position[WIRE_STEP_IDMAP]) {
+    return WIRE_FAULT_ORDER;
+  }
+  if (!position[WIRE_STEP_NEST] != !position[WIRE_STEP_ENTER] || position[WIRE_STEP_NEST] > position[WIRE_STEP_ENTER]) {
     return WIRE_FAULT_ORDER;
   }
   uint32_t init = position[WIRE_STEP_INIT];

@@ -85,6 +85,10 @@ enum wire_what {
   WIRE_WHAT_NOT_SHARED,   /* asked for as a slave, and follows nobody */
   WIRE_WHAT_MOUNT_INSIDE, /* in a layer of an overlay; component: where */
   WIRE_WHAT_LANDLOCK_ABI, /* the kernel's version of it does not know what is asked for; component: that version */
+  WIRE_WHAT_NEST,         /* a user namespace below the sandbox's own */
+  WIRE_WHAT_NO_PROC,      /* the caller's /proc is none */
+  WIRE_WHAT_LABEL_ABSENT, /* component: the security module that is not active */
+  WIRE_WHAT_LABEL,        /* writing the label */
   WIRE_WHAT_COUNT
 };
 

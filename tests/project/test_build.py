@@ -174,8 +174,11 @@ def test_manual_names_the_environment_that_is_read():
 
 
 def test_install_tree(installed):
-    for path in ("bin/styrolite", "libexec/styrolite/styrolite-helper", "include/styrolite.h"):
+    for path in ("bin/styrolite", "libexec/styrolite/styrolite-helper", "include/styrolite.h", "etc/apparmor.d/styrolite-helper"):
         assert (installed / path).is_file(), path
+    profile = (installed / "etc/apparmor.d/styrolite-helper").read_text()
+    assert re.search(r"^profile styrolite-helper /\S+/libexec/styrolite/styrolite-helper flags=\(unconfined\) \{$", profile, re.M), profile
+    assert re.search(r"^  userns,$", profile, re.M)
     assert (installed / "libexec/styrolite/styrolite-helper").stat().st_mode & 0o022 == 0
 
 

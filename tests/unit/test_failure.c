@@ -1,5 +1,4 @@
 /* What the helper reported, in words: every call has some, and the texts that users meet most are exactly these. */
-#include <check.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include "lib/request.h"
 #include "outline.h"
 #include "sample_plan.h"
+#include "test_program.h"
 
 static styro_plan *plan;
 static styro_error err;
@@ -396,23 +396,13 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("failure");
-  TCase *cases = tcase_create("all");
-  tcase_set_timeout(cases, 60); /* a quarter of a million of texts */
-  tcase_add_checked_fixture(cases, setup, teardown);
-  tcase_add_test(cases, every_step_call_and_errno_has_words);
-  tcase_add_test(cases, every_call_is_told_from_the_others);
-  tcase_add_test(cases, the_texts_that_users_meet);
-  tcase_add_test(cases, a_refused_plan_is_the_helpers_matter);
-  tcase_add_test(cases, a_step_that_is_not_there);
-  tcase_add_test(cases, no_errno_no_words_about_it);
-  tcase_add_test(cases, long_objects_are_cut_not_overrun);
-  tcase_add_loop_test(cases, hints_that_depend_on_the_plan, 0, (int)(sizeof of_plans / sizeof of_plans[0]));
-  tcase_add_test(cases, entries_of_mounts_have_their_keys);
-  suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  const struct test_loop loops[] = {{hints_that_depend_on_the_plan, (int)TESTS_N(of_plans)}};
+  const struct test_program whole = {
+      .name = "failure", .setup = setup, .teardown = teardown, .loops = loops, .loops_n = TESTS_N(loops)};
+  const TTest *const tests[] = {
+      every_step_call_and_errno_has_words,  every_call_is_told_from_the_others, the_texts_that_users_meet,
+      a_refused_plan_is_the_helpers_matter, a_step_that_is_not_there,           no_errno_no_words_about_it,
+      long_objects_are_cut_not_overrun,     entries_of_mounts_have_their_keys,
+  };
+  return test_program_run(&whole, tests, TESTS_N(tests));
 }

@@ -91,7 +91,8 @@ static const uint8_t needed[] = {
 START_TEST(needed_steps)
 {
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
-    bool held = code == WIRE_STEP_LANDLOCK || code == WIRE_STEP_LANDLOCK_PART; /* others stand for them */
+    bool held = code == WIRE_STEP_NEST || code == WIRE_STEP_ENTER || code == WIRE_STEP_LANDLOCK ||
+                code == WIRE_STEP_LANDLOCK_PART; /* others stand for them */
     bool may_go = !is_one_of(code, needed, sizeof needed) && code != WIRE_STEP_INIT && !held;
     setup();
     take_out(code);
@@ -128,6 +129,7 @@ START_TEST(what_may_come_twice)
       WIRE_STEP_LANDLOCK_PART,
       WIRE_STEP_LANDLOCK_PLACE,
       WIRE_STEP_LANDLOCK_PORT,
+      WIRE_STEP_LABEL,
   };
   for (int code = 1; code < WIRE_STEP_COUNT; code++) {
     setup();

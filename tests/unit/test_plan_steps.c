@@ -94,6 +94,9 @@ START_TEST(every_kind_of_step_has_its_stage)
       {WIRE_STEP_LANDLOCK_PORT, STYRO_STAGE_LANDLOCK},
       {WIRE_STEP_LANDLOCK, STYRO_STAGE_LANDLOCK},
       {WIRE_STEP_LANDLOCK_QUEUES, STYRO_STAGE_LANDLOCK},
+      {WIRE_STEP_NEST, STYRO_STAGE_CAPABILITY},
+      {WIRE_STEP_ENTER, STYRO_STAGE_CAPABILITY},
+      {WIRE_STEP_LABEL, STYRO_STAGE_LABEL},
   };
   ck_assert_uint_eq(sizeof rows / sizeof *rows, WIRE_STEP_COUNT - 1);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -82,7 +82,7 @@ END_TEST
 #define LIST_HINT "a list is written as [\"first\", \"second\"]"
 #define MAP_HINT "write {\"NAME\": \"value\"}"
 #define SET_HINT "write a list such as [\"limits\"]"
-#define CAPS_HINT "write \"none\" or a list such as [\"CAP_NET_RAW\"]"
+#define CAPS_HINT "write \"none\", \"ALL\" or a list such as [\"CAP_NET_RAW\"]"
 #define FDS_HINT "write a list such as [3, 4], or \"by_caller\""
 #define BPF_HINT "an instruction is a list of four numbers [code, jt, jf, k]"
 #define RULES_HINT "write {\"/inside\": \"ro\"}"
@@ -93,7 +93,7 @@ END_TEST
 #define NUL_HINT "leave the \\u0000 out"
 #define NAMES_HINT "write names, as in [\"TERM\"]; values of your own go into `env`"
 #define INSTRUCTION "not an instruction: four whole numbers [code, jt, jf, k] of 16, 8, 8 and 32 bits"
-#define CAP_UNKNOWN "capabilities(7) lists them; CAP_NET_RAW may also be written as net_raw"
+#define CAP_UNKNOWN "capabilities(7) lists them, by name or from 0 to 40; CAP_NET_RAW may also be written as net_raw"
 #define AMBIENT "/security/capabilities/ambient"
 #define BPF "/security/seccomp/bpf"
 
@@ -185,11 +185,11 @@ static const struct {
     {J,
      AMBIENT,
      "\"all\"",
-     {WRONG("expected `none` or a list of capabilities, not a text"), AMBIENT, "`all`", CAPS_HINT}},
+     {WRONG("expected `none`, `ALL` or a list of capabilities, not a text"), AMBIENT, "`all`", CAPS_HINT}},
     {J,
      AMBIENT,
      "[0]",
-     {WRONG("expected `none` or a list of capabilities, not a whole number"), AMBIENT "/0", "0", CAPS_HINT}},
+     {WRONG("expected `none`, `ALL` or a list of capabilities, not a whole number"), AMBIENT "/0", "0", CAPS_HINT}},
     {J,
      AMBIENT,
      "[\"chown\", \"64\"]",

@@ -45,8 +45,8 @@ static const char *const rows[] = {
     "| `rlimits.core` | a limit; or an object | - | size of a core dump, bytes |",
     "| `timeout` | a duration, 1ms to 8760h; or an object | - | when the whole sandbox is ended; a duration alone is `wall` |",
     "| `timeout.grace` | a duration, 0 to 1h | `0` | time between SIGTERM and SIGKILL; 0 is SIGKILL at once |",
-    "| `security.capabilities` | `none` or a list of capabilities; or an object | - | `none` (the default), a list of names "
-    "for all five sets, or an object with the sets `bounding`, `effective`, `permitted`, `inheritable`, `ambient` |",
+    "| `security.capabilities.drop` | `none`, `ALL` or a list of capabilities | - | what is taken out of `keep`; or `ALL`, which says "
+    "that nothing is kept |",
     "| `nice` | a whole number, -20 to 19 | `0` | nice value |",
 };
 

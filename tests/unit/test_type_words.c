@@ -37,7 +37,8 @@ static const struct {
     [STYRO_TYPE_LIST] = {"a list of texts", "a list is written as [\"first\", \"second\"]"},
     [STYRO_TYPE_MAP] = {"an object of texts", "write {\"NAME\": \"value\"}"},
     [STYRO_TYPE_PROTECTIONS] = {"a list of protections", "write a list such as [\"limits\"]"},
-    [STYRO_TYPE_CAPS] = {"`none` or a list of capabilities", "write \"none\" or a list such as [\"CAP_NET_RAW\"]"},
+    [STYRO_TYPE_CAPS] = {"`none`, `ALL` or a list of capabilities",
+                         "write \"none\", \"ALL\" or a list such as [\"CAP_NET_RAW\"]"},
     [STYRO_TYPE_OCI] = {"an object or a path",
                         "write the object that a runtime has as `linux.seccomp`, or the one that Docker takes, "
                         "or the path of a file that has it"},

@@ -10,22 +10,57 @@
 static const uint8_t wire_id[WIRE_ID_SIZE] = WIRE_ID_BYTES;
 
 const uint8_t sample_codes[] = {
-    WIRE_STEP_RUN,           WIRE_STEP_NOTE,          WIRE_STEP_PROMISES,
-    WIRE_STEP_JOIN,          WIRE_STEP_NAMESPACES,    WIRE_STEP_MAP_IDS,
-    WIRE_STEP_IDMAP,         WIRE_STEP_CLOCKS,        WIRE_STEP_HOSTNAME,
-    WIRE_STEP_LOOPBACK,      WIRE_STEP_OOM_SCORE,     WIRE_STEP_IDENTITY,
-    WIRE_STEP_ROOT,          WIRE_STEP_LAYER,         WIRE_STEP_DIR,
-    WIRE_STEP_LINK,          WIRE_STEP_FILE,          WIRE_STEP_BIND,
-    WIRE_STEP_TMPFS,         WIRE_STEP_SYMLINK,       WIRE_STEP_FS,
-    WIRE_STEP_OVERLAY,       WIRE_STEP_DEV,           WIRE_STEP_PROC,
-    WIRE_STEP_READ_ONLY,     WIRE_STEP_MASK,          WIRE_STEP_SELF_BIND,
-    WIRE_STEP_SEAL_ROOT,     WIRE_STEP_PIVOT,         WIRE_STEP_SEAL,
-    WIRE_STEP_REMOUNT,       WIRE_STEP_USERNS_LIMIT,  WIRE_STEP_LANDLOCK_QUEUES,
-    WIRE_STEP_INIT,          WIRE_STEP_RESET,         WIRE_STEP_SESSION,
-    WIRE_STEP_GROUP,         WIRE_STEP_KEYRING,       WIRE_STEP_NICE,
-    WIRE_STEP_RLIMIT,        WIRE_STEP_CAPABILITIES,  WIRE_STEP_ACCESS,
-    WIRE_STEP_WORKDIR,       WIRE_STEP_LANDLOCK_PART, WIRE_STEP_LANDLOCK_PLACE,
-    WIRE_STEP_LANDLOCK_PORT, WIRE_STEP_LANDLOCK,      WIRE_STEP_SECCOMP,
+    WIRE_STEP_RUN,
+    WIRE_STEP_NOTE,
+    WIRE_STEP_PROMISES,
+    WIRE_STEP_JOIN,
+    WIRE_STEP_NAMESPACES,
+    WIRE_STEP_MAP_IDS,
+    WIRE_STEP_IDMAP,
+    WIRE_STEP_CLOCKS,
+    WIRE_STEP_HOSTNAME,
+    WIRE_STEP_LOOPBACK,
+    WIRE_STEP_OOM_SCORE,
+    WIRE_STEP_IDENTITY,
+    WIRE_STEP_ROOT,
+    WIRE_STEP_LAYER,
+    WIRE_STEP_DIR,
+    WIRE_STEP_LINK,
+    WIRE_STEP_FILE,
+    WIRE_STEP_BIND,
+    WIRE_STEP_TMPFS,
+    WIRE_STEP_SYMLINK,
+    WIRE_STEP_FS,
+    WIRE_STEP_OVERLAY,
+    WIRE_STEP_DEV,
+    WIRE_STEP_PROC,
+    WIRE_STEP_READ_ONLY,
+    WIRE_STEP_MASK,
+    WIRE_STEP_SELF_BIND,
+    WIRE_STEP_SEAL_ROOT,
+    WIRE_STEP_PIVOT,
+    WIRE_STEP_SEAL,
+    WIRE_STEP_REMOUNT,
+    WIRE_STEP_NEST,
+    WIRE_STEP_USERNS_LIMIT,
+    WIRE_STEP_LANDLOCK_QUEUES,
+    WIRE_STEP_INIT,
+    WIRE_STEP_RESET,
+    WIRE_STEP_SESSION,
+    WIRE_STEP_GROUP,
+    WIRE_STEP_KEYRING,
+    WIRE_STEP_NICE,
+    WIRE_STEP_RLIMIT,
+    WIRE_STEP_ENTER,
+    WIRE_STEP_LABEL,
+    WIRE_STEP_CAPABILITIES,
+    WIRE_STEP_ACCESS,
+    WIRE_STEP_WORKDIR,
+    WIRE_STEP_LANDLOCK_PART,
+    WIRE_STEP_LANDLOCK_PLACE,
+    WIRE_STEP_LANDLOCK_PORT,
+    WIRE_STEP_LANDLOCK,
+    WIRE_STEP_SECCOMP,
     WIRE_STEP_EXEC,
 };
 const size_t sample_codes_n = sizeof sample_codes;
@@ -66,6 +101,7 @@ union body {
   struct wire_step_landlock_part landlock_part;
   struct wire_step_landlock_place landlock_place;
   struct wire_step_landlock_port landlock_port;
+  struct wire_step_label label;
   struct wire_step_seccomp seccomp;
 };
 
@@ -134,6 +170,7 @@ static size_t fill_identity(struct styro_builder *b, uint16_t code, union body *
     return sizeof body->identity;
   case WIRE_STEP_OOM_SCORE:
   case WIRE_STEP_NICE:
+  case WIRE_STEP_NEST:
   case WIRE_STEP_USERNS_LIMIT: body->number.value = -3; return sizeof body->number;
   case WIRE_STEP_RESET: return sizeof body->reset;
   case WIRE_STEP_RLIMIT:
@@ -220,6 +257,9 @@ static size_t fill(struct styro_builder *b, uint16_t code, union body *body, uin
   case WIRE_STEP_RUN: return fill_run(b, body);
   case WIRE_STEP_NOTE: return fill_note(b, body);
   case WIRE_STEP_SECCOMP: return fill_seccomp(b, body);
+  case WIRE_STEP_LABEL:
+    body->label = (struct wire_step_label){.lsm = WIRE_LSM_SELINUX, .label = styro_builder_text(b, "box_t")};
+    return sizeof body->label;
   case WIRE_STEP_JOIN:
     body->join.source.path = styro_builder_text(b, "/run/ns/net");
     body->join.space = WIRE_SPACE_NETWORK;
