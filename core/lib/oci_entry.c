@@ -141,7 +141,7 @@ static int check_arg(struct styro_oci_fault *fault, const json_t *args, size_t i
 {
   static const char *const known[] = {"index", "value", "valueTwo", "op", NULL};
   const json_t *arg = json_array_get(args, i);
-  char at[64];
+  char at[96];
   uint32_t op;
   snprintf(at, sizeof at, "%s/args/%zu", entry, i);
   int result = styro_oci_keys(fault, arg, at, known, NULL);
