@@ -435,10 +435,11 @@ wait $child"""
     inside = """
 optional = [o.split(":")[0] for o in row("/b")["optional"]]
 before = os.listdir("/b/later")
-write("/sync/ready", "x\\n"); open("/sync/go").readline()
+write("/ready", "x\\n"); open("/sync/go").readline()
 result = [optional, before, os.listdir("/b/later"), row("/b/later")["type"]]"""
     request = mounts(mount("bind", "/b", from_=place), mount("propagation", "/b", propagation="slave"),
-                     mount("bind", "/sync", from_=tmp_path), namespaces={"user": user})
+                     mount("bind", "/sync", from_=tmp_path), mount("bind", "/ready", from_=tmp_path / "ready", access="rw"),
+                     namespaces={"user": user})
     seen = probe(tree, inside, request, wrap=[*SHARED, script, "sh"])
     assert seen == [["master"], [], ["file"], "tmpfs"]
 

@@ -69,7 +69,7 @@ FAULTS = {
     "landlock part": ({"security": {"landlock": True}}, "landlock_create_ruleset", "CREATE_RULESET_VERSION", "ENOSYS", "landlock",
                       "/security/landlock/paths", "files"),
     "landlock queues": ({}, "fsmount", "^prctl.*PR_SET_DUMPABLE", "EMFILE", "landlock", "/security/landlock/paths", None),
-    "landlock place": ({}, "openat2", "", "ENOMEM", "landlock", "/security/landlock/paths", "/home/sandbox"),
+    "landlock place": ({"init": False}, "openat2", "", "ENOMEM", "landlock", "/security/landlock/paths", "/home/sandbox"),
     "landlock port": ({"security": {"landlock": {"paths": False, "tcp_bind": [443]}}}, "landlock_add_rule", "", "ENOMEM", "landlock",
                       "/security/landlock/tcp_bind", "443"),
     "landlock": ({}, "landlock_restrict_self", "", "ENOMEM", "landlock", "/security/landlock", None),

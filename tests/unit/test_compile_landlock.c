@@ -8,7 +8,6 @@
 #include "test_program.h"
 
 #define OWN "use /dev\nall /dev/shm\nuse /proc\nall /tmp\nall /home/sandbox\n"
-#define BASE "read /\n" OWN
 
 static styro_plan *plan;
 
@@ -74,37 +73,36 @@ static void tells(const char *members, const char *expected)
   ck_assert_msg(strcmp(rules(), expected) == 0, "%s:\n%s", members, rules());
 }
 
-#define FILES "files 0xffff by default\n"
+#define FILES "files 0x9ff2 by default\n"
 
 START_TEST(by_default_what_mounts_let_be_written)
 {
-  tells("", FILES BASE "hold\n");
+  tells("", FILES OWN "hold\n");
   tells(
       "\"paths\": {\"/in\": \"ro\", \"/out\": \"rw\", \"/no\": \"deny\", \"/t\": \"tmpfs\", \"/maybe\": {\"access\": \"rw\", "
       "\"optional\": true}}",
-      FILES BASE "all /out\nall /t\nall /maybe\nhold\n");
-  tells("\"root\": \"empty\"", FILES BASE "hold\n");
+      FILES OWN "all /out\nall /t\nall /maybe\nhold\n");
+  tells("\"root\": \"empty\"", FILES OWN "hold\n");
 }
 END_TEST
 
 START_TEST(what_a_rule_stands_over_is_no_place_of_the_sandbox)
 {
-  tells("\"paths\": {\"/tmp\": \"ro\", \"/home\": \"ro\"}", FILES "read /\nuse /dev\nall /dev/shm\nuse /proc\nhold\n");
-  tells("\"paths\": {\"/tmp/x\": \"ro\"}", FILES BASE "hold\n");
+  tells("\"paths\": {\"/tmp\": \"ro\", \"/home\": \"ro\"}", FILES "use /dev\nall /dev/shm\nuse /proc\nhold\n");
+  tells("\"paths\": {\"/tmp/x\": \"ro\"}", FILES OWN "hold\n");
   tells("\"mounts\": [{\"type\": \"tmpfs\", \"at\": \"/tmp\"}]",
-        FILES "read /\nuse /dev\nall /dev/shm\nuse /proc\nall /home/sandbox\nall /tmp\nhold\n");
+        FILES "use /dev\nall /dev/shm\nuse /proc\nall /home/sandbox\nall /tmp\nhold\n");
 }
 END_TEST
 
 START_TEST(roots)
 {
-  tells("\"root\": {\"directory\": \"/srv\"}",
-        FILES "read /\nuse /dev\nall /dev/shm\nuse /proc\nall /tmp\nall /home\nhold\n");
+  tells("\"root\": {\"directory\": \"/srv\"}", FILES "use /dev\nall /dev/shm\nuse /proc\nall /tmp\nall /home\nhold\n");
   tells("\"root\": {\"directory\": \"/srv\", \"writable\": true}, \"paths\": {\"/x\": \"rw\"}", FILES "all /\nhold\n");
   tells("\"root\": {\"directory\": \"/srv\", \"writable\": \"discard\"}", FILES "all /\nhold\n");
   tells("\"root\": {\"overlay\": {\"lower\": [\"/l\"], \"upper\": \"/u\", \"work\": \"/w\"}}", FILES "all /\nhold\n");
   tells("\"root\": {\"overlay\": {\"lower\": [\"/l\", \"/m\"]}}",
-        FILES "read /\nuse /dev\nall /dev/shm\nuse /proc\nall /tmp\nall /home\nhold\n");
+        FILES "use /dev\nall /dev/shm\nuse /proc\nall /tmp\nall /home\nhold\n");
 }
 END_TEST
 
@@ -118,7 +116,7 @@ START_TEST(entries_of_the_list)
       "{\"type\": \"devpts\", \"at\": \"/pts\"}, {\"type\": \"mqueue\", \"at\": \"/q\"}, {\"type\": \"sysfs\", \"at\": \"/sys\"}, "
       "{\"type\": \"cgroup\", \"at\": \"/g\", \"access\": \"rw\"}, {\"type\": \"proc\", \"at\": \"/p\"}, "
       "{\"type\": \"dev\", \"at\": \"/t/dev\"}]",
-      FILES BASE "all /rw\nall /d\nall /t\nuse /pts\nall /q\nall /g\nuse /p\nuse /t/dev\nall /t/dev/shm\nhold\n");
+      FILES OWN "all /rw\nall /d\nall /t\nuse /pts\nall /q\nall /g\nuse /p\nuse /t/dev\nall /t/dev/shm\nhold\n");
 }
 END_TEST
 
@@ -129,15 +127,15 @@ START_TEST(what_entries_become_and_what_covers_them)
       "{\"type\": \"bind\", \"at\": \"/b\", \"from\": \"/h\", \"access\": \"rw\"}, {\"type\": \"remount\", \"at\": \"/b\", \"access\": "
       "\"ro\"}, {\"type\": \"tmpfs\", \"at\": \"/c\"}, {\"type\": \"bind\", \"at\": \"/c\", \"from\": \"/h\"}, "
       "{\"type\": \"tmpfs\", \"at\": \"/d\"}], \"paths\": {\"/d\": \"ro\"}",
-      FILES BASE "all /a\nhold\n");
+      FILES OWN "all /a\nhold\n");
 }
 END_TEST
 
 START_TEST(asked_for_by_name)
 {
-  tells("\"security\": {\"landlock\": true}", "files 0xffff\n" BASE "hold\n");
+  tells("\"security\": {\"landlock\": true}", "files 0xffff\nread /\n" OWN "hold\n");
   tells("\"security\": {\"landlock\": {\"paths\": true}}, \"best_effort\": [\"landlock\"]",
-        "files 0xffff at best\n" BASE "hold\n");
+        "files 0xffff at best\nread /\n" OWN "hold\n");
   tells("\"security\": {\"landlock\": false}", "");
   ck_assert(!(plan->promises->enforced >> STYRO_LANDLOCK_PATHS & 1));
 }
