@@ -87,15 +87,16 @@ result = [attempt(write, "/dev/null"), attempt(append, "/dev/zero"), attempt(wri
 @pytest.mark.parametrize("rules, answer", [(None, "EACCES"), (True, "EACCES"), (False, "ok")])
 def test_a_named_pipe_is_written_where_it_may_be(box, work, given, rules, answer):
     """No mount holds back who writes to one below `ro`; a rule of its own lets it be."""
-    os.mkfifo(work / "pipe")
-    (work / "pipe").chmod(0o666)
-    given(work / "pipe")
-    request = {"paths": {"/ro": {"from": str(work)}, "/rw": {"from": str(work / "pipe"), "access": "rw"}},
+    for name in ("closed", "open"):
+        os.mkfifo(work / name)
+        (work / name).chmod(0o666)
+        given(work / name)
+    request = {"paths": {"/ro": {"from": str(work)}, "/rw": {"from": str(work / "open"), "access": "rw"}},
                **({} if rules is None else landlock(paths=rules))}
     assert box.probe("""
 def both(path):
     os.close(os.open(path, os.O_RDWR))
-result = [attempt(both, "/ro/pipe"), attempt(both, "/rw"), attempt(os.open, "/ro/pipe", os.O_RDONLY | os.O_NONBLOCK)]""", request) == [answer, "ok", "ok"]
+result = [attempt(both, "/ro/closed"), attempt(both, "/rw"), attempt(os.open, "/ro/closed", os.O_RDONLY | os.O_NONBLOCK)]""", request) == [answer, "ok", "ok"]
 
 
 QUEUES = '''
