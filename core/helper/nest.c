@@ -164,14 +164,16 @@ static int give_ids(struct helper *h, int self)
 static int start_maker(struct helper *h, uint64_t flags, const int ends[2], int *pidfd)
 {
   struct wire_clone_args args;
+  int made = -1;
   memset(&args, 0, sizeof args);
   args.flags = CLONE_FILES_ | WIRE_CLONE_PIDFD;
-  args.pidfd = (uint64_t)(uintptr_t)pidfd;
+  args.pidfd = (uint64_t)(uintptr_t)&made;
   args.exit_signal = SIGCHLD;
   int pid = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
   if (pid == 0) {
     maker_main(h, flags, ends[1]);
   }
+  *pidfd = made;
   return pid;
 }
 

@@ -460,23 +460,22 @@ typedef struct styro_report styro_report;
 /* Pointers in it belong to the report. */
 typedef struct styro_check {
   size_t size;
-  int verdict;       /* enum styro_verdict */
-  int required;      /* 1: the default sandbox needs it on this host */
-  int sys_errno;     /* errno(3) of the system call that was refused, or 0 */
-  const char *name;  /* "user_namespace"; names are never changed or removed. docs/doctor.md lists them */
-  const char *group; /* "namespaces": checks of a group follow each other */
-  const char *found; /* what was seen, in one line */
-  const char *means; /* what that means for sandboxes; "" for STYRO_VERDICT_OK */
-  const char
-      *remedy; /* what mends it: shell commands, a line each, `#` begins a comment; "": nothing to mend, or no way */
+  int verdict;        /* enum styro_verdict */
+  int required;       /* 1: the default sandbox needs it on this host */
+  int sys_errno;      /* errno(3) of the system call that was refused, or 0 */
+  const char *name;   /* "user_namespace"; names are never changed or removed. docs/doctor.md lists them */
+  const char *group;  /* "namespaces": checks of a group follow each other */
+  const char *found;  /* what was seen, in one line */
+  const char *means;  /* what that means for sandboxes; "" for STYRO_VERDICT_OK */
+  const char *remedy; /* what mends it: shell commands, one a line, `#` begins a comment; "": nothing does */
 } styro_check;
 
 /*
  * Tries on this host what sandboxes are made of, as the caller: starts the default sandbox in both spawn modes, and makes
  * namespaces, mounts, maps and filters in child processes that end at once. Nothing of the caller or the host is changed
  * and nothing is left. `helper` as for styro_runner_new(). Takes some tens of milliseconds. What is missing on the host is
- * what the report says, not an error. The children are copying forks, the only ones that the library makes: what ends one of them, as a
- * filter of system calls may, then cannot touch the caller.
+ * what the report says, not an error. The children are copying forks, the only ones that the library makes: what ends one
+ * of them, as a filter of system calls may, then cannot touch the caller.
  */
 int styro_probe(const styro_allocator *alloc, const char *helper, styro_report **out, styro_error *err);
 

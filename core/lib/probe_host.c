@@ -75,6 +75,20 @@ char *styro_lines_next(struct styro_lines *lines)
   return NULL;
 }
 
+bool styro_line_numbers(const char *line, char before, unsigned long *out, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    char *end;
+    line += *line == before;
+    out[i] = strtoul(line, &end, 10);
+    if (end == line) {
+      return false;
+    }
+    line = end;
+  }
+  return true;
+}
+
 /* ---- facts ------------------------------------------------------------------------------------------------------- */
 
 /* "alice:x:1500:..." */
@@ -119,7 +133,7 @@ static void find_family(struct styro_host *host)
   styro_lines_open(&lines, "/etc/os-release");
   for (char *line; (line = styro_lines_next(&lines)) != NULL;) {
     if (host->family == STYRO_FAMILY_OTHER && (strncmp(line, "ID=", 3) == 0 || strncmp(line, "ID_LIKE=", 8) == 0)) {
-      host->family = family_of(strchr(line, '='));
+      host->family = family_of(line);
     }
   }
 }

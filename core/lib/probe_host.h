@@ -55,5 +55,7 @@ struct styro_lines {
 void styro_lines_open(struct styro_lines *lines, const char *path);
 /* The next line, NUL-terminated, until the next call; NULL at the end, which closes the file. */
 char *styro_lines_next(struct styro_lines *lines);
+/* The first n decimal numbers of a line, each with `before` in front of it where it has one. */
+bool styro_line_numbers(const char *line, char before, unsigned long *out, size_t n);
 
 #endif

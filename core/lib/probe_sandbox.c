@@ -173,13 +173,13 @@ static unsigned long free_range(void)
 {
   static const char *const files[] = {"/etc/subuid", "/etc/subgid"};
   struct styro_lines lines;
-  unsigned long next = FIRST_ID, start, count;
+  unsigned long next = FIRST_ID, range[2]; /* from where, how many */
   for (size_t i = 0; i < 2; i++) {
     styro_lines_open(&lines, files[i]);
     for (char *line; (line = styro_lines_next(&lines)) != NULL;) {
       const char *numbers = strchr(line, ':');
-      if (numbers && sscanf(numbers, ":%lu:%lu", &start, &count) == 2 && start + count > next) {
-        next = start + count;
+      if (numbers && styro_line_numbers(numbers, ':', range, 2) && range[0] + range[1] > next) {
+        next = range[0] + range[1];
       }
     }
   }

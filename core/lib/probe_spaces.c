@@ -101,12 +101,11 @@ int styro_check_space(struct styro_probing *probing, const struct styro_check_ro
 static bool exists(unsigned long id)
 {
   struct styro_lines lines;
-  unsigned long inside, outside, count;
+  unsigned long n[3]; /* inside, outside, how many */
   bool found = false;
   styro_lines_open(&lines, "/proc/self/uid_map");
   for (char *line; (line = styro_lines_next(&lines)) != NULL;) {
-    found =
-        found || (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3 && id >= inside && id - inside < count);
+    found = found || (styro_line_numbers(line, ' ', n, 3) && id >= n[0] && id - n[0] < n[2]);
   }
   return found;
 }
