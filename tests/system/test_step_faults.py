@@ -17,9 +17,11 @@ needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installe
 
 ROWS = pathlib.Path(__file__).parent.parent.parent / "core" / "lib" / "plan_steps.c"
 NOTHING_TO_DO = {"run", "promises", "note"}  # read by the library
-REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer", "idmap", "join"}  # each has a test of its own: below, or in test_overlay.py, test_idmap.py
+# Each has a test of its own: below, or in test_overlay.py, test_idmap.py, test_labels.py.
+REAL_CAUSES = {"namespaces", "map ids", "oom score", "layer", "idmap", "join", "label"}
 
 HOSTNAME = {"namespaces": {"uts": {"hostname": "box"}}}
+PTRACED = {"security": {"capabilities": ["SYS_PTRACE"]}}
 WRITABLE = {"from": "{work}", "access": "rw"}
 USERNS_LIMIT = "/proc/sys/user/max_user_namespaces"
 
@@ -56,6 +58,8 @@ FAULTS = {
     "seal": ({"paths": {"/a": "deny", "/a/b": {"from": "/opt"}}}, "mount_setattr", "", "EPERM", "path", "/paths/~1a", "/a"),
     "pivot": ({}, "pivot_root", "", "EBUSY", "root", "/root", None),
     "userns limit": ({}, "write", USERNS_LIMIT, "EPERM", "proc", "/namespaces/user", None),
+    "nest": (PTRACED, "unshare", "CLONE_NEWUSER", "ENOSPC", "capability", "/security/capabilities", "user mount"),
+    "enter": (PTRACED, "setns", "CLONE_NEWUSER", "EPERM", "capability", "/security/capabilities", None),
     "init": ({}, "prctl", "PR_SET_DUMPABLE", "EINVAL", "supervise", "/init", None),
     "session": ({"init": False}, "setsid", "", "EPERM", "process", "/new_session", None),
     "process group": ({"new_session": False}, "setpgid", "", "EPERM", "process", "/new_session", None),
