@@ -46,7 +46,6 @@ def test_named(box, uid, init, names):
     assert seen["securebits"] & 3 == 3 and seen["no_new_privs"] == "1"
 
 
-@pytest.mark.kernel
 def test_every_capability_but_the_two_that_open_init(box):
     """With those two: test_nested.py."""
     names = [n for n in NAMES if n not in ("SYS_PTRACE", "SYS_ADMIN")]

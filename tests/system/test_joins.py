@@ -67,7 +67,6 @@ def joined(seen, pid):
     return {name for name in seen if seen[name] == theirs[name] != os.readlink(f"/proc/self/ns/{name}")}
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("kind", ["ipc", "uts", "cgroup", "time", "network"])
 def test_one(box, kind):
     with others(OPTIONS[kind], user=not AS_ROOT) as pid:

@@ -37,7 +37,7 @@ def test_paths_and_the_usual_fields(box, host, work):
     seen = box.probe(SEEN, {
         "namespaces": {"uts": {"hostname": "together"}}, "env": {"WORD": "one"}, "cwd": "/w", "umask": "027", "nice": 3,
         "oom_score_adj": 500, "rlimits": {"nofile": {"soft": 64, "hard": 128}},
-        "security": {"capabilities": ["NET_BIND_SERVICE"]},
+        "security": {"capabilities": {"keep": ["CHOWN"], "drop": ["CHOWN"], "add": ["NET_BIND_SERVICE"]}},
         "paths": {"/in": {"from": str(host)}, "/in/sub": "deny", "/w": {"from": str(work), "access": "rw"},
                   "/t": {"access": "tmpfs", "size": "1M", "mode": "0700"}, "/n": {"from": str(host), "noexec": True},
                   "/gone": {"from": str(host / "gone"), "optional": True}, "/in/none": {"access": "deny", "if_missing": "ignore"}}})
@@ -136,6 +136,14 @@ def test_ids_and_rights(box):
     kill, chown, setuid = 1 << 5, 1 << 0, 1 << 7
     sets = [kill | chown, kill, kill, kill | chown | setuid, kill]
     assert seen[:5] == [sets, 0b1001, "0", "2", "1"] and seen[5:] == expected
+
+
+def test_labels(box):
+    """AppArmor is what Debian's kernel has, and the request's word for no profile: taken where it is active, said where it is not."""
+    done = box.run(["cat", "/proc/self/attr/apparmor/current"], {"security": {"apparmor": "unconfined"}, "best_effort": ["lsm_label"]})
+    assert done.outcome["reason"] == "exited", done
+    held = "lsm_label" in done.outcome["enforced"]
+    assert held == (done.text.split() == ["unconfined"]) and held != any(row["protection"] == "lsm_label" for row in done.outcome["not_enforced"])
 
 
 # ---- the process -----------------------------------------------------------------------------------------------------------

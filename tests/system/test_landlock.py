@@ -83,7 +83,6 @@ result = [attempt(write, "/dev/null"), attempt(append, "/dev/zero"), attempt(wri
     assert seen == ["ok", "ok", "ok", "ENOENT", "ok", "ENOTTY"]
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("rules, answer", [(None, "EACCES"), (True, "EACCES"), (False, "ok")])
 def test_a_named_pipe_is_written_where_it_may_be(box, work, given, rules, answer):
     """No mount holds back who writes to one below `ro`; a rule of its own lets it be."""
@@ -108,7 +107,6 @@ def queue(name, flags):
 result = [attempt(queue, b"/q", os.O_CREAT | os.O_RDWR), attempt(queue, b"/q", os.O_RDONLY), libc.mq_unlink(b"/q")]'''
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("more", [{}, {"namespaces": {"ipc": "host"}}, {"init": False}])
 def test_message_queues_are_opened(box, more):
     """They have no place in the tree. Those of a shared namespace cannot be named, so that nothing is said there by default."""
@@ -139,9 +137,8 @@ check(libc.mount(None, sys.argv[2].encode(), None, ctypes.c_ulong(32 | 4096 | 2 
 """
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S2")
-@pytest.mark.parametrize("rules", [True, False, None])
+@pytest.mark.parametrize("rules", [pytest.param(True, marks=pytest.mark.kernel), False, None])
 def test_what_is_read_only_stays_so_when_its_mount_no_longer_is(box, work, given, rules):
     """Somebody with every right over the sandbox makes the mount writable from outside: the payload's own files stay closed."""
     (work / "file").write_text("as it was")
@@ -195,7 +192,6 @@ def test_without_no_new_privs_they_hold_as_well(box, work):
 REOPEN = "result = [attempt(read, '/proc/self/fd/0'), attempt(append, '/proc/self/fd/0')]"
 
 
-@pytest.mark.kernel
 def test_a_file_handed_over_is_opened_again_as_it_was(box, work, given):
     """As `cat /dev/stdin` does: to be read where it was handed over to be read, and written where it was to be written."""
     file = work / "file"
@@ -375,7 +371,6 @@ ASKED = {"paths": ("landlock_paths", True, 2, "5.19", "files"), "tcp_bind": ("la
          "scopes": ("landlock_scopes", ["signals"], 6, "6.12", "scopes")}
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("error", ["ENOSYS", "EOPNOTSUPP", "EPERM"])
 def test_without_any_the_default_does_without(box, error):
     """Compiled out, not started, or refused by a container's filter: a protection on top is then no promise."""

@@ -416,7 +416,6 @@ def test_propagation_of_the_whole_tree(tree):
 SHARED = ["unshare", "-m", "--propagation", "private", "/bin/sh", "-ec"]
 
 
-@pytest.mark.kernel
 @pytest.mark.as_root
 @pytest.mark.parametrize("user", ["new", "host"])
 def test_slave(tree, tmp_path, user):

@@ -31,7 +31,6 @@ result = [sorted(os.listdir("/o")), read("/o/both"), row("/o")["type"], flags("/
     assert set(seen[4:]) == {"EROFS"} and sorted(os.listdir(layers[0])) == ["both", "sub", "top"]
 
 
-@pytest.mark.kernel
 def test_access_times(tree, layers):
     """Which kind of access times a mount has is one value of several: the kernel's own is taken away first."""
     seen = probe(tree, 'result = [flags("/o"), read("/o/both")]', mounts(mount("overlay", "/o", lower=layers, noatime=True)))

@@ -19,7 +19,6 @@ def free(*names, **more):
     return {"security": {"capabilities": list(names), "seccomp": {"allow": CALLS}}, **more}
 
 
-@pytest.mark.kernel
 @pytest.mark.parametrize("uid", [0, 1000])
 @pytest.mark.parametrize("names", [["SYS_PTRACE"], ["SYS_ADMIN", "CHOWN"], NAMES], ids=["ptrace", "admin", "all"])
 @pytest.mark.invariant("S12")
@@ -119,7 +118,6 @@ def test_what_is_mounted_stays_and_more_can_be_mounted(box, work):
     assert {"read_only_paths", "denied_paths", "masked_paths", "device_allowlist", "capabilities", "process_signals"} <= set(done.outcome["enforced"])
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S16")
 def test_no_user_namespace_below_that(box):
     """Also where the payload could raise the limit of its own."""

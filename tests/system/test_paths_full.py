@@ -162,7 +162,6 @@ def test_gaps_at_two_levels_are_said(tree, nest):
 # ---- what is denied and comes later ------------------------------------------------------------------------------------
 
 
-@pytest.mark.kernel
 @pytest.mark.invariant("S1")
 @pytest.mark.parametrize("dev", ["/dev", "/d"])
 def test_denied_in_shared_memory(tree, dev):

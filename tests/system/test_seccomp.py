@@ -196,7 +196,6 @@ def test_no_filter_when_that_is_asked_for(box):
     assert box.probe(f"result = system_call({number(272, 97)}, 0x10000000)", profile("none")) == "ENOSPC"
 
 
-@pytest.mark.kernel
 def test_a_call_that_is_allowed_on_top(box):
     look = f"result = [system_call({number(101, 117)}, 7, 1, 0, 0), system_call({number(310, 270)}, 1, 0, 0, 0, 0, 0)]"
     assert box.probe(look) == ["EPERM", "EPERM"]
@@ -271,7 +270,6 @@ def in_file(tmp_path, profile):
     return {"security": {"seccomp": {"oci": str(path)}}}
 
 
-@pytest.mark.kernel
 def test_a_profile_in_a_file(box, tmp_path):
     assert box.probe(OCI_SEEN, in_file(tmp_path, OCI)) == ["EBADFD", "EPERM", "ok", "EIO", "ok", "EPERM", "ENOSYS", "2"]
 

@@ -115,7 +115,6 @@ result = [result["sets"][4], libc.prctl({AMBIENT}, 2, {KILL}, 0, 0), state()["se
 
 
 @pytest.mark.parametrize("locked", [True, False])
-@pytest.mark.kernel
 def test_a_lock_holds(box, locked):
     """SETPCAP may change the bits, but for those that are locked."""
     bits = ["no_cap_ambient_raise"] + ["no_cap_ambient_raise_locked"] * locked

@@ -36,7 +36,6 @@ def promises(done):
     return set(done.outcome["enforced"])
 
 
-@pytest.mark.kernel
 def test_who_may_mount_undoes_mounts(box, guarded, work):
     request = {**guarded, "security": {"seccomp": OWN_FILTER, "capabilities": ["SYS_ADMIN"]}}
     assert box.probe(UNDO, request) == ["EROFS", "EACCES", 0, 0, "ok", "ok"]
