@@ -125,8 +125,8 @@ static int same_ids(const char *map, char out[MAP_SIZE])
 
 static int copy_map(struct helper *h, int self, const char *own, const char *name)
 {
-  static char seen[3 * MAP_SIZE]; /* columns are padded when read */
-  static char lines[MAP_SIZE];
+  char seen[3 * MAP_SIZE]; /* columns are padded when read */
+  char lines[MAP_SIZE];
   unsigned long len = 0;
   long n = 1;
   int fd = procfs_open(h, own, O_RDONLY);

@@ -44,7 +44,7 @@ FAULTS = {
     "self bind": ({"root": {"overlay": {"lower": ["{root}", "{work}"]}}, "paths": {"/usr": "ro"}}, "open_tree", "^pivot_root", "ENOMEM",
                   "path", "/paths/~1usr", "/usr"),
     "symlink": ({"mounts": [{"type": "symlink", "at": "/l", "target": "text"}]}, "symlinkat", '"text"', "ENOSPC", "mount", "/mounts/0", "/l"),
-    "file system": ({"mounts": [{"type": "mqueue", "at": "/q"}]}, "fsopen", '"mqueue"', "ENOMEM", "mount", "/mounts/0", "/q"),
+    "file system": ({"mounts": [{"type": "mqueue", "at": "/q"}], "security": {"landlock": False}}, "fsopen", '"mqueue"', "ENOMEM", "mount", "/mounts/0", "/q"),
     "remount": ({"mounts": [{"type": "tmpfs", "at": "/t"}, {"type": "remount", "at": "/t", "access": "ro"}]}, "mount_setattr", "", "EPERM",
                 "mount", "/mounts/1", "/t"),
     "overlay": ({"mounts": [{"type": "overlay", "at": "/o", "lower": ["{root}", "{work}"]}]}, OVERLAY_BY, '"overlay"', "ENOMEM", "mount",
