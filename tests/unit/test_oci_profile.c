@@ -255,7 +255,8 @@ START_TEST(several_entries_of_one_call)
 {
   static char text[200000];
   uint64_t state = 99 + (uint64_t)_i;
-  for (int round = 0; round < (emulated() ? 3 : 10); round++) { /* of the same kind: an emulator needs minutes for all */
+  for (int round = 0; round < (emulated() ? 3 : 10);
+       round++) { /* of the same kind: an emulator needs minutes for all */
     random_profile(&state, 4, text, sizeof text, NULL);
     ck_assert_msg(build(text, 0) == STYRO_OK, "%s: %s", fault.pointer, fault.message);
     json_t *profile = json_loads(text, 0, NULL);
