@@ -45,6 +45,7 @@ struct landlock {
   int version; /* of the kernel's interface; 0: not asked yet, below: there is none, -errno */
   bool asked;  /* the request asked for a part of it, and got it */
   struct wire_landlock_ruleset handles;
+  char digits[21]; /* the version, for the verdict */
 };
 #define HELPER_NESTED 5 /* kinds of namespaces that a payload can have for itself: nest.c */
 
@@ -69,6 +70,7 @@ struct helper {
   int userns_limit;          /* /proc/sys/user/max_user_namespaces, opened while it could be written */
   int procfs;                /* the caller's /proc where a step writes there after the root has changed, else -1 */
   int nested[HELPER_NESTED]; /* namespaces for the payload alone, 0: none */
+  char held[256];            /* the label that was found, for the verdict; cut to fit */
   int proc_dir;              /* the caller's /proc where another mount namespace is joined, else -1 */
   bool clocks;               /* the payload enters a time namespace of its own */
   int64_t clock_offset;      /* of CLOCK_MONOTONIC there */
@@ -98,6 +100,8 @@ int helper_proc(const struct helper *h, const char *name, int flags); /* a file 
 /* procfs.c: held before the root changes; a file below it, or -errno. */
 void procfs_hold(struct helper *h);
 int procfs_open(struct helper *h, const char *name, int flags);
+/* The beginning of a file there, NUL-terminated; its length, or -errno. */
+long procfs_read(struct helper *h, const char *name, char *text, size_t size);
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);

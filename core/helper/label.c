@@ -23,23 +23,7 @@ static const struct {
     [WIRE_LSM_SELINUX] = {"SELinux", "filesystems", "\tselinuxfs\n", "thread-self/attr/exec", ""},
 };
 
-static char found[4096]; /* what was read; outlives the call, because the verdict is copied from it */
-
-static long read_file(struct helper *h, const char *name)
-{
-  unsigned long len = 0;
-  long n = 1;
-  int fd = procfs_open(h, name, O_RDONLY);
-  while (fd >= 0 && n > 0 && len + 1 < sizeof found) {
-    n = sys_read(fd, found + len, sizeof found - 1 - len);
-    len += n > 0 ? (unsigned long)n : 0;
-  }
-  found[len] = 0;
-  if (fd >= 0) {
-    sys_close(fd);
-  }
-  return fd < 0 ? fd : n < 0 ? n : (long)len;
-}
+#define FILE_SIZE 4096 /* of what is read here; on the stack, which the payload's process has 16 KiB of */
 
 static bool holds_word(const char *text, const char *word)
 {
@@ -54,7 +38,8 @@ static bool holds_word(const char *text, const char *word)
 
 static int check_present(struct helper *h, uint32_t lsm)
 {
-  long n = read_file(h, modules[lsm].present);
+  char found[FILE_SIZE];
+  long n = procfs_read(h, modules[lsm].present, found, sizeof found);
   if (h->what == WIRE_WHAT_NO_PROC) {
     return (int)n;
   }
@@ -84,15 +69,18 @@ static int write_label(struct helper *h, uint32_t lsm, const char *label)
 /* AppArmor adds its mode, ` (enforce)`. */
 static int label_holds(struct helper *h, uint32_t lsm, const char *label)
 {
+  char found[FILE_SIZE];
   size_t len = strlen(label);
   h->what = WIRE_WHAT_READ_BACK;
-  long n = read_file(h, modules[lsm].attribute);
+  long n = procfs_read(h, modules[lsm].attribute, found, sizeof found);
   if (n < 0) {
     return (int)n;
   }
   bool same = strncmp(found, label, len) == 0 && (found[len] == 0 || found[len] == '\n' || found[len] == ' ');
   found[strcspn(found, "\n")] = 0;
-  h->component = found[0] ? found : "none";
+  found[sizeof h->held - 1] = 0;
+  strcpy(h->held, found[0] ? found : "none");
+  h->component = h->held;
   return same ? 0 : -EINVAL;
 }
 

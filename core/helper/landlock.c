@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../wire/maps.h"
 #include "helper.h"
 
 /* The kernel's, as a version or the errno with which it says that it has none (ENOSYS, EOPNOTSUPP; EPERM of a filter). */
@@ -43,14 +44,9 @@ static void be_absent(struct helper *h, uint32_t part)
 
 static int refuse_part(struct helper *h, int version)
 {
-  static char digits[12];
-  char *at = &digits[sizeof digits - 1];
-  int n = version < 0 ? 0 : version;
-  do {
-    *--at = (char)('0' + n % 10);
-  } while (n /= 10);
+  wire_decimal(h->landlock.digits, version < 0 ? 0 : (uint64_t)version);
   h->what = WIRE_WHAT_LANDLOCK_ABI;
-  h->component = at;
+  h->component = h->landlock.digits;
   return version < 0 ? version : -EOPNOTSUPP;
 }
 

@@ -127,19 +127,9 @@ static int copy_map(struct helper *h, int self, const char *own, const char *nam
 {
   char seen[3 * MAP_SIZE]; /* columns are padded when read */
   char lines[MAP_SIZE];
-  unsigned long len = 0;
-  long n = 1;
-  int fd = procfs_open(h, own, O_RDONLY);
-  while (fd >= 0 && n > 0 && len + 1 < sizeof seen) {
-    n = sys_read(fd, seen + len, sizeof seen - 1 - len);
-    len += n > 0 ? (unsigned long)n : 0;
-  }
-  seen[len] = 0;
-  int result = fd < 0 ? fd : n < 0 ? (int)n : same_ids(seen, lines);
-  if (fd >= 0) {
-    sys_close(fd);
-  }
-  fd = result < 0 ? result : sys_openat(self, name, O_WRONLY | O_CLOEXEC, 0);
+  long n = procfs_read(h, own, seen, sizeof seen);
+  int result = n < 0 ? (int)n : same_ids(seen, lines);
+  int fd = result < 0 ? result : sys_openat(self, name, O_WRONLY | O_CLOEXEC, 0);
   if (fd < 0) {
     return fd;
   }

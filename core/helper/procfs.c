@@ -51,3 +51,19 @@ int procfs_open(struct helper *h, const char *name, int flags)
   }
   return fd;
 }
+
+long procfs_read(struct helper *h, const char *name, char *text, size_t size)
+{
+  size_t len = 0;
+  long n = 1;
+  int fd = procfs_open(h, name, O_RDONLY);
+  while (fd >= 0 && n > 0 && len + 1 < size) {
+    n = sys_read(fd, text + len, size - 1 - len);
+    len += n > 0 ? (size_t)n : 0;
+  }
+  text[len] = 0;
+  if (fd >= 0) {
+    sys_close(fd);
+  }
+  return fd < 0 ? fd : n < 0 ? n : (long)len;
+}

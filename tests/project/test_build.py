@@ -78,7 +78,7 @@ def test_helper_is_static_and_small():
     sizes = re.findall(r"LOAD +\S+ +\S+ +\S+ +(\S+) +(\S+)", headers)
     loaded, taken = (sum(int(size, 16) for size in column) for column in zip(*sizes))
     assert 16 * 1024 < loaded < 64 * 1024
-    assert taken < (128 + 16) * 1024  # with the tables that have room for the largest plan, of 10,240 steps
+    assert taken < 128 * 1024  # with the tables that have room for the largest plan
 
 
 def test_helper_holds_no_c_library():

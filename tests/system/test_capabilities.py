@@ -80,14 +80,15 @@ def test_the_children_of_a_payload_have_no_more(box):
     assert seen[:5] == seen[5:]
 
 
-BIND = """
+BIND_LOW = """
 def bind_low():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 80))
         s.listen()
         with socket.create_connection(("127.0.0.1", 80)):
             pass
-result = attempt(bind_low)"""
+"""
+BIND = BIND_LOW + "result = attempt(bind_low)"
 
 
 def test_a_capability_that_is_used(box):

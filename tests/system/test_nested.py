@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness import COMMAND, WAIT
-from test_capabilities import NAMES, STATE, asked, bits
+from test_capabilities import BIND_LOW, NAMES, STATE, asked, bits
 
 X86_64 = platform.machine() == "x86_64"
 CALLS = ["mount", "umount2", "ptrace", "process_vm_readv", "process_vm_writev", "unshare", "setns", "sethostname", "pivot_root", "chroot",
@@ -127,13 +127,7 @@ result = [system_call(%d, 0x10000000), attempt(write, "/proc/sys/user/max_user_n
     assert seen == ["ENOSPC", "EROFS", "ENOSPC"]
 
 
-COUNTS = """
-def bind_low():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 80))
-        s.listen()
-        with socket.create_connection(("127.0.0.1", 80)):
-            pass
+COUNTS = BIND_LOW + """
 def name_host():
     socket.sethostname("other")
 before = os.uname().nodename

@@ -45,6 +45,17 @@ int procfs_open(struct helper *h, const char *name, int flags)
   return fd < 0 ? (refuses ? -EACCES : -errno) : fd;
 }
 
+long procfs_read(struct helper *h, const char *name, char *text, size_t size)
+{
+  int fd = procfs_open(h, name, O_RDONLY);
+  ssize_t n = fd < 0 ? fd : read(fd, text, size - 1);
+  text[n < 0 ? 0 : n] = 0;
+  if (fd >= 0) {
+    close(fd);
+  }
+  return n;
+}
+
 static void put(const char *name, const char *text)
 {
   char path[64];
