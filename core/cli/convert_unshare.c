@@ -360,29 +360,19 @@ static int translate_propagation(struct conversion *c, const struct unshare *lin
 
 /* ---- rights ---- */
 
-/* All that Linux 5.14 knows, by number; init's memory would be open to two of them. */
 static int translate_capabilities(struct conversion *c, const struct unshare *line)
 {
-  char json[512] = "[";
-  size_t len = 1;
-
   if (!line->keep_caps || !line->kept[USER]) {
     return convert_note(c, "privileges",
                         "stronger: no capability, no_new_privs, the default filter of system calls; see `security`");
   }
-  for (int cap = 0; cap <= 40; cap++) {
-    bool opens_init = cap == 19 || cap == 21; /* CAP_SYS_PTRACE, CAP_SYS_ADMIN */
-    if (!line->kill_child || !opens_init) {
-      len += (size_t)snprintf(json + len, sizeof json - len, "%s\"%d\"", len > 1 ? "," : "", cap);
-    }
-  }
-  snprintf(json + len, sizeof json - len, "]");
-  if (convert_set_json(c, "--keep-caps", "/security/capabilities", json) < 0) {
+  if (convert_set_json(c, "--keep-caps", "/security/capabilities", "\"ALL\"") < 0) {
     return -1;
   }
-  if (line->kill_child && convert_note(c, "--keep-caps",
-                                       "stronger: not CAP_SYS_ADMIN and CAP_SYS_PTRACE, which would open the init "
-                                       "that --kill-child takes") < 0) {
+  if (line->kill_child &&
+      convert_note(c, "--keep-caps",
+                   "stronger: in a user namespace below the sandbox's own, where they do not open the init that "
+                   "--kill-child takes") < 0) {
     return -1;
   }
   return convert_note(c, "privileges", "stronger: no_new_privs and the default filter of system calls; see `security`");

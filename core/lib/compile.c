@@ -28,10 +28,14 @@ static int compile_holds(struct styro_compile *c)
   return styro_compile_filter(c);
 }
 
-/* What runs in the payload's own process. Without no_new_privs both take a capability to put into force, so they go first. */
+/*
+ * What runs in the payload's own process. Landlock's rules take descriptors, so they go before the resource limits; without
+ * no_new_privs Landlock and the filter take a capability to put into force, so they go before its end.
+ */
 static int compile_payload(struct styro_compile *c)
 {
   bool last = c->fields->no_new_privs;
+  styro_compile_landlock_rules(c);
   styro_compile_process(c);
   if (styro_nested_spaces(c->fields)) {
     plain_step(c, WIRE_STEP_ENTER, "/security/capabilities", STYRO_FATAL);

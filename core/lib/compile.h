@@ -66,14 +66,15 @@ void styro_compile_sysfs(struct styro_compile *c, const char *at, unsigned flags
 /* compile_access.c, between a begin and an end. */
 int styro_compile_access_begin(struct styro_compile *c);
 void styro_compile_access_end(struct styro_compile *c);
-void styro_compile_seals(struct styro_compile *c);       /* denied places with something inside */
-void styro_compile_access(struct styro_compile *c);      /* rw places the payload must be able to write */
-void styro_compile_process(struct styro_compile *c);     /* compile_process.c */
-void styro_compile_nest(struct styro_compile *c);        /* compile_security.c: for the payload alone */
-void styro_compile_security(struct styro_compile *c);    /* compile_security.c */
-void styro_compile_landlock(struct styro_compile *c);    /* compile_landlock.c */
-void styro_compile_port_filter(struct styro_compile *c); /* compile_ports.c */
-int styro_compile_filter(struct styro_compile *c);       /* compile_filter.c */
+void styro_compile_seals(struct styro_compile *c);          /* denied places with something inside */
+void styro_compile_access(struct styro_compile *c);         /* rw places the payload must be able to write */
+void styro_compile_process(struct styro_compile *c);        /* compile_process.c */
+void styro_compile_nest(struct styro_compile *c);           /* compile_security.c: for the payload alone */
+void styro_compile_security(struct styro_compile *c);       /* compile_security.c */
+void styro_compile_landlock_rules(struct styro_compile *c); /* compile_landlock.c */
+void styro_compile_landlock(struct styro_compile *c);       /* compile_landlock.c: the rules hold from here on */
+void styro_compile_port_filter(struct styro_compile *c);    /* compile_ports.c */
+int styro_compile_filter(struct styro_compile *c);          /* compile_filter.c */
 
 /* What stands in a source: 0 for NULL, else 1 + the number of its step. */
 uint32_t styro_compile_idmap(const struct styro_compile *c, const char *idmap);

@@ -68,6 +68,25 @@ static void add_own(struct styro_compile *c)
   }
 }
 
+/* An entry that may be absent leaves what stands below it. */
+static bool surely_covered(const struct styro_compile *c, size_t index)
+{
+  const struct styro_mounts *mounts = &c->fields->mounts;
+  const char *at = mounts->items[index].at;
+  for (size_t i = index + 1; i < mounts->n; i++) {
+    const struct styro_mount *over = &mounts->items[i];
+    if (styro_mount_covers(over) && !over->optional && styro_encloses(over->at, at)) {
+      return true;
+    }
+  }
+  for (size_t i = 0; i < c->fields->rules_n; i++) {
+    if (!c->fields->rules[i].optional && styro_encloses(c->fields->rules[i].path, at)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static void add_entry(struct styro_compile *c, size_t index)
 {
   const struct styro_mount *mount = &c->fields->mounts.items[index];
@@ -80,6 +99,8 @@ static void add_entry(struct styro_compile *c, size_t index)
   default:
     if (styro_compile_entry_writable(c, index)) {
       add_place(c, mount->at, WIRE_LL_ALL);
+    } else if (mount->access == STYRO_MOUNT_DEVICES) { /* a device is written through a mount that is read-only */
+      add_place(c, mount->at, WIRE_LL_USE);
     }
   }
 }
@@ -95,7 +116,7 @@ static void add_places(struct styro_compile *c)
   }
   add_own(c);
   for (size_t i = 0; i < c->fields->mounts.n; i++) {
-    if (styro_mount_covers(&c->fields->mounts.items[i]) && !styro_compile_entry_covered(c, i)) {
+    if (styro_mount_covers(&c->fields->mounts.items[i]) && !surely_covered(c, i)) {
       add_entry(c, i);
     }
   }
@@ -130,13 +151,9 @@ static uint64_t scopes_of(const struct styro_list *names)
 }
 
 /* What the ruleset speaks about comes first: it is made with the first rule. */
-void styro_compile_landlock(struct styro_compile *c)
+void styro_compile_landlock_rules(struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
-  struct wire_step_plain force;
-  if (!fields->landlock_paths && !fields->landlock_binds && !fields->landlock_connects && !fields->landlock_scopes.n) {
-    return;
-  }
   if (fields->landlock_paths) {
     bool asked = fields->landlock_paths_asked;
     add_part(c, WIRE_LANDLOCK_PATHS, asked ? WIRE_LL_ALL : CHANGES, asked ? 0 : WIRE_DEFAULTED, FIELD "/paths");
@@ -155,6 +172,15 @@ void styro_compile_landlock(struct styro_compile *c)
   }
   add_ports(c, &fields->landlock_bind, WIRE_LL_BIND_TCP, FIELD "/tcp_bind");
   add_ports(c, &fields->landlock_connect, WIRE_LL_CONNECT_TCP, FIELD "/tcp_connect");
+}
+
+void styro_compile_landlock(struct styro_compile *c)
+{
+  const struct styro_fields *fields = c->fields;
+  struct wire_step_plain force;
+  if (!fields->landlock_paths && !fields->landlock_binds && !fields->landlock_connects && !fields->landlock_scopes.n) {
+    return;
+  }
   memset(&force, 0, sizeof force);
   styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK, 0, FIELD, STYRO_FATAL, &force, sizeof force);
   if (fields->landlock_binds || fields->landlock_connects) {

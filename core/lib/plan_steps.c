@@ -105,8 +105,9 @@ const struct styro_step_row styro_step_rows[WIRE_STEP_COUNT] = {
     [WIRE_STEP_LANDLOCK_PART] = {"landlock part", STYRO_STAGE_LANDLOCK, "let Landlock speak about",
                                  "first, since the ruleset is made for what it speaks about; what no rule allows is "
                                  "refused then"},
-    [WIRE_STEP_LANDLOCK_PLACE] = {"landlock place", STYRO_STAGE_LANDLOCK, "let Landlock allow",
-                                  "by the place as the payload sees it, once all mounts stand"},
+    [WIRE_STEP_LANDLOCK_PLACE] =
+        {"landlock place", STYRO_STAGE_LANDLOCK, "let Landlock allow",
+         "by the place as the payload sees it, once all mounts stand and before a limit on descriptors does"},
     [WIRE_STEP_LANDLOCK_PORT] = {"landlock port", STYRO_STAGE_LANDLOCK, "let Landlock allow the TCP port",
                                  "no other one is"},
     [WIRE_STEP_LANDLOCK_QUEUES] = {"landlock queues", STYRO_STAGE_LANDLOCK, "take the message queues' file system",

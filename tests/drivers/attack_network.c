@@ -69,11 +69,15 @@ static int connect_abstract(const void *about)
   return connect_to(AF_UNIX, strcmp(about, "datagram") == 0 ? SOCK_DGRAM : SOCK_STREAM, &to, size);
 }
 
+/* By its last component: an address has 108 bytes, and the way to it may have more. */
 static int connect_path(const void *about)
 {
   struct sockaddr_un to;
-  size_t size = name_unix(&to, given(about), false);
-  return connect_to(AF_UNIX, SOCK_STREAM, &to, size);
+  const char *path = given(about), *name = strrchr(path, '/') + 1;
+  char *directory = strndup(path, (size_t)(name - path));
+  int error = chdir(directory) == 0 ? 0 : errno;
+  free(directory);
+  return error ? error : connect_to(AF_UNIX, SOCK_STREAM, &to, name_unix(&to, name, false));
 }
 
 struct kind {

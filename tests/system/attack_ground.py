@@ -108,7 +108,9 @@ class Ground:
         path = self.place / "secret" / "socket"
         self.listener(socket.AF_UNIX, socket.SOCK_STREAM, "\0" + stream)
         self.listener(socket.AF_UNIX, socket.SOCK_DGRAM, "\0" + datagram)
-        self.listener(socket.AF_UNIX, socket.SOCK_STREAM, str(path))
+        directory = os.open(path.parent, os.O_PATH)  # an address has 108 bytes, and temporary directories may be deeper
+        self.listener(socket.AF_UNIX, socket.SOCK_STREAM, f"/proc/self/fd/{directory}/{path.name}")
+        os.close(directory)
         path.chmod(0o666)
         self.arguments |= {"abstract": stream, "datagram": datagram, "path": path,
                            "tcp": self.listener(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1],

@@ -128,6 +128,34 @@ START_TEST(what_entries_become_and_what_covers_them)
       "\"ro\"}, {\"type\": \"tmpfs\", \"at\": \"/c\"}, {\"type\": \"bind\", \"at\": \"/c\", \"from\": \"/h\"}, "
       "{\"type\": \"tmpfs\", \"at\": \"/d\"}], \"paths\": {\"/d\": \"ro\"}",
       FILES OWN "all /a\nhold\n");
+  tells("\"mounts\": [{\"type\": \"bind\", \"at\": \"/a\", \"from\": \"/h\", \"access\": \"dev\"}, "
+        "{\"type\": \"remount\", \"at\": \"/a\", \"access\": \"ro\"}]",
+        FILES OWN "use /a\nhold\n"); /* as the kernel has it: only files of the file system itself are read-only */
+}
+END_TEST
+
+START_TEST(what_may_be_absent_covers_nothing)
+{
+  tells("\"mounts\": [{\"type\": \"tmpfs\", \"at\": \"/a\"}, {\"type\": \"bind\", \"at\": \"/a\", \"from\": \"/h\", "
+        "\"optional\": true}, {\"type\": \"tmpfs\", \"at\": \"/b\"}], "
+        "\"paths\": {\"/b\": {\"access\": \"ro\", \"optional\": true}}",
+        FILES OWN "all /a\nall /b\nhold\n");
+}
+END_TEST
+
+/* A ruleset and its places are descriptors. */
+START_TEST(rules_come_before_a_limit_on_descriptors)
+{
+  make("\"rlimits\": {\"nofile\": 3}");
+  const struct wire_plan *block = plan->block;
+  uint32_t limit = 0, last = 0, number = 0;
+  const struct wire_step *step = wire_step_first(block);
+  for (; number < block->steps_n; number++, step = wire_step_next(step)) {
+    limit = step->code == WIRE_STEP_RLIMIT ? number : limit;
+    last = step->code == WIRE_STEP_LANDLOCK_PLACE ? number : last;
+  }
+  ck_assert_uint_gt(last, 0);
+  ck_assert_uint_gt(limit, last);
 }
 END_TEST
 
@@ -196,6 +224,8 @@ int main(void)
                                 roots,
                                 entries_of_the_list,
                                 what_entries_become_and_what_covers_them,
+                                what_may_be_absent_covers_nothing,
+                                rules_come_before_a_limit_on_descriptors,
                                 asked_for_by_name,
                                 ports_and_scopes,
                                 no_default_where_it_takes_something_away};

@@ -348,9 +348,13 @@ int main(void)
   tcase_add_test(cases, groups_stand_together);
   tcase_add_test(cases, notes_are_added_cut_and_cleaned);
   tcase_add_test(cases, a_trial_is_told_by_its_call);
-  tcase_add_test(cases, a_trial_answers_from_its_own_process);
-  tcase_add_test(cases, no_handler_of_the_caller_runs);
-  tcase_add_test(cases, sigchld_may_be_ignored);
+  if (translated()) {
+    printf("skipped: three tests: qemu-user starts no process that ends without a signal\n");
+  } else {
+    tcase_add_test(cases, a_trial_answers_from_its_own_process);
+    tcase_add_test(cases, no_handler_of_the_caller_runs);
+    tcase_add_test(cases, sigchld_may_be_ignored);
+  }
   tcase_add_test(cases, numbers_of_files);
   tcase_add_test(cases, lines_of_any_length);
   tcase_add_test(cases, misuse_is_an_error);

@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static inline bool translated(void) /* by qemu-user */
+{
+  return getenv("STYRO_EMULATED") != NULL;
+}
+
 static inline bool emulated(void)
 {
   const char *preload = getenv("LD_PRELOAD");
-  return getenv("STYRO_EMULATED") || (preload && strstr(preload, "vgpreload"));
+  return translated() || (preload && strstr(preload, "vgpreload"));
 }
 
 #endif
