@@ -4,6 +4,7 @@ gone afterwards; and the runs themselves. Knows the arguments of the programs in
 
 import contextlib
 import ctypes
+import functools
 import os
 import shutil
 import socket
@@ -98,7 +99,8 @@ class Ground:
 
     def listener(self, family, kind, address):
         one = self.cleanup.enter_context(socket.socket(family, kind))
-        one.bind(address)
+        bind = functools.partial(harness.bind_at, one) if isinstance(address, os.PathLike) else one.bind
+        bind(address)
         if kind == socket.SOCK_STREAM:
             one.listen(64)
         return one.getsockname()
@@ -108,9 +110,7 @@ class Ground:
         path = self.place / "secret" / "socket"
         self.listener(socket.AF_UNIX, socket.SOCK_STREAM, "\0" + stream)
         self.listener(socket.AF_UNIX, socket.SOCK_DGRAM, "\0" + datagram)
-        directory = os.open(path.parent, os.O_PATH)  # an address has 108 bytes, and temporary directories may be deeper
-        self.listener(socket.AF_UNIX, socket.SOCK_STREAM, f"/proc/self/fd/{directory}/{path.name}")
-        os.close(directory)
+        self.listener(socket.AF_UNIX, socket.SOCK_STREAM, path)
         path.chmod(0o666)
         self.arguments |= {"abstract": stream, "datagram": datagram, "path": path,
                            "tcp": self.listener(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1],

@@ -311,6 +311,15 @@ def contents(path):
     return found
 
 
+def bind_at(one, path):
+    """Gives a socket a path of any length: an address has 108 bytes, and temporary directories may be deeper."""
+    directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
+    try:
+        one.bind(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
+    finally:
+        os.close(directory)
+
+
 def status_of(pid):
     """/proc/PID/status of the host as a dictionary."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text()

@@ -10,7 +10,7 @@ import stat
 import pytest
 from test_paths import DENIED, LOOK, RO, RW, bind, nest, nested, paths, snapshot
 
-from harness import AS_ROOT
+from harness import AS_ROOT, bind_at
 
 __all__ = ["nest"]
 LEVELS = ("", "a", "a/b", "a/b/c", "a/b/c/d")
@@ -246,9 +246,7 @@ def test_pipes_and_sockets_as_sources(tree, work, given):
     os.mkfifo(work / "pipe")
     given(work / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
-        here = os.open(work, os.O_PATH | os.O_DIRECTORY)
-        listening.bind(f"/proc/self/fd/{here}/s")  # a socket's address holds 107 bytes, a directory's name more
-        os.close(here)
+        bind_at(listening, work / "s")
         listening.listen(1)
         (work / "s").chmod(0o666)
         seen = tree.probe("""

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import AS_ROOT, COMMAND, Caller, NOBODY, in_time
+from harness import AS_ROOT, COMMAND, Caller, NOBODY, bind_at, in_time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "core" / "presets").glob("*.json"))
@@ -256,7 +256,7 @@ class Compositor(threading.Thread):
     def __init__(self, path):
         super().__init__(daemon=True)
         self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind(str(path))
+        bind_at(self.listening, path)
         self.listening.listen()
         self.listening.settimeout(60)
         if AS_ROOT:
