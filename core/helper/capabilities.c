@@ -15,6 +15,28 @@ static int raise_or_test(int operation, unsigned long capability)
   return (int)sys_call(SYS_prctl, PR_CAP_AMBIENT, operation, (long)capability, 0, 0, 0);
 }
 
+static int get_three(struct wire_step_capabilities *out)
+{
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[CAPABILITY_WORDS];
+  memset(data, 0, sizeof data);
+  int result = (int)sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
+  out->effective = data[0].effective | (uint64_t)data[1].effective << 32;
+  out->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+  out->inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+  return result;
+}
+
+/*
+ * The bounding set and securebits take a capability that only a user namespace of one's own gives everybody. At the level
+ * `process` they stay where the caller has none: with all other sets empty and no_new_privs nothing is gained by them.
+ */
+static bool leaves_bounding(const struct helper *h)
+{
+  struct wire_step_capabilities now;
+  return h->plan->flags & WIRE_PLAN_PROCESS && get_three(&now) >= 0 && !(now.effective >> CAP_SETPCAP & 1);
+}
+
 static int drop_bounding(struct helper *h, uint64_t keep)
 {
   h->what = WIRE_WHAT_CAP_BOUNDING;
@@ -52,18 +74,6 @@ static int set_ambient(struct helper *h, uint64_t ambient)
       result = raise_or_test(PR_CAP_AMBIENT_RAISE, cap);
     }
   }
-  return result;
-}
-
-static int get_three(struct wire_step_capabilities *out)
-{
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[CAPABILITY_WORDS];
-  memset(data, 0, sizeof data);
-  int result = (int)sys_call(SYS_capget, sys_arg(&header), sys_arg(data), 0, 0, 0, 0);
-  out->effective = data[0].effective | (uint64_t)data[1].effective << 32;
-  out->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
-  out->inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
   return result;
 }
 
@@ -110,11 +120,11 @@ static bool two_hold(const struct wire_step_capabilities *body)
   return true;
 }
 
-static int read_back(struct helper *h, const struct wire_step_capabilities *body)
+static int read_back(struct helper *h, const struct wire_step_capabilities *body, bool all)
 {
   h->what = WIRE_WHAT_READ_BACK;
-  bool holds = three_hold(body) && two_hold(body) && sys_prctl(PR_GET_SECUREBITS, 0, 0) == (int)body->securebits &&
-               sys_prctl(PR_GET_NO_NEW_PRIVS, 0, 0) >= (int)body->no_new_privs;
+  bool more = two_hold(body) && sys_prctl(PR_GET_SECUREBITS, 0, 0) == (int)body->securebits;
+  bool holds = three_hold(body) && (more || !all) && sys_prctl(PR_GET_NO_NEW_PRIVS, 0, 0) >= (int)body->no_new_privs;
   return holds ? 0 : -EPERM;
 }
 
@@ -122,11 +132,12 @@ int step_capabilities(struct helper *h, const struct wire_step *step)
 {
   const struct wire_step_capabilities *body = (const void *)step;
   bool filled = ambient_comes_first(body);
-  int result = drop_bounding(h, body->bounding);
+  bool all = !leaves_bounding(h);
+  int result = all ? drop_bounding(h, body->bounding) : 0;
   if (result >= 0 && filled) {
     result = fill_ambient(h, body);
   }
-  if (result >= 0) {
+  if (result >= 0 && all) {
     h->what = WIRE_WHAT_SECUREBITS;
     result = sys_prctl(PR_SET_SECUREBITS, body->securebits, 0);
   }
@@ -141,5 +152,5 @@ int step_capabilities(struct helper *h, const struct wire_step *step)
     h->what = WIRE_WHAT_NO_NEW_PRIVS;
     result = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
   }
-  return result < 0 ? result : read_back(h, body);
+  return result < 0 ? result : read_back(h, body, all);
 }

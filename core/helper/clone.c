@@ -105,7 +105,7 @@ int helper_clone(struct helper *h)
   h->what = WIRE_WHAT_FORK;
   result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
   if (result >= 0) {
-    result = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
+    result = (int)sys_clone3(&args);
   }
   if (result > 0) {
     parent_side(h, ids, result, pidfd, wake);

@@ -57,6 +57,7 @@ struct helper {
   uint32_t what;                /* enum wire_what of the call at hand */
   const char *component;        /* path component at fault, NULL: the step's own object */
   bool payload;                 /* in the payload's own process: failures go to the verdict only */
+  int supervisor;               /* at the level `process`: the pid whose end is the payload's, else 0 */
   bool fds_placed; /* the payload's descriptors are in place, one of them perhaps over the status channel */
   uint32_t source; /* next source's number */
   int fd;          /* the running step's source, -1: absent and optional, or none */
@@ -232,6 +233,8 @@ int step_landlock_place(struct helper *h, const struct wire_step *step);
 int step_landlock_port(struct helper *h, const struct wire_step *step);
 int step_landlock_queues(struct helper *h, const struct wire_step *step);
 int step_landlock(struct helper *h, const struct wire_step *step);
+/* landlock.c: from here on this process and those that it starts signal nobody else. 1; 0: the kernel has no such thing. */
+int landlock_fence(struct helper *h);
 int step_nest(struct helper *h, const struct wire_step *step);
 int step_enter(struct helper *h, const struct wire_step *step);
 int step_label(struct helper *h, const struct wire_step *step);

@@ -100,7 +100,13 @@ static int ids_hold(struct helper *h, const struct wire_step_identity *ids)
 
 int step_identity(struct helper *h, const struct wire_step *step)
 {
-  const struct wire_step_identity *ids = (const void *)step;
+  struct wire_step_identity given;
+  const struct wire_step_identity *ids = &given;
+  memcpy(&given, step, sizeof given);
+  if (h->plan->flags & WIRE_PLAN_PROCESS) { /* without a map it is the run that knows them */
+    given.uid = h->run->map_uid;
+    given.gid = h->run->map_gid;
+  }
   bool keep = h->run->flags & WIRE_RUN_KEEP_CAPS;
   int result = keep ? sys_prctl(PR_SET_KEEPCAPS, 1, 0) : 0;
   if (result >= 0 && h->run->flags & WIRE_RUN_SET_GROUPS) {

@@ -52,7 +52,7 @@ static int make_namespace(struct helper *h, const struct wire_step_idmap *body)
   if (result < 0) {
     return result;
   }
-  int pid = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
+  int pid = (int)sys_clone3(&args);
   if (pid == 0) {
     hold_namespace(gate);
   }

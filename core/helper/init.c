@@ -1,5 +1,5 @@
 /*
- * The sandbox's init: PID 1, undumpable before the payload's process starts in its memory, and at once without any
+ * The sandbox's init: PID 1, or at the level `process` the subreaper of all that the payload starts; undumpable before the payload's process starts in its memory, and at once without any
  * capability and behind a filter of its own, while that process still sets itself up and before it may execute anything.
  * It keeps the deadline and watches the caller's pidfd from the first moment on, reaps, and reports. Signals from inside
  * are never forwarded.
@@ -24,6 +24,7 @@
 #define PAYLOAD_STACK 16384
 #define STACK_DEPTH 65536 /* released below the current page; the kernel's initial stack mapping is twice that */
 #define FD_LEFT WIRE_FD_FIRST_FREE /* init's number for the pipe that ends when the payload's process left */
+#define FD_CHILDREN (FD_LEFT + 1)
 #define CLONE_CHILD_CLEARTID_ 0x00200000ull
 #define MSG_DONTWAIT_ 0x40
 #define SFD_CLOEXEC_ 02000000
@@ -46,6 +47,10 @@ struct supervision {
   int64_t shift;        /* of a joined time namespace against the caller's */
   bool warned;          /* SIGTERM went out */
   bool alone;           /* the channel's other end is gone, and this sandbox goes on without it */
+  bool host;            /* no PID 1: nothing ends with it but what it kills */
+  bool fenced;          /* its signals reach nobody but the sandbox's processes */
+  int children;         /* list of its children, where it is neither; else -1 */
+  uint64_t held;        /* signals for a payload that does not run yet, bit = number - 1 */
   uint32_t step;        /* number of the step that started the payload's process */
   uint32_t cause;       /* enum wire_cause */
 };
@@ -89,10 +94,22 @@ static bool by_fork(const struct helper *h)
   return h->clocks && !(h->run->kernel & WIRE_KERNEL_TIME_VM);
 }
 
+/* What the payload has started by then stays with whoever takes orphans: who kills a supervisor asks for it. */
+static void die_with(int supervisor)
+{
+  sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+  if (sys_call(SYS_getppid, 0, 0, 0, 0, 0, 0) != supervisor) {
+    sys_exit(1);
+  }
+}
+
 static int payload_main(void *argument)
 {
   struct helper *h = argument;
   h->payload = true;
+  if (h->supervisor) {
+    die_with(h->supervisor);
+  }
   h->clock_shift += by_fork(h) ? h->clock_offset : 0;
   int result = helper_run_steps(h, wire_step_next(h->step), h->number + 1);
   status_die(h, h->step->code == WIRE_STEP_EXEC ? WIRE_STATUS_EXEC_FAILED : WIRE_STATUS_SETUP_FAILED, -result);
@@ -135,6 +152,7 @@ static int load_own_filter(void)
       ALLOW(SYS_wait4),
       ALLOW(SYS_kill),
       ALLOW(SYS_read),
+      ALLOW(SYS_pread64),
       ALLOW(SYS_sendto),
       ALLOW(SYS_recvfrom),
       ALLOW(SYS_getrusage),
@@ -164,6 +182,50 @@ static int drop_everything(void)
 }
 
 /* Before it supervises, init can still say so itself; the helper's state is the payload's process's by now. */
+/* A pid that is a child's is nobody else's before it is reaped. The list is too long for one look at worst, not for all. */
+static void kill_children(const struct supervision *s)
+{
+  char list[2048];
+  long n = sys_call(SYS_pread64, s->children, sys_arg(list), sizeof list, 0, 0, 0);
+  int pid = 0;
+  for (long i = 0; i < n; i++) {
+    if (list[i] == ' ' && pid > 0) {
+      sys_call(SYS_kill, pid, SIGKILL, 0, 0, 0, 0);
+    }
+    pid = list[i] == ' ' ? 0 : pid * 10 + (list[i] - '0');
+  }
+}
+
+/*
+ * At once, without a race against who starts others meanwhile: as PID 1, or behind a fence of Landlock, where "all" (kill(2),
+ * -1) are those of the sandbox. Else those whose parent is this one by now, and again once they are gone, until nobody is left.
+ */
+static void kill_all(const struct supervision *s)
+{
+  if (s->host && !s->fenced) {
+    kill_children(s);
+  } else {
+    sys_call(SYS_kill, -1, SIGKILL, 0, 0, 0, 0);
+  }
+}
+
+static void kill_and_reap(const struct supervision *s)
+{
+  int ignored;
+  do {
+    kill_all(s);
+  } while (sys_call(SYS_wait4, -1, sys_arg(&ignored), 0, 0, 0, 0) > 0);
+}
+
+/* With PID 1 the kernel ends every process of the namespace. */
+static _Noreturn void leave(const struct supervision *s, int code)
+{
+  if (s->host) {
+    kill_and_reap(s);
+  }
+  sys_exit(code);
+}
+
 static _Noreturn void fail_supervision(const struct supervision *s, int error)
 {
   struct wire_failed record;
@@ -174,16 +236,18 @@ static _Noreturn void fail_supervision(const struct supervision *s, int error)
   record.head.err = -error;
   record.head.arg = WIRE_WHAT_SUPERVISE;
   status_send(&record.head);
-  sys_exit(125);
+  leave(s, 125);
 }
 
 /* Stdio would hold the caller's pipes open, the sources would hold host objects: all go, from this process's table. */
-static int close_everything(int left)
+static int close_everything(struct supervision *s, int left)
 {
   uint64_t all = ~0ull;
-  int result = left == FD_LEFT ? left : sys_dup3(left, FD_LEFT, O_CLOEXEC);
+  int result = s->children < 0 ? 0 : (s->children = sys_fcntl(s->children, F_DUPFD_CLOEXEC, FD_CHILDREN + 1));
+  result = result < 0 || left == FD_LEFT ? result : sys_dup3(left, FD_LEFT, O_CLOEXEC);
+  result = result < 0 || s->children < 0 ? result : (s->children = sys_dup3(s->children, FD_CHILDREN, O_CLOEXEC));
   result = result < 0 ? result : sys_close_range(0, WIRE_FD_STATUS - 1);
-  result = result < 0 ? result : sys_close_range(FD_LEFT + 1, ~0u);
+  result = result < 0 ? result : sys_close_range(s->children < 0 ? FD_LEFT + 1 : FD_CHILDREN + 1, ~0u);
   return result < 0 ? result
                     : (int)sys_call(SYS_signalfd4, -1, sys_arg(&all), sizeof all, SFD_CLOEXEC_ | SFD_NONBLOCK_, 0, 0);
 }
@@ -229,9 +293,15 @@ static void report_end(const struct supervision *s, int status)
   sys_call(SYS_sendto, WIRE_FD_STATUS, sys_arg(&record), sizeof record, 0x4000 /* MSG_NOSIGNAL */, 0, 0);
 }
 
-static void kill_all(void)
+/*
+ * A payload leads its process group (steps session and group). SIGINT is the keyboard's: it reaches the whole group, as it
+ * would on a terminal of the payload's own, since a shell without job control waits for its child to be ended by it.
+ */
+static void pass_signal(const struct supervision *s, int sig)
 {
-  sys_call(SYS_kill, -1, SIGKILL, 0, 0, 0, 0);
+  if (sig != SIGINT || sys_call(SYS_kill, -s->payload, sig, 0, 0, 0, 0) < 0) {
+    sys_call(SYS_kill, s->payload, sig, 0, 0, 0, 0);
+  }
 }
 
 /*
@@ -243,7 +313,7 @@ static void take_leave(struct supervision *s)
   struct wire_running running;
   struct wire_verdict *verdict = &s->run->verdict;
   if (__atomic_load_n(&payload_inside, __ATOMIC_ACQUIRE)) {
-    sys_exit(1);
+    leave(s, 1);
   }
   if (verdict->state == WIRE_STATUS_NONE && !verdict->stamps[WIRE_STAMP_IDENTITY] && s->cause == WIRE_CAUSE_PAYLOAD) {
     verdict->state = WIRE_STATUS_SETUP_FAILED;
@@ -252,25 +322,27 @@ static void take_leave(struct supervision *s)
   }
   if (verdict->state != WIRE_STATUS_NONE) {
     status_send_failed(s->run);
-    sys_exit(125);
+    leave(s, 125);
   }
   status_fill_running(s->run, sys_now() - s->shift, &running);
   release_memory(s);
   sys_close(FD_LEFT);
   status_send(&running.head);
+  for (int sig = 1; s->held; sig++, s->held >>= 1) {
+    if (s->held & 1) {
+      pass_signal(s, sig);
+    }
+  }
 }
 
 /* The payload is gone: so is the sandbox. What still runs is killed and reaped, so that the figures are whole. */
 static _Noreturn void finish(struct supervision *s, int status)
 {
-  int ignored;
   s->ended = sys_now() - s->shift;
   if (s->run) {
     take_leave(s);
   }
-  do {
-    kill_all();
-  } while (sys_call(SYS_wait4, -1, sys_arg(&ignored), 0, 0, 0, 0) > 0);
+  kill_and_reap(s);
   report_end(s, status);
   sys_exit(0);
 }
@@ -307,18 +379,7 @@ static void expire(struct supervision *s)
     return;
   }
   s->deadline = 0;
-  kill_all();
-}
-
-/*
- * A payload leads its process group (steps session and group). SIGINT is the keyboard's: it reaches the whole group, as it
- * would on a terminal of the payload's own, since a shell without job control waits for its child to be ended by it.
- */
-static void pass_signal(const struct supervision *s, int sig)
-{
-  if (sig != SIGINT || sys_call(SYS_kill, -s->payload, sig, 0, 0, 0, 0) < 0) {
-    sys_call(SYS_kill, s->payload, sig, 0, 0, 0, 0);
-  }
+  kill_all(s);
 }
 
 /* False: the channel's other end is gone. */
@@ -327,23 +388,31 @@ static bool obey(struct supervision *s, bool caller)
   struct wire_record record;
   memset(&record, 0, sizeof record);
   long n = sys_call(SYS_recvfrom, WIRE_FD_STATUS, sys_arg(&record), sizeof record, MSG_DONTWAIT_, 0, 0);
-  if (n == 0 && caller) {
-    kill_all(); /* the caller let go of the sandbox */
+  bool end = s->host && n == (long)sizeof record && record.type == WIRE_STATUS_KILL && record.arg == SIGKILL;
+  if ((n == 0 && caller) || end) {
+    kill_all(s); /* the caller let go of the sandbox, or ends it: no other signal would reach more than this process */
     s->cause = WIRE_CAUSE_CALLER;
   } else if (n == (long)sizeof record && record.type == WIRE_STATUS_KILL) {
-    pass_signal(s, (int)record.arg);
+    if (s->run) {
+      s->held |= 1ull << ((record.arg - 1) & 63);
+    } else {
+      pass_signal(s, (int)record.arg);
+    }
   }
   return n != 0;
 }
 
 enum { SIGNALS, CALLER, STATUS, LEFT, WATCHED };
 
-/* What the caller asks for waits until a payload runs: before, a signal would look like a failure of the set-up. */
+/*
+ * What the caller asks for waits until a payload runs: before, a signal would look like a failure of the set-up. Where only
+ * the caller's word ends the whole it is heard at once.
+ */
 static void choose(const struct supervision *s, bool caller, struct pollfd fds[WATCHED])
 {
   fds[CALLER].fd = caller ? WIRE_FD_CALLER : -1;
   fds[LEFT].fd = s->run ? FD_LEFT : -1;
-  fds[STATUS].fd = s->run || s->alone ? -1 : WIRE_FD_STATUS;
+  fds[STATUS].fd = (s->run && !s->host) || s->alone ? -1 : WIRE_FD_STATUS;
 }
 
 /* True: something is ready. False: the deadline passed, or a signal came between. */
@@ -372,7 +441,7 @@ static _Noreturn void watch(struct supervision *s, bool caller)
       continue;
     }
     if (fds[CALLER].revents) {
-      sys_exit(1); /* with PID 1 the kernel ends every process of the namespace */
+      leave(s, 1);
     }
     if (fds[LEFT].revents) {
       take_leave(s);
@@ -408,16 +477,36 @@ static int leave_session(struct helper *h, const struct wire_step *step)
   return number < h->plan->steps_n ? step_session(h, step) : 0;
 }
 
+/* Where no pid namespace holds them together, the payload's processes are kept by three things that it cannot undo. */
+static int become_supervisor(struct helper *h, struct supervision *s)
+{
+  h->what = WIRE_WHAT_SUPERVISE;
+  s->host = true;
+  h->supervisor = (int)sys_getpid();
+  int result = sys_prctl(PR_SET_CHILD_SUBREAPER, 1, 0);
+  result = result < 0 ? result : sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
+  result = result < 0 ? result : landlock_fence(h);
+  s->fenced = result > 0;
+  if (result == 0) {
+    result = s->children = sys_openat(AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0);
+  }
+  return result;
+}
+
 int step_init(struct helper *h, const struct wire_step *step)
 {
   struct supervision s;
   int left = -1;
   memset(&s, 0, sizeof s);
+  s.children = -1;
   bool caller = h->run->flags & WIRE_RUN_WATCH_CALLER;
   sys_prctl(PR_SET_NAME, (uintptr_t) "styrolite-helper", 0); /* an image by descriptor is called by its number */
   h->what = WIRE_WHAT_DUMPABLE;
   int result = sys_prctl(PR_SET_DUMPABLE, 0, 0);
   result = result < 0 ? result : leave_session(h, step);
+  if (result >= 0 && h->plan->flags & WIRE_PLAN_PROCESS) {
+    result = become_supervisor(h, &s);
+  }
   if (result < 0) {
     return result;
   }
@@ -434,7 +523,7 @@ int step_init(struct helper *h, const struct wire_step *step)
   if (s.payload < 0) {
     return s.payload;
   }
-  s.signals = close_everything(left);
+  s.signals = close_everything(&s, left);
   result = s.signals < 0 ? s.signals : drop_everything();
   if (result < 0) {
     fail_supervision(&s, result);

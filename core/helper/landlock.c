@@ -109,7 +109,7 @@ int step_landlock_place(struct helper *h, const struct wire_step *step)
   int place =
       sys_openat2(AT_FDCWD, wire_str(h->plan, body->target.path), O_PATH | O_CLOEXEC, WIRE_RESOLVE_NO_MAGICLINKS);
   if (place < 0) {
-    return out_of_reach(place) ? 0 : place;
+    return out_of_reach(place) && !body->required ? 0 : place;
   }
   h->what = WIRE_WHAT_STEP;
   int result = allow_below(h, place, body->access);
@@ -184,6 +184,22 @@ static int allow_descriptors(struct helper *h)
     result = entries[i].target < 0 ? 0 : allow_descriptor(h, entries[i].at);
   }
   return result < 0 || h->landlock.queues < 0 ? result : allow_below(h, h->landlock.queues, ~0ull);
+}
+
+int landlock_fence(struct helper *h)
+{
+  const struct wire_landlock_ruleset signals = {0, 0, WIRE_LL_SIGNALS};
+  int version = version_of(h);
+  if (version < wire_landlock_needs(WIRE_LANDLOCK_SCOPES)) {
+    return 0;
+  }
+  int ruleset = (int)sys_call(SYS_NR_landlock_create_ruleset, sys_arg(&signals), sizeof signals, 0, 0, 0, 0);
+  if (ruleset < 0) {
+    return ruleset;
+  }
+  int result = (int)sys_call(SYS_NR_landlock_restrict_self, ruleset, 0, 0, 0, 0, 0);
+  sys_close(ruleset);
+  return result < 0 ? result : 1;
 }
 
 int step_landlock(struct helper *h, const struct wire_step *step)

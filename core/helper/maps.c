@@ -126,7 +126,7 @@ static int run_tool(struct helper *h, const char *tool, const char *map, int pid
   if (result < 0) {
     return result;
   }
-  result = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
+  result = (int)sys_clone3(&args);
   if (result == 0) {
     tool_main(tool, argv, words[1]);
   }

@@ -159,7 +159,7 @@ static int start_maker(struct helper *h, uint64_t flags, const int ends[2], int 
   args.flags = CLONE_FILES_ | WIRE_CLONE_PIDFD;
   args.pidfd = (uint64_t)(uintptr_t)&made;
   args.exit_signal = SIGCHLD;
-  int pid = (int)sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
+  int pid = (int)sys_clone3(&args);
   if (pid == 0) {
     maker_main(h, flags, ends[1]);
   }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "level.h"
 #include "nested.h"
 #include "plan.h"
 
@@ -25,6 +26,9 @@ static void plain_step(struct styro_compile *c, uint16_t code, const char *field
 static int compile_holds(struct styro_compile *c)
 {
   styro_compile_landlock(c);
+  if (c->fields->level == STYRO_LEVEL_PROCESS) {
+    styro_compile_level_filter(c);
+  }
   return styro_compile_filter(c);
 }
 
@@ -47,6 +51,24 @@ static int compile_payload(struct styro_compile *c)
   result = last ? compile_holds(c) : result;
   plain_step(c, WIRE_STEP_EXEC, "/command", STYRO_FATAL);
   return result;
+}
+
+/* At the level `process` nothing is made: the supervisor starts the payload's process, which is confined. */
+static int compile_alone(struct styro_compile *c)
+{
+  int result = styro_compile_run(c);
+  if (result != 0) {
+    return result;
+  }
+  styro_compile_promises(c);
+  styro_compile_namespaces(c);
+  styro_compile_identity(c);
+  result = styro_compile_access_begin(c);
+  if (result != 0) {
+    return result;
+  }
+  plain_step(c, WIRE_STEP_INIT, "/init", STYRO_FATAL);
+  return compile_payload(c);
 }
 
 static int compile_steps(struct styro_compile *c)
@@ -92,7 +114,8 @@ static uint32_t plan_flags(const struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
   return (fields->init ? WIRE_PLAN_INIT : 0u) | (fields->fixed ? WIRE_PLAN_FIXED : 0u) |
-         (fields->preserve_by_caller ? WIRE_PLAN_PRESERVE_ANY : 0u) | (c->idmaps_n ? WIRE_PLAN_IDMAPS : 0u);
+         (fields->preserve_by_caller ? WIRE_PLAN_PRESERVE_ANY : 0u) | (c->idmaps_n ? WIRE_PLAN_IDMAPS : 0u) |
+         (fields->level == STYRO_LEVEL_PROCESS ? WIRE_PLAN_PROCESS : 0u);
 }
 
 static int too_large(styro_error *err, const char *field, size_t n, const char *of_what, size_t most, const char *hint)
@@ -140,12 +163,14 @@ static int check_size(const struct styro_compile *c)
   return 0;
 }
 
-static int compile_effective(const struct styro_effective *effective, styro_plan **out, styro_error *err)
+static int compile_level(const struct styro_effective *effective, int level, styro_plan **out, styro_error *err)
 {
-  struct styro_compile c = {.effective = effective, .fields = &effective->fields, .err = err};
+  struct styro_fields fields = effective->fields;
+  struct styro_compile c = {.effective = effective, .fields = &fields, .err = err};
   size_t len = 0;
+  styro_level_apply(&fields, level);
   styro_builder_init(&c.builder, &effective->alloc);
-  int result = compile_steps(&c);
+  int result = level == STYRO_LEVEL_PROCESS ? compile_alone(&c) : compile_steps(&c);
   styro_compile_list_end(&c);
   styro_compile_access_end(&c);
   if (result == 0) {
@@ -158,6 +183,23 @@ static int compile_effective(const struct styro_effective *effective, styro_plan
   }
   return block ? styro_plan_adopt(&effective->alloc, block, len, out, err)
                : styro_fail_memory(err, STYRO_STAGE_COMPILE);
+}
+
+/* The second level's plan is the first one's to keep. */
+static int compile_effective(const struct styro_effective *effective, styro_plan **out, styro_error *err)
+{
+  styro_plan *plan = NULL, *fallback = NULL;
+  int result = compile_level(effective, styro_level_first(&effective->fields), &plan, err);
+  if (result == 0 && effective->fields.isolation.n > 1) {
+    result = compile_level(effective, STYRO_LEVEL_PROCESS, &fallback, err);
+    result = result ? result : styro_plan_join(plan, fallback, err);
+  }
+  if (result != 0) {
+    styro_plan_free(plan);
+    return result;
+  }
+  *out = plan;
+  return 0;
 }
 
 int styro_plan_compile(const styro_request *request, styro_plan **out, styro_error *err)

@@ -13,6 +13,7 @@ struct styro_compile {
   struct styro_builder builder;
   uint64_t enforced;
   uint64_t not_enforced;
+  uint64_t approximated;
   struct styro_listed *listed;         /* one for each entry of `mounts` */
   uint32_t *rule_sources;              /* of each rule of `paths`: 1 + the number of its source, 0: none */
   const char *idmaps[WIRE_IDMAPS_MAX]; /* by the number of their steps */
@@ -73,6 +74,7 @@ void styro_compile_nest(struct styro_compile *c);           /* compile_security.
 void styro_compile_security(struct styro_compile *c);       /* compile_security.c */
 void styro_compile_landlock_rules(struct styro_compile *c); /* compile_landlock.c */
 void styro_compile_landlock(struct styro_compile *c);       /* compile_landlock.c: the rules hold from here on */
+void styro_compile_level_filter(struct styro_compile *c);   /* compile_level.c */
 void styro_compile_port_filter(struct styro_compile *c);    /* compile_ports.c */
 int styro_compile_filter(struct styro_compile *c);          /* compile_filter.c */
 

@@ -17,7 +17,8 @@ static const struct {
 
 static uint64_t clone_flags(const struct styro_fields *fields)
 {
-  uint64_t flags = fields->network == STYRO_NETWORK_NONE ? WIRE_CLONE_NEWNET : 0;
+  bool alone = fields->level == STYRO_LEVEL_CONTAINER; /* else a filter refuses sockets */
+  uint64_t flags = alone && fields->network == STYRO_NETWORK_NONE ? WIRE_CLONE_NEWNET : 0;
   for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
     int mode = fields->namespaces[spaces[i].space];
     bool copied =
@@ -39,6 +40,9 @@ static uint32_t map_kind(const char *map)
 
 static uint32_t user_kind(const struct styro_fields *fields, const char *map)
 {
+  if (fields->level == STYRO_LEVEL_PROCESS) {
+    return WIRE_MAP_CALLER;
+  }
   switch (fields->namespaces[STYRO_NS_USER]) {
   case STYRO_NS_HOST: return WIRE_MAP_HOST;
   case STYRO_NS_JOIN: return WIRE_MAP_JOIN;
@@ -114,7 +118,7 @@ void styro_compile_identity(struct styro_compile *c)
     styro_builder_step(builder, WIRE_STEP_HOSTNAME, 0, "/namespaces/uts/hostname",
                        styro_compile_best_effort(c, STYRO_HOSTNAME), &body, sizeof body);
   }
-  if (fields->network == STYRO_NETWORK_NONE) {
+  if (fields->level == STYRO_LEVEL_CONTAINER && fields->network == STYRO_NETWORK_NONE) {
     struct wire_step_plain body;
     memset(&body, 0, sizeof body);
     styro_builder_step(builder, WIRE_STEP_LOOPBACK, 0, "/network", STYRO_FATAL, &body, sizeof body);

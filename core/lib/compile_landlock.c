@@ -7,6 +7,7 @@
 
 #include "base.h"
 #include "compile.h"
+#include "level.h"
 #include "listed.h"
 
 #define FIELD "/security/landlock"
@@ -27,14 +28,19 @@ static void add_part(struct styro_compile *c, uint32_t part, uint64_t access, un
                      styro_compile_best_effort(c, STYRO_LANDLOCK_PATHS + (int)part), &body, sizeof body);
 }
 
-static void add_place(struct styro_compile *c, const char *path, uint64_t access)
+static void add_rule(struct styro_compile *c, const char *path, uint64_t access, bool required, const char *field)
 {
   struct wire_step_landlock_place body;
   memset(&body, 0, sizeof body);
   body.target.path = styro_builder_text(&c->builder, path);
   body.access = access;
-  styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PLACE, WIRE_HAS_TARGET, FIELD "/paths", STYRO_FATAL, &body,
-                     sizeof body);
+  body.required = required;
+  styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PLACE, WIRE_HAS_TARGET, field, STYRO_FATAL, &body, sizeof body);
+}
+
+static void add_place(struct styro_compile *c, const char *path, uint64_t access)
+{
+  add_rule(c, path, access, false, FIELD "/paths");
 }
 
 /* ---- paths ------------------------------------------------------------------------------------------------------- */
@@ -128,6 +134,24 @@ static void add_places(struct styro_compile *c)
   }
 }
 
+/* Where Landlock alone holds, each place that can be seen is a rule, and one that was asked for must be there. */
+static void add_level(struct styro_compile *c)
+{
+  bool uses;
+  for (size_t i = 0; i < styro_level_places(); i++) {
+    const char *place = styro_level_place(c->fields, i, &uses);
+    if (place != NULL) {
+      add_place(c, place, uses ? WIRE_LL_USE : WIRE_LL_READ);
+    }
+  }
+  for (size_t i = 0; i < c->fields->rules_n; i++) {
+    const struct styro_path_rule *rule = &c->fields->rules[i];
+    if (styro_rule_opens(rule)) {
+      add_rule(c, rule->path, rule->access == STYRO_ACCESS_RW ? WIRE_LL_ALL : WIRE_LL_READ, !rule->optional, "/paths");
+    }
+  }
+}
+
 /* ---- ports and scopes -------------------------------------------------------------------------------------------- */
 
 static void add_ports(struct styro_compile *c, const struct styro_list *ports, uint64_t access, const char *field)
@@ -150,6 +174,20 @@ static uint64_t scopes_of(const struct styro_list *names)
   return scopes;
 }
 
+/* At the level `process` nothing else keeps signals inside, nor sockets where the network is the host's. */
+static void add_scopes(struct styro_compile *c)
+{
+  const struct styro_fields *fields = c->fields;
+  bool asked = styro_effective_is_set(c->effective, FIELD "/scopes");
+  if (fields->level == STYRO_LEVEL_PROCESS && !asked) {
+    add_part(c, WIRE_LANDLOCK_SCOPES,
+             WIRE_LL_SIGNALS | (fields->network == STYRO_NETWORK_NONE ? WIRE_LL_ABSTRACT_UNIX : 0), WIRE_DEFAULTED,
+             FIELD "/scopes");
+  } else if (fields->landlock_scopes.n) {
+    add_part(c, WIRE_LANDLOCK_SCOPES, scopes_of(&fields->landlock_scopes), 0, FIELD "/scopes");
+  }
+}
+
 /* What the ruleset speaks about comes first: it is made with the first rule. */
 void styro_compile_landlock_rules(struct styro_compile *c)
 {
@@ -164,10 +202,10 @@ void styro_compile_landlock_rules(struct styro_compile *c)
   if (fields->landlock_connects) {
     add_part(c, WIRE_LANDLOCK_PORTS, WIRE_LL_CONNECT_TCP, 0, FIELD "/tcp_connect");
   }
-  if (fields->landlock_scopes.n) {
-    add_part(c, WIRE_LANDLOCK_SCOPES, scopes_of(&fields->landlock_scopes), 0, FIELD "/scopes");
-  }
-  if (fields->landlock_paths) {
+  add_scopes(c);
+  if (fields->level == STYRO_LEVEL_PROCESS) {
+    add_level(c);
+  } else if (fields->landlock_paths) {
     add_places(c);
   }
   add_ports(c, &fields->landlock_bind, WIRE_LL_BIND_TCP, FIELD "/tcp_bind");

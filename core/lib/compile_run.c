@@ -130,16 +130,22 @@ int styro_compile_run(struct styro_compile *c)
   return result;
 }
 
-static void note(struct styro_compile *c, int protection, const char *field, const char *why)
+static void add_note(struct styro_compile *c, int protection, bool approximated, const char *field, const char *why)
 {
   struct wire_step_note body;
   memset(&body, 0, sizeof body);
   body.protection = (uint32_t)protection;
+  body.approximated = approximated;
   body.field = styro_builder_text(&c->builder, field);
   body.why = styro_builder_text(&c->builder, why);
-  c->not_enforced |= BIT(protection);
+  *(approximated ? &c->approximated : &c->not_enforced) |= BIT(protection);
   c->enforced &= ~BIT(protection);
   styro_builder_step(&c->builder, WIRE_STEP_NOTE, 0, field, STYRO_FATAL, &body, sizeof body);
+}
+
+static void note(struct styro_compile *c, int protection, const char *field, const char *why)
+{
+  add_note(c, protection, false, field, why);
 }
 
 /* One row a protection that a word of the request switches. */
@@ -190,11 +196,51 @@ static uint64_t promised(const struct styro_fields *fields)
   return mask & ~styro_weakened(fields);
 }
 
+/* What the level cannot hold, or not wholly: the table that its documentation repeats. */
+static const struct {
+  int protection;
+  bool approximated;
+  const char *why;
+} level_process[] = {
+    {STYRO_PATH_VIEW, true, "names, sizes and modes of the host's files can be looked at, their contents cannot"},
+    {STYRO_READ_ONLY_PATHS, true, "modes, times and extended attributes of the caller's own files can be changed"},
+    {STYRO_DENIED_PATHS, true, "what is denied can be seen to exist"},
+    {STYRO_PRIVATE_TMP, true, "the host's /tmp is out of reach, and there is none in its place"},
+    {STYRO_TREE_KILL, true,
+     "who kills the supervisor, which no payload can, frees all but the payload's first process"},
+    {STYRO_MASKED_PATHS, false, "/proc is the host's"},
+    {STYRO_PROCESS_VIEW, false, "/proc is the host's"},
+    {STYRO_HOSTNAME, false, "there is no UTS namespace"},
+    {STYRO_CGROUP_VIEW, false, "there is no cgroup namespace"},
+    {STYRO_DISK_SIZE, false, "what can be written is the host's"},
+};
+
+static uint64_t promised_at_level(const struct styro_fields *fields, bool own_ipc)
+{
+  bool own_network = fields->network == STYRO_NETWORK_NONE;
+  uint64_t mask =
+      promised(fields) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_LANDLOCK_SCOPES) | BIT(STYRO_NESTED_USER_NAMESPACES);
+  mask |= own_ipc ? BIT(STYRO_IPC_ISOLATION) : 0;
+  return own_network ? mask : mask & ~(BIT(STYRO_NETWORK_ISOLATION) | BIT(STYRO_ABSTRACT_SOCKETS));
+}
+
+static void note_level(struct styro_compile *c)
+{
+  c->enforced = promised_at_level(c->fields, c->effective->fields.namespaces[STYRO_NS_IPC] != STYRO_NS_HOST);
+  for (size_t i = 0; i < sizeof level_process / sizeof level_process[0]; i++) {
+    add_note(c, level_process[i].protection, level_process[i].approximated, "/isolation", level_process[i].why);
+  }
+}
+
 void styro_compile_promises(struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
   struct wire_step_promises body;
+  bool process = fields->level == STYRO_LEVEL_PROCESS;
   c->enforced = promised(fields);
+  if (process) {
+    note_level(c);
+  }
   for (int p = STYRO_LIMIT_MEMORY; p <= STYRO_LIMIT_IO; p++) {
     if (fields->limits_mask & BIT(p)) {
       note(c, p, "/limits", "cgroup limits are not supported yet");
@@ -215,7 +261,7 @@ void styro_compile_promises(struct styro_compile *c)
             ? "in the host's user namespace only a profile's filter refuses nested ones, and the one of the request may not"
             : "in a joined user namespace only a profile's filter refuses nested ones, and the one of the request may not");
   }
-  if (fields->namespaces[STYRO_NS_PID] != STYRO_NS_NEW) {
+  if (fields->namespaces[STYRO_NS_PID] != STYRO_NS_NEW && !process) {
     note(c, STYRO_TREE_KILL, "/namespaces/pid",
          fields->namespaces[STYRO_NS_PID] == STYRO_NS_HOST
              ? "processes of the host's pid namespace do not end with the payload"
@@ -224,5 +270,6 @@ void styro_compile_promises(struct styro_compile *c)
   memset(&body, 0, sizeof body);
   body.enforced = c->enforced;
   body.not_enforced = c->not_enforced;
+  body.approximated = c->approximated;
   styro_builder_step(&c->builder, WIRE_STEP_PROMISES, 0, "/best_effort", STYRO_FATAL, &body, sizeof body);
 }

@@ -171,6 +171,7 @@ static size_t add_map(char *out, size_t size, size_t len, uint32_t kind, const c
       [WIRE_MAP_SUBORDINATE] =
           "outside: the caller's own id and subordinate ids around it; for a root caller subordinate ids only",
       [WIRE_MAP_JOIN] = "no map: the ids are those of the joined user namespace",
+      [WIRE_MAP_CALLER] = "no map: the payload is the caller, or 65534 where that is root",
   };
   return kind == WIRE_MAP_RANGES ? add_ranges(out, size, len, ranges)
                                  : styro_details_text(out, size, len, "%s", outside[kind]);
@@ -429,6 +430,38 @@ static void json_step(struct styro_buffer *out, const styro_plan *plan, const st
   styro_buffer_text(out, "}");
 }
 
+static void explain_steps(struct styro_buffer *out, const styro_plan *plan,
+                          void (*one)(struct styro_buffer *, const styro_plan *, const struct wire_step *, uint32_t))
+{
+  const struct wire_plan *block = plan->block;
+  const struct wire_step *step = wire_step_first(block);
+  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
+    one(out, plan, step, i);
+  }
+}
+
+static void explain_text(struct styro_buffer *out, const styro_plan *plan)
+{
+  explain_steps(out, plan, text_step);
+  if (plan->fallback) {
+    styro_buffer_text(
+        out,
+        "     at the level `process`, where the host refuses that:\n       `isolation` names both, in this order\n");
+    explain_steps(out, plan->fallback, text_step);
+  }
+}
+
+static void explain_json(struct styro_buffer *out, const styro_plan *plan)
+{
+  styro_buffer_text(out, "{\"version\":1,\"steps\":[");
+  explain_steps(out, plan, json_step);
+  if (plan->fallback) {
+    styro_buffer_text(out, "],\"fallback\":[");
+    explain_steps(out, plan->fallback, json_step);
+  }
+  styro_buffer_text(out, "]}\n");
+}
+
 int styro_plan_explain(const styro_plan *plan, int format, const styro_allocator *alloc, char **out, styro_error *err)
 {
   if (!plan || !out || (format != STYRO_FORMAT_TEXT && format != STYRO_FORMAT_JSON)) {
@@ -436,19 +469,13 @@ int styro_plan_explain(const styro_plan *plan, int format, const styro_allocator
                       "styro_plan_explain needs a plan, a format and a place");
   }
   styro_allocator chosen = styro_allocator_or_malloc(alloc);
-  const struct wire_plan *block = plan->block;
-  const struct wire_step *step = wire_step_first(block);
   struct styro_buffer text;
   styro_buffer_init(&text, &chosen);
-  styro_buffer_text(&text, format == STYRO_FORMAT_JSON ? "{\"version\":1,\"steps\":[" : "");
-  for (uint32_t i = 0; i < block->steps_n; i++, step = wire_step_next(step)) {
-    if (format == STYRO_FORMAT_JSON) {
-      json_step(&text, plan, step, i);
-    } else {
-      text_step(&text, plan, step, i);
-    }
+  if (format == STYRO_FORMAT_JSON) {
+    explain_json(&text, plan);
+  } else {
+    explain_text(&text, plan);
   }
-  styro_buffer_text(&text, format == STYRO_FORMAT_JSON ? "]}\n" : "");
   char *taken = styro_buffer_steal(&text);
   if (!taken) {
     return styro_fail_memory(err, STYRO_STAGE_COMPILE);

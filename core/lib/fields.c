@@ -57,8 +57,10 @@ static const struct styro_field table[] = {
      .doc = "presets (`agent`, `build`, `desktop`, `python`: docs/presets.md) and request files (a text with `/` or ending in `.json`), merged in order; "
             "maps merge by key, everything else is replaced by what comes later, and by the request's own values"},
     {.pointer = "/isolation", .type = STYRO_TYPE_LIST, .flags = STYRO_FIELD_ONE_OR_MORE, AT(isolation), .min = 1,
-     .max = 1, .fallback = "container", .words = WORDS("container"), .later = WORDS("process", "zone"),
-     .doc = "levels of isolation, in order of preference"},
+     .max = 2, .fallback = "container", .words = WORDS("container", "process"), .later = WORDS("zone"),
+     .doc = "levels of isolation, in order of preference: `container` (namespaces, a filter, Landlock), `process` (a filter and "
+            "Landlock alone, for hosts that refuse namespaces; docs/process-level.md has what it cannot hide). The second is "
+            "taken where the host refuses the first, and the outcome says which it was"},
     {.pointer = "/best_effort", .type = STYRO_TYPE_PROTECTIONS, AT(best_effort),
      .doc = "protections that may be missing; the outcome lists those that were. The words `limits` and `landlock` "
             "stand for their groups"},

@@ -12,6 +12,11 @@ bool styro_encloses(const char *outer, const char *inner)
   return strncmp(outer, inner, len) == 0 && (inner[len] == '/' || inner[len] == 0);
 }
 
+bool styro_contains(const char *outer, const char *inner)
+{
+  return strcmp(outer, "/") == 0 || styro_encloses(outer, inner);
+}
+
 bool styro_mount_changes(const struct styro_mount *mount)
 {
   return mount->type == STYRO_MOUNT_REMOUNT || mount->type == STYRO_MOUNT_PROPAGATION;

@@ -11,6 +11,7 @@
 
 /* Is `outer` the same path as `inner` or above it? */
 bool styro_encloses(const char *outer, const char *inner);
+bool styro_contains(const char *outer, const char *inner); /* so is everything in `/` */
 
 /* Does the entry put a mount of its own at its place? The others make something, or change a mount. */
 bool styro_mount_covers(const struct styro_mount *mount);

@@ -83,9 +83,10 @@ static void judge_failure(const struct styro_facts *facts, styro_outcome *out)
 static void judge_report(const struct styro_facts *facts, styro_outcome *out)
 {
   set_status(out, facts->end.wait_status);
-  if (facts->end.head.arg == WIRE_CAUSE_WALL) {
+  bool caller = facts->end.head.arg == WIRE_CAUSE_CALLER; /* for what reason it was, the library knows */
+  if (facts->end.head.arg == WIRE_CAUSE_WALL || (caller && facts->stop == STYRO_STOP_WALL)) {
     set_reason(out, STYRO_TIMED_OUT, "wall");
-  } else if (facts->end.head.arg == WIRE_CAUSE_CALLER) {
+  } else if (caller && facts->stop != STYRO_STOP_OUTPUT) {
     set_reason(out, STYRO_CANCELED, "");
   } else if (facts->full) {
     set_reason(out, STYRO_OUTPUT_LIMITED, full_stream(facts));
@@ -128,10 +129,22 @@ static void judge_reason(const struct styro_facts *facts, styro_outcome *out)
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */
 
+static uint64_t bit(int protection)
+{
+  return UINT64_C(1) << protection;
+}
+
+uint64_t styro_outcome_unscoped(const struct styro_facts *facts)
+{
+  bool unscoped = styro_plan_is_process(facts->plan) && facts->absent & bit(STYRO_LANDLOCK_SCOPES);
+  return unscoped ? bit(STYRO_PROCESS_SIGNALS) : 0;
+}
+
 static void judge_masks(const struct styro_facts *facts, styro_outcome *out)
 {
   const struct wire_step_promises *promises = facts->plan->promises;
-  uint64_t gone = promises->enforced & (facts->left_out | facts->skipped);
+  uint64_t lost = facts->left_out | facts->skipped | styro_outcome_unscoped(facts);
+  uint64_t gone = promises->enforced & lost;
   if (!facts->running && facts->failure != STYRO_EEXEC) {
     return; /* nothing ran: there was nothing to enforce */
   }
@@ -167,6 +180,9 @@ struct styro_weakness styro_outcome_weakness(const struct styro_facts *facts, in
   };
   if (facts->left_out >> protection & 1) {
     return here[protection];
+  }
+  if (styro_outcome_unscoped(facts) >> protection & 1) {
+    return (struct styro_weakness){"/isolation", "Landlock keeps signals inside since Linux 6.12"};
   }
   return skipped_weakness(facts->plan, protection);
 }
@@ -258,7 +274,7 @@ void styro_outcome_judge(const struct styro_facts *facts, styro_outcome *out)
   judge_masks(facts, out);
   judge_usage(facts, &out->usage);
   memcpy(out->name, facts->name, sizeof out->name);
-  snprintf(out->isolation, sizeof out->isolation, "container");
+  snprintf(out->isolation, sizeof out->isolation, "%s", styro_plan_is_process(facts->plan) ? "process" : "container");
   snprintf(out->spawn_mode, sizeof out->spawn_mode, "%s", facts->mode == STYRO_SPAWN_HELPER ? "helper" : "vfork");
   out->init = facts->init;
   styro_outcome_sentence(out, facts->timeout, facts->output_limit);

@@ -79,6 +79,8 @@ struct styro_weakness {
   const char *field; /* NULL: no field of the request */
   const char *why;
 };
+/* What a kernel without Landlock's scopes cannot hold at the level `process`. */
+uint64_t styro_outcome_unscoped(const struct styro_facts *facts);
 struct styro_weakness styro_outcome_weakness(const struct styro_facts *facts, int protection);
 
 #endif

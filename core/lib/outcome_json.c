@@ -166,7 +166,7 @@ static bool put_notes(struct json *json, const struct styro_facts *facts, int pr
 static void put_weaknesses(struct json *json, const char *key, const struct styro_facts *facts, uint64_t mask,
                            bool approximated)
 {
-  uint64_t found_here = approximated ? 0 : facts->left_out | facts->skipped;
+  uint64_t found_here = approximated ? 0 : facts->left_out | facts->skipped | styro_outcome_unscoped(facts);
   json_key(json, key);
   json_open(json, "[");
   for (int i = 0; i < STYRO_PROTECTION_COUNT; i++) {

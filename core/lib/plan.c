@@ -48,6 +48,8 @@ int styro_plan_adopt(const styro_allocator *alloc, void *block, size_t len, styr
   plan->namespaces = (const void *)find_step(block, WIRE_STEP_NAMESPACES);
   plan->map_ids = (const void *)find_step(block, WIRE_STEP_MAP_IDS);
   plan->identity = (const void *)find_step(block, WIRE_STEP_IDENTITY);
+  plan->fallback = NULL;
+  plan->joined = NULL;
   atomic_init(&plan->memfd, -1);
   *out = plan;
   return 0;
@@ -58,27 +60,73 @@ static uint32_t stored_crc(const void *block)
   return ((const struct wire_plan *)block)->crc32c;
 }
 
-int styro_plan_from_bytes(const styro_allocator *alloc, const void *bytes, size_t len, styro_plan **out,
-                          styro_error *err)
+int styro_plan_join(styro_plan *plan, styro_plan *fallback, styro_error *err)
 {
-  styro_allocator chosen = styro_allocator_or_malloc(alloc);
-  if (!bytes || !out) {
-    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0, "styro_plan_from_bytes needs bytes and a place");
+  plan->fallback = fallback;
+  plan->joined = styro_alloc(&plan->alloc, plan->len + fallback->len);
+  if (!plan->joined) {
+    return styro_fail_memory(err, STYRO_STAGE_COMPILE);
   }
-  if (len < sizeof(struct wire_plan) || len > WIRE_PLAN_MAX) {
-    return styro_fail(err, STYRO_EPARSE, STYRO_STAGE_COMPILE, 0, "the plan holds %s (%zu bytes)",
-                      wire_fault_text(WIRE_FAULT_SHORT), len);
-  }
-  void *block = styro_alloc(&chosen, len);
+  memcpy(plan->joined, plan->block, plan->len);
+  memcpy((char *)plan->joined + plan->len, fallback->block, fallback->len);
+  return 0;
+}
+
+/* One block of a plan, which says itself where it ends. */
+static int take_bytes(const styro_allocator *alloc, const void *bytes, size_t len, styro_plan **out, styro_error *err)
+{
+  void *block = styro_alloc(alloc, len);
   if (!block) {
     return styro_fail_memory(err, STYRO_STAGE_COMPILE);
   }
   memcpy(block, bytes, len);
   if (stored_crc(block) != styro_plan_crc32c(block, len)) {
-    styro_dealloc(&chosen, block, len);
+    styro_dealloc(alloc, block, len);
     return styro_fail(err, STYRO_EPARSE, STYRO_STAGE_COMPILE, 0, "the plan's checksum does not fit its bytes");
   }
-  return styro_plan_adopt(&chosen, block, len, out, err);
+  return styro_plan_adopt(alloc, block, len, out, err);
+}
+
+static int fail_length(size_t len, styro_error *err)
+{
+  return styro_fail(err, STYRO_EPARSE, STYRO_STAGE_COMPILE, 0, "the plan holds %s (%zu bytes)",
+                    wire_fault_text(WIRE_FAULT_SHORT), len);
+}
+
+/* How long the first block is by its own word; all where that is no sense. */
+static size_t first_block(const void *bytes, size_t len)
+{
+  struct wire_plan head;
+  memcpy(&head, bytes, sizeof head);
+  return head.total >= sizeof head && head.total < len ? head.total : len;
+}
+
+int styro_plan_from_bytes(const styro_allocator *alloc, const void *bytes, size_t len, styro_plan **out,
+                          styro_error *err)
+{
+  styro_allocator chosen = styro_allocator_or_malloc(alloc);
+  styro_plan *plan = NULL, *fallback = NULL;
+  if (!bytes || !out) {
+    return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0, "styro_plan_from_bytes needs bytes and a place");
+  }
+  if (len < sizeof(struct wire_plan) || len > 2 * (size_t)WIRE_PLAN_MAX) {
+    return fail_length(len, err);
+  }
+  size_t first = first_block(bytes, len), rest = len - first;
+  if (rest != 0 && rest < sizeof(struct wire_plan)) {
+    return fail_length(len, err);
+  }
+  int code = take_bytes(&chosen, bytes, first, &plan, err);
+  if (code == 0 && rest != 0) {
+    code = take_bytes(&chosen, (const char *)bytes + first, rest, &fallback, err);
+    code = code ? code : styro_plan_join(plan, fallback, err);
+  }
+  if (code != 0) {
+    styro_plan_free(plan);
+    return code;
+  }
+  *out = plan;
+  return 0;
 }
 
 void styro_plan_free(styro_plan *plan)
@@ -91,6 +139,8 @@ void styro_plan_free(styro_plan *plan)
     close(fd);
   }
   styro_allocator alloc = plan->alloc;
+  styro_dealloc(&alloc, plan->joined, plan->joined ? plan->len + plan->fallback->len : 0);
+  styro_plan_free(plan->fallback);
   styro_dealloc(&alloc, plan->block, plan->len);
   styro_dealloc(&alloc, plan, sizeof *plan);
 }
@@ -100,9 +150,14 @@ int styro_plan_bytes(const styro_plan *plan, const void **out, size_t *len, styr
   if (!plan || !out || !len) {
     return styro_fail(err, STYRO_EUSAGE, STYRO_STAGE_COMPILE, 0, "styro_plan_bytes needs a plan and two places");
   }
-  *len = plan->len;
-  *out = plan->block;
+  *len = plan->joined ? plan->len + plan->fallback->len : plan->len;
+  *out = plan->joined ? plan->joined : plan->block;
   return 0;
+}
+
+bool styro_plan_is_process(const styro_plan *plan)
+{
+  return ((const struct wire_plan *)plan->block)->flags & WIRE_PLAN_PROCESS;
 }
 
 const struct wire_step *styro_plan_step(const styro_plan *plan, uint32_t number)

@@ -204,10 +204,18 @@ static void describe_value(const styro_plan *plan, const struct wire_step *step,
   case WIRE_STEP_JOIN: snprintf(out, size, "%s", wire_str(plan->block, wire_step_named(step)->path)); break;
   case WIRE_STEP_CLOCKS: describe_clocks(body, out, size); break;
   case WIRE_STEP_MAP_IDS:
+    if (styro_plan_is_process(plan)) {
+      snprintf(out, size, "none");
+      break;
+    }
     snprintf(out, size, "uid %u, gid %u inside", ((const struct wire_step_map_ids *)body)->uid,
              ((const struct wire_step_map_ids *)body)->gid);
     break;
   case WIRE_STEP_IDENTITY:
+    if (styro_plan_is_process(plan)) {
+      snprintf(out, size, "the caller, 65534 for root");
+      break;
+    }
     snprintf(out, size, "uid %u, gid %u", ((const struct wire_step_identity *)body)->uid,
              ((const struct wire_step_identity *)body)->gid);
     break;

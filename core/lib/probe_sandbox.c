@@ -5,88 +5,24 @@
 
 #include "probe.h"
 #include "runner.h"
+#include "sandbox_trial.h"
 #include "spawn_mode.h"
 
-#define LIMIT_MS 30000
 #define BY_THE_RULE (-1)
 
-/* What is kept of an outcome once its process is freed. */
-struct ran {
-  bool worked;
-  bool killed; /* by a signal, in the set-up */
-  char spawn_mode[8];
-  char said[512];
-  styro_error error;
-};
-
-static void keep(const styro_outcome *outcome, struct ran *ran)
-{
-  /* Where the host has no such program the sandbox stood all the same. */
-  bool no_program = outcome->reason == STYRO_EXEC_FAILED && outcome->error.sys_errno == ENOENT;
-  ran->worked = outcome->reason == STYRO_EXITED || no_program;
-  ran->killed = outcome->reason == STYRO_LOST || strstr(outcome->message, "was killed");
-  ran->error = outcome->error;
-  memcpy(ran->spawn_mode, outcome->spawn_mode, sizeof ran->spawn_mode);
-  memcpy(ran->said, outcome->message, sizeof ran->said);
-}
-
-static int start(styro_runner *runner, const styro_plan *plan, struct ran *ran, styro_error *err)
-{
-  static const char *const argv[] = {"true", NULL};
-  styro_run run = {.size = sizeof run, .argv = argv};
-  styro_outcome outcome = {.size = sizeof outcome};
-  styro_process *process = NULL;
-  run.in.kind = run.out.kind = run.err.kind = STYRO_STREAM_NULL;
-  int code = styro_runner_spawn(runner, plan, &run, &process, err);
-  code = code ? code : styro_process_wait(process, LIMIT_MS, &outcome, err);
-  if (code == 0) {
-    keep(&outcome, ran);
-  }
-  styro_process_free(process);
-  return code;
-}
-
-static int compile(const struct styro_probing *probing, const char *json, styro_plan **plan, styro_error *err)
-{
-  styro_request *request = NULL;
-  int code = styro_request_from_json(&probing->alloc, json, strlen(json), &request, err);
-  code = code ? code : styro_plan_compile(request, plan, err);
-  styro_request_free(request);
-  return code;
-}
-
-/* Nothing is started where that alone would end the caller. */
-static bool is_safe(struct ran *ran)
-{
-  struct styro_trial trial;
-  bool safe = styro_calls_are_safe(&trial);
-  if (!safe) {
-    const char *name = styro_signal_name(trial.signal);
-    snprintf(ran->said, sizeof ran->said, "not started: %s is answered with %s", trial.call, name ? name : "a signal");
-    ran->killed = true;
-  }
-  return safe;
-}
-
 /* STYRO_ENOMEM is an error; all else that goes wrong is what was asked for. */
-static int run_request(const struct styro_probing *probing, const char *json, int mode, struct ran *ran,
+static int run_request(const struct styro_probing *probing, const char *json, int mode, struct styro_ran *ran,
                        styro_error *err)
 {
   styro_error why = {.size = sizeof why};
   styro_runner *runner = NULL;
-  styro_plan *plan = NULL;
   memset(ran, 0, sizeof *ran);
-  if (!is_safe(ran)) {
-    return 0;
-  }
-  int code = compile(probing, json, &plan, &why);
-  code = code ? code : styro_runner_new(&probing->alloc, probing->helper, &runner, &why);
+  int code = styro_runner_new(&probing->alloc, probing->helper, &runner, &why);
   if (code == 0 && mode != BY_THE_RULE) {
     runner->forced_mode = mode;
   }
-  code = code ? code : start(runner, plan, ran, &why);
+  code = code ? code : styro_sandbox_try(runner, json, ran, &why);
   styro_runner_free(runner);
-  styro_plan_free(plan);
   if (code != 0) {
     ran->error = why;
     memcpy(ran->said, why.message, sizeof ran->said);
@@ -94,7 +30,7 @@ static int run_request(const struct styro_probing *probing, const char *json, in
   return code == STYRO_ENOMEM ? styro_fail_memory(err, STYRO_STAGE_NONE) : 0;
 }
 
-static void note_failure(const struct ran *ran, struct styro_note *note)
+static void note_failure(const struct styro_ran *ran, struct styro_note *note)
 {
   note->verdict = STYRO_VERDICT_MISSING;
   note->sys_errno = ran->error.sys_errno;
@@ -102,7 +38,7 @@ static void note_failure(const struct ran *ran, struct styro_note *note)
 }
 
 /* The failure's own hint, and commands where a filter is likely to be at fault. */
-static void mend_start(const struct styro_probing *probing, const struct ran *ran, struct styro_note *note)
+static void mend_start(const struct styro_probing *probing, const struct styro_ran *ran, struct styro_note *note)
 {
   if (ran->error.hint[0]) {
     styro_note_remedy(note, "# %s", ran->error.hint);
@@ -116,7 +52,7 @@ static void mend_start(const struct styro_probing *probing, const struct ran *ra
 int styro_check_default(struct styro_probing *probing, const struct styro_check_row *check, struct styro_note *note,
                         styro_error *err)
 {
-  struct ran ran;
+  struct styro_ran ran;
   (void)check;
   int code = run_request(probing, "{\"version\": 1}", BY_THE_RULE, &ran, err);
   if (ran.worked) {
@@ -131,7 +67,7 @@ int styro_check_default(struct styro_probing *probing, const struct styro_check_
 int styro_check_mode(struct styro_probing *probing, const struct styro_check_row *check, struct styro_note *note,
                      styro_error *err)
 {
-  struct ran ran;
+  struct styro_ran ran;
   int code = run_request(probing, "{\"version\": 1}", (int)check->kind, &ran, err);
   bool other = styro_probing_note(probing, "default_sandbox")->verdict == STYRO_VERDICT_OK;
   if (ran.worked) {
@@ -150,7 +86,7 @@ int styro_check_mode(struct styro_probing *probing, const struct styro_check_row
 int styro_check_clocks(struct styro_probing *probing, const struct styro_check_row *check, struct styro_note *note,
                        styro_error *err)
 {
-  struct ran ran;
+  struct styro_ran ran;
   (void)check;
   int code = run_request(probing, "{\"version\": 1, \"namespaces\": {\"time\": {\"boottime\": \"1h\"}}}", BY_THE_RULE,
                          &ran, err);
@@ -201,7 +137,7 @@ static void mend_ranges(const struct styro_host *host, struct styro_note *note)
 int styro_check_subordinate(struct styro_probing *probing, const struct styro_check_row *check, struct styro_note *note,
                             styro_error *err)
 {
-  struct ran ran;
+  struct styro_ran ran;
   const char *user = probing->host.user[0] ? probing->host.user : "this user";
   (void)check;
   int code = run_request(probing, "{\"version\": 1, \"user\": {\"uid_map\": \"subuid\", \"gid_map\": \"subuid\"}}",

@@ -156,7 +156,7 @@ bool styro_trial_enter(struct styro_trial *trial, uint64_t namespaces, const str
     return false;
   }
   trial->call = "clone3";
-  long pid = sys_call(SYS_NR_clone3, sys_arg(&args), sizeof args, 0, 0, 0, 0);
+  long pid = sys_clone3(&args);
   if (pid < 0) { /* else the child may note something already: nothing is noted here from now on */
     sys_close(gate[0]);
     sys_close(gate[1]);

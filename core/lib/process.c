@@ -14,6 +14,7 @@
 #include "fd.h"
 
 #define SIGNAL_MAX 64
+#define SUPERVISOR_MS 5000
 
 int64_t styro_now(void)
 {
@@ -59,16 +60,6 @@ void styro_process_close(struct styro_process *process, int *fd)
 
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
-void styro_process_stop(struct styro_process *process, enum styro_stop why)
-{
-  if (!process->facts.stop) {
-    process->facts.stop = (int)why;
-  }
-  if (process->pidfd >= 0) {
-    styro_pidfd_signal(process->pidfd, SIGKILL);
-  } /* else as soon as the record brings the pidfd */
-}
-
 static int send_to_init(struct styro_process *process, int sig, styro_error *err)
 {
   const struct wire_record record = {.type = WIRE_STATUS_KILL, .size = sizeof record, .arg = (uint32_t)sig};
@@ -81,6 +72,29 @@ static int send_to_init(struct styro_process *process, int sig, styro_error *err
   }
   return styro_fail(err, STYRO_EIO, STYRO_STAGE_SUPERVISE, errno,
                     "signal %d could not be sent to the sandbox's init: %s", sig, strerror(errno));
+}
+
+/*
+ * A killed first process takes its pid namespace along. Where there is none its supervisor does it, at a word; it may have been
+ * stopped from inside where Landlock has no scopes.
+ */
+static bool supervisor_was_told(struct styro_process *process)
+{
+  if (!styro_plan_is_process(process->facts.plan) || process->forced || process->status < 0) {
+    return false;
+  }
+  styro_pidfd_signal(process->pidfd, SIGCONT);
+  return send_to_init(process, SIGKILL, NULL) == STYRO_OK;
+}
+
+void styro_process_stop(struct styro_process *process, enum styro_stop why)
+{
+  if (!process->facts.stop) {
+    process->facts.stop = (int)why;
+  }
+  if (process->pidfd >= 0 && !supervisor_was_told(process)) {
+    styro_pidfd_signal(process->pidfd, SIGKILL);
+  } /* else as soon as the record brings the pidfd */
 }
 
 /*
@@ -170,14 +184,15 @@ void styro_process_settle_agent(struct styro_process *process)
   }
 }
 
-/* The kernel bounds this wait: a killed first process takes its pid namespace along. */
+/* The kernel bounds this wait: a killed first process takes its pid namespace along. A supervisor has its time first. */
 static void end_tree(struct styro_process *process)
 {
   styro_process_stop(process, STYRO_STOP_CALLER);
   styro_process_settle_agent(process);
   while (process->pidfd >= 0 && !process->dead) {
     styro_process_stop(process, STYRO_STOP_CALLER);
-    styro_pidfd_wait(process->pidfd, -1);
+    bool told = styro_plan_is_process(process->facts.plan) && !process->forced;
+    process->forced = !styro_pidfd_wait(process->pidfd, told ? SUPERVISOR_MS : -1);
     process->dead = styro_pidfd_reap(process->pidfd, &process->facts.exit);
   }
 }

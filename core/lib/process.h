@@ -40,6 +40,8 @@ struct styro_process {
   const struct wire_run *verdict; /* the run block as the helper sees it, only where no init reports; else NULL */
   int64_t grace;
   bool graceful;          /* SIGTERM was sent for the deadline; the next one is SIGKILL */
+  bool reminded;          /* a supervisor was told of the deadline, and has its time to answer */
+  bool forced;            /* the supervisor did not answer: it is killed as any first process */
   bool kills_on_overflow; /* `on_limit` is kill */
   bool dead;              /* no first process: not yet spawned, or ended and reaped */
   bool complete;          /* the outcome stands */

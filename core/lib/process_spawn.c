@@ -374,7 +374,7 @@ int styro_runner_spawn(styro_runner *runner, const styro_plan *plan, const styro
                       : !plan ? "the plan"
                               : "the place for the process");
   }
-  int rc = styro_order_merge(plan, run, &order, err);
+  int rc = styro_order_merge(styro_runner_choose(runner, plan), run, &order, err);
   if (rc) {
     return rc;
   }

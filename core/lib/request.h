@@ -97,6 +97,7 @@ struct styro_mounts {
   size_t n;
 };
 
+enum styro_level { STYRO_LEVEL_CONTAINER, STYRO_LEVEL_PROCESS };
 enum styro_root_writable { STYRO_ROOT_READ_ONLY, STYRO_ROOT_WRITABLE, STYRO_ROOT_DISCARD };
 enum styro_root_kind { STYRO_ROOT_SYSTEM, STYRO_ROOT_EMPTY, STYRO_ROOT_DIRECTORY, STYRO_ROOT_OVERLAY };
 enum styro_namespace_kind {
@@ -157,6 +158,7 @@ struct styro_fields {
   int64_t version;
   struct styro_list extends;
   struct styro_list isolation;
+  int level;            /* enum styro_level: the one that is compiled */
   uint64_t best_effort; /* bits of enum styro_protection */
 
   int root_kind; /* enum styro_root_kind */

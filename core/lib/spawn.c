@@ -187,9 +187,10 @@ static void fill_child(const struct styro_launch *launch, struct styro_child *ch
     child->clone_flags &= ~WIRE_CLONE_NEWTIME;
   }
   child->two_step = launch->run->flags & WIRE_RUN_TWO_STEP;
-  child->maps = ids->uid_map != WIRE_MAP_HOST;
+  bool alone = ids->uid_map == WIRE_MAP_CALLER; /* nothing in the set-up takes a right that exec would take away */
+  child->maps = ids->uid_map != WIRE_MAP_HOST && !alone;
   bool kept_by_exec = child->maps ? ids->uid == 0 && !child->two_step : launch->run->caller_uid == 0;
-  child->capabilities = kept_by_exec ? 0 : needed_capabilities(launch->plan);
+  child->capabilities = kept_by_exec || alone ? 0 : needed_capabilities(launch->plan);
   child->helper_fd = launch->runner->helper_fd;
   child->top = FIXED_SLOTS + (int)launch->extra_n;
   child->slots_n = (unsigned)child->top;

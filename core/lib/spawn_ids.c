@@ -287,6 +287,27 @@ static int prepare_groups(const styro_plan *plan, struct wire_run *run, styro_er
   return exact ? fail_groups(policy, err) : 0;
 }
 
+/* Without a user namespace: the caller's own ids, and for a root caller the usual ones in their place. */
+static int prepare_caller(struct wire_run *run, styro_error *err)
+{
+  const uint32_t needed = CAP(SETUID) | CAP(SETGID);
+  run->flags |= WIRE_RUN_HOST_USER;
+  if (run->caller_uid != 0) {
+    return 0;
+  }
+  if ((styro_caller_capabilities() & needed) != needed) {
+    int code = styro_fail(err, STYRO_ESETUP, STYRO_STAGE_IDS, EPERM,
+                          "a root caller's payload is id %d, and this caller has no %s", STYRO_NOBODY,
+                          capability_names(needed & ~styro_caller_capabilities()));
+    styro_error_field(err, "/isolation");
+    styro_error_hint(err, "give this container the capabilities, or call as another user");
+    return code;
+  }
+  run->flags |= WIRE_RUN_KEEP_CAPS | WIRE_RUN_SET_GROUPS;
+  run->map_uid = run->map_gid = STYRO_NOBODY;
+  return 0;
+}
+
 /* What can be had there is found out when it is joined; what the request does not insist on may stay, and is listed. */
 static int prepare_joined_user(const struct wire_step_map_ids *ids, struct wire_run *run)
 {
@@ -319,6 +340,9 @@ int styro_spawn_ids(const styro_plan *plan, struct wire_run *run, styro_error *e
 {
   if (plan->map_ids->uid_map == WIRE_MAP_JOIN) {
     return prepare_joined_user(plan->map_ids, run);
+  }
+  if (plan->map_ids->uid_map == WIRE_MAP_CALLER) {
+    return prepare_caller(run, err);
   }
   int result = plan->map_ids->uid_map == WIRE_MAP_HOST ? prepare_host_user(plan->map_ids, run, err)
                                                        : prepare_maps(plan, run, err);

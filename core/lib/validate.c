@@ -9,9 +9,9 @@
 
 #include "read.h"
 
-static const struct styro_rule *const tables[] = {styro_rules_tree,       styro_rules_mounts,  styro_rules_places,
-                                                  styro_rules_join,       styro_rules_user,    styro_rules_capabilities,
-                                                  styro_rules_securebits, styro_rules_seccomp, styro_rules_run};
+static const struct styro_rule *const tables[] = {
+    styro_rules_level, styro_rules_tree,         styro_rules_mounts,     styro_rules_places,  styro_rules_join,
+    styro_rules_user,  styro_rules_capabilities, styro_rules_securebits, styro_rules_seccomp, styro_rules_run};
 
 void styro_name_object(struct styro_finding *found, const char *text)
 {

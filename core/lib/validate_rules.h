@@ -21,9 +21,10 @@ struct styro_rule {
   const char *hint;
 };
 
-extern const struct styro_rule styro_rules_tree[]; /* the root, and what is shown below it */
-extern const struct styro_rule styro_rules_join[]; /* namespaces of others, and clocks */
-extern const struct styro_rule styro_rules_user[]; /* namespaces, ids */
+extern const struct styro_rule styro_rules_level[]; /* what the levels can express */
+extern const struct styro_rule styro_rules_tree[];  /* the root, and what is shown below it */
+extern const struct styro_rule styro_rules_join[];  /* namespaces of others, and clocks */
+extern const struct styro_rule styro_rules_user[];  /* namespaces, ids */
 extern const struct styro_rule styro_rules_capabilities[];
 extern const struct styro_rule styro_rules_mounts[]; /* the ordered list */
 extern const struct styro_rule styro_rules_places[]; /* what `paths` and `mounts` find at a place */

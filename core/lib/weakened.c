@@ -28,11 +28,6 @@
 
 typedef bool source_test(const char *path);
 
-static bool holds(const char *outer, const char *inner)
-{
-  return strcmp(outer, "/") == 0 || styro_encloses(outer, inner);
-}
-
 /* Without `from` a rule shows the same path of the host, but for what lies in a root directory or an overlay. */
 static const char *source_of(const struct styro_fields *fields, const struct styro_path_rule *rule)
 {
@@ -65,12 +60,12 @@ static bool any_source(const struct styro_fields *fields, source_test *test)
 static bool has_processes(const char *path)
 {
   bool one = strncmp(path, "/proc/", 6) == 0 && path[6] >= '1' && path[6] <= '9';
-  return holds(path, "/proc") || one;
+  return styro_contains(path, "/proc") || one;
 }
 
 static bool overlaps(const char *path, const char *root, const struct styro_proc_entry *entries, size_t n)
 {
-  if (holds(path, root)) {
+  if (styro_contains(path, root)) {
     return true;
   }
   const char *rest = styro_encloses(root, path) ? path + strlen(root) : NULL;
@@ -93,7 +88,7 @@ static bool is_unmasked(const char *path)
 static bool shows_unmasked(const struct styro_fields *fields)
 {
   return any_source(fields, is_unmasked) ||
-         (fields->root_kind == STYRO_ROOT_DIRECTORY && holds(fields->root_directory, "/sys"));
+         (fields->root_kind == STYRO_ROOT_DIRECTORY && styro_contains(fields->root_directory, "/sys"));
 }
 
 /* What stands at /tmp in the end: the nearest rule's, else an entry's, else the sandbox's own. */
@@ -131,7 +126,8 @@ uint64_t styro_weakened(const struct styro_fields *fields)
 {
   bool host_user = fields->namespaces[STYRO_NS_USER] == STYRO_NS_HOST;
   bool own_user = fields->namespaces[STYRO_NS_USER] == STYRO_NS_NEW;
-  bool nested = styro_nested_spaces(fields) != 0; /* where nothing that came along can be changed */
+  bool nested = styro_nested_spaces(fields) != 0;    /* where nothing that came along can be changed */
+  bool alone = fields->level == STYRO_LEVEL_PROCESS; /* Landlock asks that about its own domain */
   bool host_processes = any_source(fields, has_processes);
   bool others = fields->namespaces[STYRO_NS_PID] != STYRO_NS_NEW || host_processes;
   const struct {
@@ -139,7 +135,7 @@ uint64_t styro_weakened(const struct styro_fields *fields)
     uint64_t lost;
   } rows[] = {
       /* /proc/PID/root of a process with the payload's id in its user namespace (ptrace(2), access mode checking) */
-      {others && !own_user, FILES},
+      {others && !own_user && !alone, FILES},
       {host_processes, BIT(PROCESS_VIEW)},
       {shows_unmasked(fields), BIT(MASKED_PATHS)},
       {shared_tmp(fields), BIT(PRIVATE_TMP)},

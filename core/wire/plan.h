@@ -24,7 +24,8 @@ enum wire_plan_flags {
   WIRE_PLAN_INIT = 1u << 0,         /* an init stays as PID 1 and supervises */
   WIRE_PLAN_FIXED = 1u << 1,        /* a run may vary stdio and name only */
   WIRE_PLAN_PRESERVE_ANY = 1u << 2, /* preserve_fds "by_caller": a run may add descriptors */
-  WIRE_PLAN_IDMAPS = 1u << 3        /* some sources are idmapped, before the clone and so in helper mode */
+  WIRE_PLAN_IDMAPS = 1u << 3,       /* some sources are idmapped, before the clone and so in helper mode */
+  WIRE_PLAN_PROCESS = 1u << 4       /* the level `process`: no namespace, no mount, and init is no PID 1 */
 };
 
 struct wire_plan {
@@ -215,7 +216,8 @@ enum wire_map {
   WIRE_MAP_HOST = 2,        /* none: no user namespace is made */
   WIRE_MAP_RANGES = 3,      /* as the request says */
   WIRE_MAP_SUBORDINATE = 4, /* as the run block says: the caller's subordinate ids */
-  WIRE_MAP_JOIN = 5         /* none: the ids are those of a joined user namespace */
+  WIRE_MAP_JOIN = 5,        /* none: the ids are those of a joined user namespace */
+  WIRE_MAP_CALLER = 6       /* none: the payload is the caller, or 65534 where that is root */
 };
 
 enum wire_groups {
@@ -500,6 +502,8 @@ struct wire_step_landlock_place {
   struct wire_step head;
   struct wire_target target;
   uint64_t access;
+  uint32_t required; /* 1: it must be there, and within the payload's reach */
+  uint32_t reserved;
 };
 
 struct wire_step_landlock_port {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "plan_order.h"
 
 enum body_member { MEMBER_TEXT, MEMBER_BYTES, MEMBER_LIST, MEMBER_LIMIT };
 
@@ -23,15 +24,14 @@ struct shape {
   uint16_t source_at; /* offset of the wire_source */
   uint16_t target_at;
   uint8_t most; /* how many there may be; 0: any number */
-  uint8_t needed;
   struct member members[6];
   uint8_t members_n;
 };
 
 #define AT(type, member) (uint16_t) offsetof(struct type, member)
-#define PLAIN(once_, needed_)                                                \
-  {                                                                          \
-    .size = sizeof(struct wire_step_plain), .most = once_, .needed = needed_ \
+#define PLAIN(once_)                                        \
+  {                                                         \
+    .size = sizeof(struct wire_step_plain), .most = (once_) \
   }
 #define PLACE                                                                                                  \
   {                                                                                                            \
@@ -41,7 +41,6 @@ struct shape {
 static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RUN] = {.size = sizeof(struct wire_step_run),
                        .most = 1,
-                       .needed = 1,
                        .members = {{AT(wire_step_run, argv), MEMBER_LIST, 0},
                                    {AT(wire_step_run, env), MEMBER_LIST, 0},
                                    {AT(wire_step_run, inherit_env), MEMBER_LIST, 0},
@@ -49,18 +48,17 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                                    {AT(wire_step_run, preserve_fds), MEMBER_LIST, 0},
                                    {AT(wire_step_run, output_keep), MEMBER_LIMIT, WIRE_KEEP_BOTH + 1}},
                        .members_n = 6},
-    [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .most = 1, .needed = 1},
+    [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .most = 1},
     [WIRE_STEP_NOTE] = {.size = sizeof(struct wire_step_note),
                         .members = {{AT(wire_step_note, field), MEMBER_TEXT, 0},
                                     {AT(wire_step_note, why), MEMBER_TEXT, 0},
                                     {AT(wire_step_note, protection), MEMBER_LIMIT, 64}},
                         .members_n = 3},
-    [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .most = 1, .needed = 1},
+    [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .most = 1},
     [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
                            .most = 1,
-                           .needed = 1,
-                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_JOIN + 1},
-                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_JOIN + 1},
+                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_CALLER + 1},
+                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_CALLER + 1},
                                        {AT(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
                                        {AT(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
                                        {AT(wire_step_map_ids, groups), MEMBER_LIMIT, WIRE_GROUPS_KEEP + 1},
@@ -76,16 +74,14 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                             .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0},
                                         {AT(wire_step_hostname, domain), MEMBER_TEXT, 0}},
                             .members_n = 2},
-    [WIRE_STEP_LOOPBACK] = PLAIN(1, 0),
+    [WIRE_STEP_LOOPBACK] = PLAIN(1),
     [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity),
                             .most = 1,
-                            .needed = 1,
                             .members = {{AT(wire_step_identity, groups), MEMBER_TEXT, 0}},
                             .members_n = 1},
     [WIRE_STEP_ROOT] = {.size = sizeof(struct wire_step_root),
                         .most = 1,
-                        .needed = 1,
                         .source_at = AT(wire_step_root, source),
                         .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_OVERLAY + 1}},
                         .members_n = 1},
@@ -127,35 +123,35 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                         .members_n = 1},
     [WIRE_STEP_READ_ONLY] = PLACE,
     [WIRE_STEP_MASK] = PLACE,
-    [WIRE_STEP_SEAL_ROOT] = PLAIN(1, 1),
-    [WIRE_STEP_PIVOT] = PLAIN(1, 1),
+    [WIRE_STEP_SEAL_ROOT] = PLAIN(1),
+    [WIRE_STEP_PIVOT] = PLAIN(1),
     [WIRE_STEP_USERNS_LIMIT] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_NEST] = {.size = sizeof(struct wire_step_number), .most = 1},
-    [WIRE_STEP_ENTER] = PLAIN(1, 0),
+    [WIRE_STEP_ENTER] = PLAIN(1),
     [WIRE_STEP_LABEL] = {.size = sizeof(struct wire_step_label),
                          .most = WIRE_LSM_COUNT,
                          .members = {{AT(wire_step_label, lsm), MEMBER_LIMIT, WIRE_LSM_COUNT},
                                      {AT(wire_step_label, label), MEMBER_TEXT, 0}},
                          .members_n = 2},
-    [WIRE_STEP_INIT] = PLAIN(1, 0),
-    [WIRE_STEP_SESSION] = PLAIN(1, 0),
-    [WIRE_STEP_KEYRING] = PLAIN(1, 0),
-    [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .most = 1, .needed = 1},
+    [WIRE_STEP_INIT] = PLAIN(1),
+    [WIRE_STEP_SESSION] = PLAIN(1),
+    [WIRE_STEP_KEYRING] = PLAIN(1),
+    [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .most = 1},
     [WIRE_STEP_NICE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_RLIMIT] = {.size = sizeof(struct wire_step_rlimit),
                           .members = {{AT(wire_step_rlimit, resource), MEMBER_LIMIT, 16}},
                           .members_n = 1},
-    [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .most = 1, .needed = 1},
+    [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .most = 1},
     [WIRE_STEP_ACCESS] = {.size = sizeof(struct wire_step_access),
                           .flags = WIRE_HAS_TARGET,
                           .target_at = AT(wire_step_access, target)},
-    [WIRE_STEP_WORKDIR] = PLAIN(1, 1),
+    [WIRE_STEP_WORKDIR] = PLAIN(1),
     [WIRE_STEP_SECCOMP] = {.size = sizeof(struct wire_step_seccomp),
                            .members = {{AT(wire_step_seccomp, words), MEMBER_TEXT, 0}},
                            .members_n = 1},
-    [WIRE_STEP_EXEC] = PLAIN(1, 1),
+    [WIRE_STEP_EXEC] = PLAIN(1),
     [WIRE_STEP_SEAL] = PLACE,
-    [WIRE_STEP_GROUP] = PLAIN(1, 0),
+    [WIRE_STEP_GROUP] = PLAIN(1),
     [WIRE_STEP_JOIN] = {.size = sizeof(struct wire_step_join),
                         .source_at = AT(wire_step_join, source),
                         .members = {{AT(wire_step_join, space), MEMBER_LIMIT, WIRE_SPACE_COUNT}},
@@ -188,8 +184,8 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_LANDLOCK_PORT] = {.size = sizeof(struct wire_step_landlock_port),
                                  .members = {{AT(wire_step_landlock_port, port), MEMBER_LIMIT, 65536}},
                                  .members_n = 1},
-    [WIRE_STEP_LANDLOCK] = PLAIN(1, 0),
-    [WIRE_STEP_LANDLOCK_QUEUES] = PLAIN(1, 0),
+    [WIRE_STEP_LANDLOCK] = PLAIN(1),
+    [WIRE_STEP_LANDLOCK_QUEUES] = PLAIN(1),
 };
 
 static const char *const fault_texts[WIRE_FAULT_COUNT] = {
@@ -504,7 +500,7 @@ static int check_header(const struct wire_plan *plan, uint64_t len, const uint8_
   if (plan->steps_off < sizeof *plan || plan->steps_off > plan->data_off || plan->data_off > plan->total) {
     return WIRE_FAULT_BOUNDS;
   }
-  return plan->steps_n <= WIRE_STEPS_MAX && plan->flags < 1u << 4 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  return plan->steps_n <= WIRE_STEPS_MAX && plan->flags < 1u << 5 ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
 }
 
 /* Header of the step at offset `at`: it must lie wholly in the step area and have its code's size. */
@@ -521,53 +517,6 @@ static int check_step_head(const struct wire_plan *plan, uint32_t at)
     return WIRE_FAULT_SIZE;
   }
   return step->size <= plan->data_off - at ? WIRE_FAULT_NONE : WIRE_FAULT_BOUNDS;
-}
-
-/* A rule without what puts it into force, or after that, would be one that nobody keeps. */
-static bool landlock_holds(const uint32_t position[WIRE_STEP_COUNT])
-{
-  uint32_t force = position[WIRE_STEP_LANDLOCK];
-  uint32_t part = position[WIRE_STEP_LANDLOCK_PART];
-  uint32_t place = position[WIRE_STEP_LANDLOCK_PLACE];
-  uint32_t port = position[WIRE_STEP_LANDLOCK_PORT];
-  uint32_t queues = position[WIRE_STEP_LANDLOCK_QUEUES];
-  bool used = force || part || place || port || queues;
-  bool first = queues < position[WIRE_STEP_RESET] && (!position[WIRE_STEP_INIT] || queues < position[WIRE_STEP_INIT]);
-  return !used || (first && part && part < force && place < force && port < force && force > position[WIRE_STEP_RESET]);
-}
-
-/*
- * What must stand before what: nothing is mounted before the root, nothing resolved on the host after the identity
- * switch, and INIT stands exactly where WIRE_PLAN_INIT says.
- */
-static int check_order(const struct wire_plan *plan, const uint32_t position[WIRE_STEP_COUNT])
-{
-  static const uint8_t chain[] = {WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS, WIRE_STEP_IDENTITY, WIRE_STEP_ROOT,
-                                  WIRE_STEP_SEAL_ROOT,  WIRE_STEP_PIVOT,   WIRE_STEP_RESET,    WIRE_STEP_CAPABILITIES,
-                                  WIRE_STEP_WORKDIR,    WIRE_STEP_EXEC};
-  for (unsigned code = 1; code < WIRE_STEP_COUNT; code++) {
-    if (shapes[code].needed && !position[code]) {
-      return WIRE_FAULT_ORDER;
-    }
-  }
-  for (unsigned i = 1; i < sizeof chain; i++) {
-    if (position[chain[i - 1]] >= position[chain[i]]) {
-      return WIRE_FAULT_ORDER;
-    }
-  }
-  if (position[WIRE_STEP_EXEC] != plan->steps_n || !(plan->flags & WIRE_PLAN_INIT) != !position[WIRE_STEP_INIT] ||
-      !(plan->flags & WIRE_PLAN_IDMAPS) != !position[WIRE_STEP_IDMAP]) {
-    return WIRE_FAULT_ORDER;
-  }
-  if (!position[WIRE_STEP_NEST] != !position[WIRE_STEP_ENTER] || position[WIRE_STEP_NEST] > position[WIRE_STEP_ENTER]) {
-    return WIRE_FAULT_ORDER;
-  }
-  uint32_t init = position[WIRE_STEP_INIT];
-  if (!landlock_holds(position)) {
-    return WIRE_FAULT_ORDER;
-  }
-  return !init || (init > position[WIRE_STEP_PIVOT] && init < position[WIRE_STEP_RESET]) ? WIRE_FAULT_NONE
-                                                                                         : WIRE_FAULT_ORDER;
 }
 
 int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_ID_SIZE], uint32_t *step)
@@ -593,5 +542,5 @@ int wire_plan_check(const void *block, uint64_t len, const uint8_t wire_id[WIRE_
       at += one->size;
     }
   }
-  return fault ? fault : check_order(plan, seen.position);
+  return fault ? fault : wire_plan_order(plan, seen.position);
 }

@@ -5,6 +5,8 @@
 #ifndef STYRO_WIRE_SYS_H
 #define STYRO_WIRE_SYS_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -245,14 +247,17 @@ static inline int64_t sys_now(void)
 }
 
 /*
- * clone3(2) with a stack of the child's own: the child runs entry(argument) and exits with what that returns. The frame
- * pointer is cleared so that a backtrace ends there.
+ * clone(2) or clone3(2) with a stack of the child's own: the child runs entry(argument) and exits with what that returns. The
+ * frame pointer is cleared so that a backtrace ends there.
  */
 #if defined(__x86_64__)
-static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(void *), void *argument)
+static inline long sys_clone_at(long number, long a, long b, long c, long d, long e, int (*entry)(void *),
+                                void *argument)
 {
   register int (*r12)(void *) __asm__("r12") = entry;
   register void *r13 __asm__("r13") = argument;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
   long result;
   __asm__ volatile("syscall\n\t"
                    "test %%rax, %%rax\n\t"
@@ -266,19 +271,23 @@ static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(vo
                    "hlt\n"
                    "1:"
                    : "=a"(result)
-                   : "a"((long)SYS_NR_clone3), "D"(args), "S"(sizeof *args), "r"(r12),
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r12),
                      "r"(r13), [exit] "i"(SYS_exit_group)
-                   : "rcx", "r11", "memory", "rdx", "r8", "r9", "r10");
+                   : "rcx", "r11", "memory", "r9");
   return result;
 }
 #else
-static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(void *), void *argument)
+static inline long sys_clone_at(long number, long a, long b, long c, long d, long e, int (*entry)(void *),
+                                void *argument)
 {
   register int (*x19)(void *) __asm__("x19") = entry;
   register void *x20 __asm__("x20") = argument;
-  register long x8 __asm__("x8") = SYS_NR_clone3;
-  register long x0 __asm__("x0") = sys_arg(args);
-  register long x1 __asm__("x1") = sizeof *args;
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
   __asm__ volatile("svc 0\n\t"
                    "cbnz x0, 1f\n\t"
                    "mov x29, xzr\n\t"
@@ -289,11 +298,45 @@ static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(vo
                    "brk 1\n"
                    "1:"
                    : "+r"(x0)
-                   : "r"(x8), "r"(x1), "r"(x19), "r"(x20), [exit] "i"(SYS_exit_group)
-                   : "memory", "x2", "x3", "x4", "x5", "x6", "x7", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
-                     "x16", "x17", "x18", "x30", "cc");
+                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x19), "r"(x20), [exit] "i"(SYS_exit_group)
+                   : "memory", "x5", "x6", "x7", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18",
+                     "x30", "cc");
   return x0;
 }
 #endif
+
+/* What clone(2) takes in the low byte of its flags is the signal at the child's end; the rest it knows as well. */
+static inline bool sys_clone_knows(const struct wire_clone_args *args)
+{
+  return !(args->flags & 0xff) && args->cgroup == 0;
+}
+
+/* The words of clone(2) after the stack: the pidfd's place, and two that the architectures have in another order. */
+#if defined(__x86_64__)
+#define SYS_CLONE_WORDS(args) (long)(args)->pidfd, (long)(args)->child_tid, 0
+#else
+#define SYS_CLONE_WORDS(args) (long)(args)->pidfd, 0, (long)(args)->child_tid
+#endif
+
+/* Where a filter answers ENOSYS for clone3(2), whose arguments it cannot read, the older call is meant to be used. */
+static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(void *), void *argument)
+{
+  long pid = sys_clone_at(SYS_NR_clone3, sys_arg(args), sizeof *args, 0, 0, 0, entry, argument);
+  if (pid == -ENOSYS && sys_clone_knows(args)) {
+    pid = sys_clone_at(SYS_clone, (long)(args->flags | args->exit_signal), (long)(args->stack + args->stack_size),
+                       SYS_CLONE_WORDS(args), entry, argument);
+  }
+  return pid;
+}
+
+/* The same on a copy of this stack, as fork(2): 0 in the child. */
+static inline long sys_clone3(struct wire_clone_args *args)
+{
+  long pid = sys_call(SYS_NR_clone3, sys_arg(args), sizeof *args, 0, 0, 0, 0);
+  if (pid == -ENOSYS && sys_clone_knows(args)) {
+    pid = sys_call(SYS_clone, (long)(args->flags | args->exit_signal), 0, SYS_CLONE_WORDS(args), 0);
+  }
+  return pid;
+}
 
 #endif

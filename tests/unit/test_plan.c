@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,7 +82,11 @@ START_TEST(wrong_bytes_are_refused)
   struct wire_plan *head = (void *)bytes;
   refused(bytes, 10, STYRO_EPARSE, "the plan holds a length that does not fit (10 bytes)");
   refused(bytes, 0, STYRO_EPARSE, "the plan holds a length that does not fit (0 bytes)");
-  refused(bytes, WIRE_PLAN_MAX + 1, STYRO_EPARSE, "the plan holds a length that does not fit (4194305 bytes)");
+  refused(bytes, 2 * (size_t)WIRE_PLAN_MAX + 1, STYRO_EPARSE,
+          "the plan holds a length that does not fit (8388609 bytes)");
+  char text[80];
+  snprintf(text, sizeof text, "the plan holds a length that does not fit (%zu bytes)", len + 10);
+  refused(bytes, len + 10, STYRO_EPARSE, text); /* a second plan behind it would be longer */
   refused(bytes, len - 1, STYRO_EPARSE, "the plan's checksum does not fit its bytes");
   bytes[len - 1] ^= 1;
   refused(bytes, len, STYRO_EPARSE, "the plan's checksum does not fit its bytes");

@@ -247,6 +247,66 @@ START_TEST(too_many_idmaps)
 }
 END_TEST
 
+/* ---- the level `process` ----------------------------------------------------------------------------------------- */
+
+static const uint8_t alone[] = {
+    WIRE_STEP_RUN,           WIRE_STEP_PROMISES,       WIRE_STEP_NOTE,          WIRE_STEP_NAMESPACES,
+    WIRE_STEP_MAP_IDS,       WIRE_STEP_OOM_SCORE,      WIRE_STEP_IDENTITY,      WIRE_STEP_INIT,
+    WIRE_STEP_LANDLOCK_PART, WIRE_STEP_LANDLOCK_PLACE, WIRE_STEP_LANDLOCK_PORT, WIRE_STEP_RESET,
+    WIRE_STEP_SESSION,       WIRE_STEP_KEYRING,        WIRE_STEP_NICE,          WIRE_STEP_RLIMIT,
+    WIRE_STEP_LABEL,         WIRE_STEP_CAPABILITIES,   WIRE_STEP_ACCESS,        WIRE_STEP_WORKDIR,
+    WIRE_STEP_LANDLOCK,      WIRE_STEP_SECCOMP,        WIRE_STEP_EXEC,
+};
+#define ALONE (WIRE_PLAN_INIT | WIRE_PLAN_PROCESS)
+
+static void setup_alone(void)
+{
+  memcpy(codes, alone, sizeof alone);
+  n = sizeof alone;
+}
+
+static bool is_refused(void)
+{
+  size_t len;
+  uint32_t step;
+  void *block = sample_block_of(codes, n, ALONE, &len);
+  int found = sample_check(block, len, &step);
+  free(block);
+  return found != WIRE_FAULT_NONE;
+}
+
+/* Whatever is made or changed for a sandbox would be made of the host's there. */
+START_TEST(without_namespaces_nothing_is_done_to_the_host)
+{
+  setup_alone();
+  expect_flags(ALONE, WIRE_FAULT_NONE, n - 1);
+  expect_flags(WIRE_PLAN_INIT, WIRE_FAULT_ORDER, n - 1);
+  for (int code = 1; code < WIRE_STEP_COUNT; code++) {
+    if (!is_one_of(code, alone, sizeof alone) && code != WIRE_STEP_GROUP) {
+      setup_alone();
+      put_in(place_of(WIRE_STEP_RESET), code);
+      ck_assert_msg(is_refused(), "a step of code %d", code);
+    }
+  }
+}
+END_TEST
+
+START_TEST(without_namespaces_landlock_and_a_supervisor_are_needed)
+{
+  static const uint8_t chain[] = {WIRE_STEP_NAMESPACES, WIRE_STEP_MAP_IDS,  WIRE_STEP_IDENTITY,
+                                  WIRE_STEP_INIT,       WIRE_STEP_RESET,    WIRE_STEP_CAPABILITIES,
+                                  WIRE_STEP_WORKDIR,    WIRE_STEP_LANDLOCK, WIRE_STEP_EXEC};
+  for (size_t i = 0; i < sizeof chain; i++) {
+    setup_alone();
+    take_out(chain[i]);
+    ck_assert_msg(is_refused(), "none of code %d", chain[i]);
+    setup_alone();
+    swap(chain[i], chain[i == 0 ? 1 : i - 1]);
+    ck_assert_msg(is_refused(), "code %d before the one that it follows", chain[i]);
+  }
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("plan_order");
@@ -261,6 +321,8 @@ int main(void)
   tcase_add_test(cases, init_stands_where_the_flag_says);
   tcase_add_test(cases, too_many_sources);
   tcase_add_test(cases, too_many_idmaps);
+  tcase_add_test(cases, without_namespaces_nothing_is_done_to_the_host);
+  tcase_add_test(cases, without_namespaces_landlock_and_a_supervisor_are_needed);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

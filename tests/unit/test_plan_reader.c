@@ -109,7 +109,7 @@ START_TEST(header_words)
       {OFFSET(wire_plan, data_off), 0xfffffff8u, WIRE_FAULT_BOUNDS},
       {OFFSET(wire_plan, steps_n), WIRE_STEPS_MAX + 1, WIRE_FAULT_VALUE},
       {OFFSET(wire_plan, steps_n), UINT32_MAX, WIRE_FAULT_VALUE},
-      {OFFSET(wire_plan, flags), 16, WIRE_FAULT_VALUE},
+      {OFFSET(wire_plan, flags), 32, WIRE_FAULT_VALUE},
       {OFFSET(wire_plan, flags), 1u << 31, WIRE_FAULT_VALUE},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
@@ -410,8 +410,8 @@ START_TEST(numbers_with_a_range)
   } rows[] = {
       {WIRE_STEP_RUN, OFFSET(wire_step_run, output_keep), WIRE_KEEP_BOTH},
       {WIRE_STEP_NOTE, OFFSET(wire_step_note, protection), 63},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_JOIN},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_JOIN},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_CALLER},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_CALLER},
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, groups), WIRE_GROUPS_KEEP},
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, setgroups), WIRE_SETGROUPS_DENY},
       {WIRE_STEP_JOIN, OFFSET(wire_step_join, space), WIRE_SPACE_COUNT - 1},

@@ -27,7 +27,7 @@ static void teardown(void)
 /* One of each form: bounds on both sides, on one, on none; words; objects with a scalar and without; variables. */
 static const char *const rows[] = {
     "| `version` | a whole number, 1 | - | version of the request's language; required in JSON |",
-    "| `isolation` | a list of `container` | `container` | levels of isolation, in order of preference |",
+    "| `isolation` | a list of `container` or `process` | `container` | levels of isolation, in order of preference: `container` (namespaces, a filter, Landlock), `process` (a filter and Landlock alone, for hosts that refuse namespaces; docs/process-level.md has what it cannot hide). The second is taken where the host refuses the first, and the outcome says which it was |",
     "| `root` | `system` or `empty`; or an object | `system` | what `/` is: the host's system base read-only, nothing, or a "
     "directory's tree |",
     "| `root.directory` | an absolute path | - | host directory that becomes `/`; `${NAME}` is resolved |",
@@ -86,7 +86,7 @@ START_TEST(rows_without_a_line_of_their_own)
 END_TEST
 
 static const char *const later[] = {
-    "- `isolation`: `process`, `zone`",
+    "- `isolation`: `zone`",
     "- `timeout.cpu`: processor time of the whole sandbox",
     "- `trace`: a report of what was denied",
 };

@@ -79,7 +79,7 @@ static const struct {
     {"\"root\": \"/srv/tree\"", R, "/root", "`/srv/tree` is not `system` or `empty`", "{\"directory\": \"/srv/tree\"}"},
     {"\"paths\": {\"/a\": \"rwx\"}", R, "/paths/~1a", "`rwx` is not `ro`, `rw`, `deny` or `tmpfs`",
      "did you mean `rw`?"},
-    {"\"isolation\": \"vm\"", R, "/isolation", "`vm` is not `container`", ""},
+    {"\"isolation\": \"vm\"", R, "/isolation", "`vm` is not `container` or `process`", ""},
     {"\"output\": {\"limit\": 1, \"keep\": \"\"}", R, "/output/keep", "`` is not `head`", ""},
     {"\"user\": {\"uid_map\": \"\"}", R, "/user/uid_map", "`` is neither `self`, `subuid` nor", "a range is a list"},
     {"\"user\": {\"uid_map\": [[0, 100000, 1000]]}", R, "/user/uid", "the uid 1000 is in no range of `user.uid_map`",
@@ -140,7 +140,8 @@ static const struct {
     /* lists */
     {"\"command\": []", R, "/command", "the list is empty", "leave the field out"},
     {"\"command\": [\"\"]", R, "/command/0", "the command's first text is empty", "PATH inside"},
-    {"\"isolation\": [\"container\", \"container\"]", R, "/isolation", "2 items are too many", ""},
+    {"\"isolation\": [\"container\", \"process\", \"process\"]", R, "/isolation", "3 items are too many", ""},
+    {"\"isolation\": [\"container\", \"container\"]", R, "/isolation", "`isolation` names `container` twice", ""},
     {"\"security\": {\"seccomp\": {\"bpf\": []}}", R, "/security/seccomp/bpf", "the list is empty", ""},
     {"\"security\": {\"seccomp\": {\"bpf\": [[6, 0, 0]]}}", R, "/security/seccomp/bpf/0", "not an instruction", ""},
     {"\"security\": {\"seccomp\": {\"bpf\": [[6, 0, 256, 0]]}}", R, "/security/seccomp/bpf/0", "not an instruction",
@@ -150,7 +151,7 @@ static const struct {
     /* not yet */
     {"\"terminal\": true", U, "/terminal", "`terminal` is not supported yet", ""},
     {"\"trace\": false", U, "/trace", "not supported yet", ""},
-    {"\"isolation\": [\"process\"]", U, "/isolation/0", "`process` is not supported yet", ""},
+    {"\"isolation\": [\"zone\"]", U, "/isolation/0", "`zone` is not supported yet", ""},
     {"\"isolation\": \"zone\"", U, "/isolation", "`zone` is not supported yet", ""},
     {"\"extends\": \"agent\"", R, "/paths/~1work/from", "the variable `CWD` has no value", "give it one"},
     {"\"extends\": [\"python\", \"desktop\"]", R, "/paths/~1run~1user~11000~1wayland-0/from",
@@ -407,7 +408,7 @@ START_TEST(a_setter_says_the_same_as_json)
   check_setter("/paths/~1a/access", "rwx", "\"rwx\"");
   check_setter("/paths/~1a", "{\"x\": 1}", "{\"x\": 1}");
   check_setter("/command", "ls", "\"ls\"");
-  check_setter("/isolation", "process", "\"process\"");
+  check_setter("/isolation", "zone", "\"zone\"");
   check_setter("/root", "/srv", "\"/srv\"");
   check_setter("/user/groups", "[5, 5]", "[5, 5]");
   check_setter("/env/A=B", "1", "\"1\"");

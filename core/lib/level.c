@@ -1,0 +1,89 @@
+/* The levels of isolation: see level.h. */
+#include "level.h"
+
+#include <string.h>
+
+#include "base.h"
+#include "listed.h"
+
+static const char *const names[] = {[STYRO_LEVEL_CONTAINER] = "container", [STYRO_LEVEL_PROCESS] = "process"};
+
+const char *styro_level_name(int level)
+{
+  return names[level];
+}
+
+bool styro_level_asked(const struct styro_fields *fields, int level)
+{
+  for (size_t i = 0; i < fields->isolation.n; i++) {
+    if (strcmp(fields->isolation.items[i], names[level]) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+int styro_level_first(const struct styro_fields *fields)
+{
+  return strcmp(fields->isolation.items[0], names[STYRO_LEVEL_PROCESS]) == 0 ? STYRO_LEVEL_PROCESS
+                                                                             : STYRO_LEVEL_CONTAINER;
+}
+
+/* Landlock is the level, and its paths speak of reading too. */
+void styro_level_apply(struct styro_fields *fields, int level)
+{
+  fields->level = level;
+  if (level != STYRO_LEVEL_PROCESS) {
+    return;
+  }
+  for (int kind = 0; kind < STYRO_NS_COUNT; kind++) {
+    fields->namespaces[kind] = STYRO_NS_HOST;
+  }
+  fields->landlock_paths = fields->landlock_paths_asked = true;
+}
+
+bool styro_rule_opens(const struct styro_path_rule *rule)
+{
+  return rule->access == STYRO_ACCESS_RO || rule->access == STYRO_ACCESS_RW;
+}
+
+const struct styro_path_rule *styro_rule_around(const struct styro_fields *fields, const struct styro_path_rule *rule)
+{
+  for (size_t i = 0; i < fields->rules_n; i++) {
+    const struct styro_path_rule *other = &fields->rules[i];
+    if (other != rule && styro_rule_opens(other) && styro_contains(other->path, rule->path)) {
+      return other;
+    }
+  }
+  return NULL;
+}
+
+/* Not /dev/shm nor /tmp: what lies there is the host's. */
+static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+#define DEVICES_N (sizeof devices / sizeof devices[0])
+
+size_t styro_level_places(void)
+{
+  return styro_base_n + DEVICES_N + 1;
+}
+
+static const char *place_at(const struct styro_fields *fields, size_t n)
+{
+  if (n >= styro_base_n) {
+    n -= styro_base_n;
+    return n < DEVICES_N ? devices[n] : "/proc";
+  }
+  bool absent = fields->root_kind != STYRO_ROOT_SYSTEM ||
+                (styro_base[n].when == STYRO_BASE_WITH_NETWORK && fields->network == STYRO_NETWORK_NONE);
+  return absent ? NULL : styro_base[n].path;
+}
+
+const char *styro_level_place(const struct styro_fields *fields, size_t n, bool *uses)
+{
+  const char *place = place_at(fields, n);
+  *uses = n >= styro_base_n && n - styro_base_n < DEVICES_N;
+  for (size_t i = 0; place != NULL && i < fields->rules_n; i++) {
+    place = styro_contains(fields->rules[i].path, place) ? NULL : place;
+  }
+  return place;
+}

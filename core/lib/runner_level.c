@@ -1,0 +1,45 @@
+/* Which of a plan's levels this host has: asked once for each runner, by a sandbox of the default request. */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "plan.h"
+#include "runner.h"
+#include "sandbox_trial.h"
+
+/* What kernels, filters, security modules and limits of namespaces answer; want of memory or descriptors is no answer. */
+static bool is_refusal(const styro_error *error)
+{
+  static const int refusals[] = {EPERM, EACCES, ENOSYS, ENOSPC, EUSERS, EINVAL, EOPNOTSUPP};
+  for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+    if (error->code != 0 && error->sys_errno == refusals[i]) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Where that cannot be found out the first choice stands, and its own error says why it fails. */
+static int try_container(styro_runner *runner)
+{
+  styro_error why = {.size = sizeof why};
+  struct styro_ran ran;
+  int code = styro_sandbox_try(runner, "{\"version\": 1}", &ran, &why);
+  if (code == 0 && ran.worked) {
+    return STYRO_FIRST_WORKS;
+  }
+  return is_refusal(code == 0 ? &ran.error : &why) || (code == 0 && ran.killed) ? STYRO_FIRST_REFUSED
+                                                                                : STYRO_FIRST_UNTRIED;
+}
+
+const styro_plan *styro_runner_choose(styro_runner *runner, const styro_plan *plan)
+{
+  if (!plan->fallback) {
+    return plan;
+  }
+  int container = atomic_load(&runner->container);
+  if (container == STYRO_FIRST_UNTRIED) {
+    container = try_container(runner);
+    atomic_store(&runner->container, container);
+  }
+  return container == STYRO_FIRST_REFUSED ? plan->fallback : plan;
+}
