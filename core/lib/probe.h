@@ -83,7 +83,7 @@ bool styro_calls_are_safe(struct styro_trial *trial);
 
 /* ---- the checks, by file ---- */
 
-styro_check_fn styro_check_default, styro_check_mode, styro_check_clocks, styro_check_subordinate; /* probe_sandbox.c */
+styro_check_fn styro_check_default, styro_check_mode, styro_check_clocks, styro_check_subordinate, styro_check_level; /* probe_sandbox.c */
 styro_check_fn styro_check_helper, styro_check_memory_exec;                                        /* probe_helper.c */
 styro_check_fn styro_check_kernel, styro_check_clone3, styro_check_calls;                          /* probe_kernel.c */
 styro_check_fn styro_check_seccomp, styro_check_landlock;                                          /* probe_filters.c */

@@ -83,6 +83,21 @@ int styro_check_mode(struct styro_probing *probing, const struct styro_check_row
   return code;
 }
 
+int styro_check_level(struct styro_probing *probing, const struct styro_check_row *check, struct styro_note *note,
+                      styro_error *err)
+{
+  struct styro_ran ran;
+  (void)check;
+  int code = run_request(probing, "{\"version\": 1, \"isolation\": [\"process\"]}", BY_THE_RULE, &ran, err);
+  if (ran.worked) {
+    styro_note_found(note, "works");
+  } else {
+    note_failure(&ran, note);
+    mend_start(probing, &ran, note);
+  }
+  return code;
+}
+
 int styro_check_clocks(struct styro_probing *probing, const struct styro_check_row *check, struct styro_note *note,
                        styro_error *err)
 {

@@ -14,6 +14,8 @@ const struct styro_check_row styro_checks[] = {
      .means = "every start goes through the helper, which takes a fifth to a third longer"},
     {.name = "spawn_helper", .group = "sandbox", .run = styro_check_mode, .kind = STYRO_SPAWN_HELPER,
      .means = "joined namespaces, idmaps and subordinate ids of ordinary callers are refused"},
+    {.name = "level_process", .group = "sandbox", .run = styro_check_level,
+     .means = "where namespaces are refused there is nothing to fall back to"},
 
     {.name = "helper", .group = "helper", .required = true, .run = styro_check_helper,
      .means = "nothing can be started without it"},

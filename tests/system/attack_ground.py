@@ -145,6 +145,8 @@ class Ground:
     # ---- runs --------------------------------------------------------------------------------------------------------
 
     def request(self, variant, number):
+        if variant.level:
+            return {**variant.request, "paths": {str(self.place / name): "rw" if name == "rw" else "ro" for name in ("rw", "ro", "probe", "gain")}}
         access = "rw" if variant.writable else "ro"
         paths = {"/rw": {"from": str(self.place / "rw"), "access": "rw"}, "/ro": {"from": str(self.place / "ro"), "access": access},
                  "/probe": {"from": str(self.place / "probe"), "access": access}, "/gain": {"from": str(self.place / "gain")}}
@@ -175,7 +177,7 @@ class Ground:
             more = {"wrap": self.wrap(variant), "pass_fds": fds, "stdin": stdin, "cwd": self.place}
             if variant.outside:
                 return self.parse(self.run_outside(self.words(name, attacks, "."), **more))
-            return self.parse(self.box.ok(self.words(name, attacks, ""), self.request(variant, fds[0]), **more))
+            return self.parse(self.box.ok(self.words(name, attacks, str(self.place) if variant.level else ""), self.request(variant, fds[0]), **more))
 
     @staticmethod
     def run_outside(words, wrap, **more):

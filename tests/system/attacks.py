@@ -26,6 +26,7 @@ class Variant(typing.NamedTuple):
     writable: bool = False  # what is bound read-only is bound writable
     terminal: bool = False  # in a session that has a terminal, which is also the standard input
     outside: bool = False  # in no sandbox
+    level: bool = False  # at the level `process`, where paths are the host's
     wrap: tuple = ()  # words before the command, or the program
 
 
@@ -56,6 +57,7 @@ SELF = Variant("the caller's ids", {"user": {"uid_map": "self", "gid_map": "self
 GROUPS = Variant("groups", {"user": {"groups": "keep"}}, wrap=("setpriv", "--groups", "4,24"))
 SESSION = Variant("the caller's session", {"new_session": False, "security": ALL_GO}, terminal=True, wrap=NEW_TERMINAL)
 OUTSIDE = Variant("outside", outside=True, terminal=True)
+LEVEL = Variant("level process", {"isolation": ["process"]}, level=True)
 NOBODY_OUTSIDE = Variant("outside, without rights", outside=True, wrap=WITHOUT_RIGHTS)
 
 
@@ -198,3 +200,16 @@ NETWORK = [
 ]
 
 TABLE = FILES + PROCESSES + PRIVILEGE + NETWORK
+
+# What gets through at the level `process` because of what it is; docs/process-level.md says so in its words. All else is stopped there.
+LET = {
+    "files": {f"{change}-{place}" for change in ("chmod", "chown", "utimes") for place in ("bind", "below")}
+             | {"writable-mount", "read-masked", "look-below-masks", "device-mount", "set-user-id-mount"},
+    "processes": {"see-host", "strangers", "pidfd-host", "processors-host", "session-host", "chmod-image-self"},
+    "privilege": {"limit-of-user-namespaces"} | (set() if harness.AS_ROOT else {"bounding"}),
+    "network": {"listening-port", "abstract-name"},
+}
+# Where the file system under the tests' directories has such a thing, or root has made one.
+PERHAPS_LET = {f"{change}-{place}" for change in ("setxattr", "setflags") for place in ("bind", "below")} | {"open-device"}
+# Without Landlock's scopes, and where it knows none of a device's own calls.
+BEFORE_6_12 = {"signal-host", "signal-thread-host", "queue-signal-host", "signal-group-host"}

@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
 import harness
 from attack_ground import Ground, program
-from attacks import DEFAULT, HOST_PID, OF_BUILD, PRESETS, TABLE
+from attacks import BEFORE_6_12, DEFAULT, HOST_PID, LET, LEVEL, OF_BUILD, PERHAPS_LET, PRESETS, TABLE
 from harness import wait_gone
 
 pytestmark = pytest.mark.skipif(not program("files").exists(), reason="the attack programs are static: no sanitized build has them")
@@ -54,6 +57,14 @@ def answers(make_place):
     return ask
 
 
+@pytest.fixture
+def reached():
+    """A directory that the payload's id comes to by the host's own modes."""
+    path = tempfile.mkdtemp(dir="/tmp", prefix="styrolite-attacks-")
+    yield pathlib.Path(path)
+    shutil.rmtree(path)
+
+
 def invariants(attacks):
     found = {attack.invariant: [a for a in attacks if a.invariant == attack.invariant] for attack in attacks}
     return [pytest.param(rows, id=invariant, marks=pytest.mark.invariant(invariant)) for invariant, rows in found.items()]
@@ -87,6 +98,18 @@ def test_gets_through_when_it_may(mode, answers, attacks):
 def test_every_attack_is_in_the_table(mode, answers):
     tried = {(program_, name) for variant, program_, name in answers(mode) if variant == DEFAULT.name}
     assert tried == {(a.program, a.name) for a in TABLE}
+
+
+@pytest.mark.parametrize("name", LET)
+@pytest.mark.invariant("S1", "S2", "S3", "S6", "S7", "S8", "S10", "S12", "S13", "S14", "S15", "S16", "S17", "S20", "S21")
+def test_the_level_process_lets_through_what_it_says(box, reached, name):
+    """And nothing else of the whole table: in its one request, with the host's own paths."""
+    with contextlib.ExitStack() as cleanup:
+        answers = Ground(reached, box, cleanup).run(LEVEL, name)
+    through = {attack for attack, answer in answers.items() if answer == "ok"}
+    older = set() if harness.LINUX >= (6, 12) else BEFORE_6_12
+    assert through - PERHAPS_LET - older == LET[name]
+    assert answers.keys() >= {attack.name for attack in IN_DEFAULT if attack.program == name}
 
 
 # ---- what no single answer tells --------------------------------------------------------------------------------------

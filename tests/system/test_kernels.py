@@ -46,6 +46,9 @@ def refused(done):
 @pytest.mark.parametrize("call", NEEDED)
 def test_a_call_that_the_kernel_lacks_is_named(tree, work, call):
     stage, calls = NEEDED[call]
+    if call == "clone3" and (tree.kernel or LINUX < (6, 2)):  # clone(2) does it as well, but for a time namespace
+        assert tree.sh("echo ran", wrap=without("ENOSYS", call)) == "ran\n"
+        return
     if (tree.kernel or LINUX < (6, 15)) and stage == "mount" and call != "open_tree":  # the root is attached first
         stage = "root"
     line = refused(tree.run(["echo", "ran"], {"paths": {"/w": {"from": str(work), "access": "rw"}}},

@@ -2,6 +2,7 @@
 does not and says so, how its processes end, and when a list of levels comes to it.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -93,7 +94,6 @@ def test_an_empty_root(box, work):
 
 
 @pytest.mark.invariant("S20")
-@pytest.mark.kernel
 def test_without_a_network_no_socket_reaches_anybody(box, work):
     with socket.socket(socket.AF_UNIX) as abstract, socket.socket() as tcp, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as packets:
         abstract.bind(f"\0styrolite-{os.getpid()}-{id(work)}")
@@ -122,7 +122,6 @@ result = [attempt(connect, socket.AF_INET, tuple(where["tcp"])), attempt(connect
 
 
 @pytest.mark.invariant("S21")
-@pytest.mark.kernel
 def test_ipc_by_number(box):
     code = """
 SHMGET, SEMGET, MSGGET = {"x86_64": (29, 64, 68), "aarch64": (194, 190, 186)}[os.uname().machine]
@@ -132,6 +131,18 @@ if isinstance(result[0], int):
     libc.shmctl(result[0], 0, None), libc.semctl(result[1], 0, 0), libc.msgctl(result[2], 0, None)"""
     assert box.probe(code, process()) == ["ENOSYS"] * 3
     assert all(isinstance(one, int) for one in box.probe(code, process(namespaces={"ipc": "host"})))
+
+
+@contextlib.contextmanager
+def same_user():
+    """A process of the host with the ids that the payload has."""
+    ids = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if AS_ROOT else {}
+    one = subprocess.Popen(["sleep", "600"], start_new_session=True, **ids)
+    try:
+        yield one
+    finally:
+        one.kill()
+        one.wait()
 
 
 OTHERS = """
@@ -150,14 +161,9 @@ result = {{"kill": attempt(os.kill, pid, 0), "terminate": attempt(os.kill, pid, 
 @needs_scopes
 def test_processes_of_the_same_user(box):
     """One that is the payload's own user outside, which nothing but the sandbox keeps it from."""
-    ids = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if AS_ROOT else {}
-    victim = subprocess.Popen(["sleep", "600"], start_new_session=True, **ids)
-    try:
-        seen = box.probe(OTHERS.format(pid=victim.pid, group=victim.pid), process(security={"seccomp": "none"}))
-        assert victim.poll() is None
-    finally:
-        victim.kill()
-        victim.wait()
+    with same_user() as other:
+        seen = box.probe(OTHERS.format(pid=other.pid, group=other.pid), process(security={"seccomp": "none"}))
+        assert other.poll() is None
     assert seen == {"kill": "EPERM", "terminate": "EPERM", "group": "EPERM", "limit": "EPERM", "own limit": "ok", "nice": "EPERM", "own nice": "ok",
                     "class": "EPERM", "environ": "EACCES", "memory": "EACCES", "cwd": "EACCES", "parent": "EPERM"}
 
@@ -243,16 +249,15 @@ print("ready", flush=True)
 """
 
 
-@pytest.mark.parametrize("how", ["payload", "kill", "caller", "timeout", "output"])
+@pytest.mark.parametrize("how", [pytest.param("payload", marks=pytest.mark.kernel), "kill", "caller", "timeout", "output"])
 @pytest.mark.invariant("S11")
-@pytest.mark.kernel
 def test_the_whole_tree_ends(box, how):
     rest = "sys.exit(7)" if how == "payload" else "time.sleep(600)"
     if how == "output":
         rest = "print('x' * 100000, flush=True); time.sleep(600)"
     request = process(**({"timeout": "1s"} if how == "timeout" else {}), **({"output": {"limit": 1000, "on_limit": "kill"}} if how == "output" else {}))
     held = "import sys\nsys.stdin.readline()\n" + rest
-    with box.start([*PYTHON, FAMILY + held], request, stdin=subprocess.PIPE) as run:
+    with same_user() as other, box.start([*PYTHON, FAMILY + held], request, stdin=subprocess.PIPE) as run:
         if how != "output":
             assert run.read_line() == "ready"
             fds = run.pidfds()
@@ -279,6 +284,7 @@ def test_the_whole_tree_ends(box, how):
             assert reason is None or outcome["reason"] == reason, outcome
             assert outcome["isolation"] == "process" and outcome["init"] is True
             assert code == {"payload": 7, "timeout": 124, "output": 153}.get(how, code)
+        assert other.poll() is None, "what ends the sandbox ends nobody else"
     assert harness.left_running() == []
 
 
@@ -304,12 +310,12 @@ def test_what_is_promised(box):
     outcome = box.run(["true"], process(rlimits={"core": 0}, timeout="60s")).outcome
     lost = set() if SCOPES else {"process_signals"}
     groups = set() if AS_ROOT or not os.getgroups() or os.getgroups() == [Caller.gid] else {"supplementary_groups"}
-    assert names(outcome["approximated"]) == {"path_view", "read_only_paths", "denied_paths", "private_tmp", "tree_kill"}
+    assert names(outcome["approximated"]) == {"path_view", "read_only_paths", "denied_paths", "private_tmp", "tree_kill", "device_allowlist", "capabilities"}
     assert names(outcome["not_enforced"]) == {"masked_paths", "process_view", "hostname", "cgroup_view", "disk_size"} | lost | groups
     assert set(outcome["enforced"]) == {
-        "process_signals", "ipc_isolation", "network_isolation", "abstract_sockets", "user_ids", "supplementary_groups", "capabilities",
+        "process_signals", "ipc_isolation", "network_isolation", "abstract_sockets", "user_ids", "supplementary_groups",
         "no_new_privs", "seccomp", "nested_user_namespaces", "landlock_paths", "landlock_scopes", "session_keyring", "new_session",
-        "closed_fds", "helper_image", "device_allowlist", "caller_death", "rlimits", "timeout_wall"} - lost - groups - (
+        "closed_fds", "helper_image", "caller_death", "rlimits", "timeout_wall"} - lost - groups - (
             set() if SCOPES else {"landlock_scopes"})
     assert all(one["field"] and one["why"] for one in outcome["approximated"] + outcome["not_enforced"])
     open_one = box.run(["true"], process(network="host", namespaces={"ipc": "host"})).outcome
@@ -404,7 +410,6 @@ REFUSING = {
 
 
 @pytest.mark.parametrize("host", REFUSING)
-@pytest.mark.kernel
 def test_a_host_that_refuses_the_first(box_by_rule, tmp_path, host):
     own = shutil.copy(harness.HELPER, tmp_path)  # in a user namespace root's is nobody's
     more = {"wrap": REFUSING[host], "env": {"STYROLITE_HELPER": own}}

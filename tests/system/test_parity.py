@@ -25,7 +25,26 @@ def test_the_table_is_sound():
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_command(box, case):
-    expect = dict(case["expect"])
+    as_expected(box, case, dict(case["expect"]))
+
+
+# What is of the container by its nature; everything else that the level `process` accepts is the same there.
+OF_CONTAINER = {"who the payload is", "only loopback", "a preset", "the host name", "path rules on top", "what is in the root",
+                "the root cannot be written"}
+
+
+ALIKE = [case for case in CASES if "isolation" not in case["request"] and case["name"] not in OF_CONTAINER]
+
+
+@pytest.mark.parametrize("case", ALIKE, ids=[case["name"] for case in ALIKE])
+def test_command_at_the_level_process(box, case):
+    request = {**case["request"], "isolation": ["process"]}
+    refused = "at the level `process`" in subprocess.run([harness.COMMAND, "check", box.write(request)], capture_output=True, text=True).stderr
+    if not refused:
+        as_expected(box, {**case, "request": request}, {k: v for k, v in case["expect"].items() if k not in ("enforced", "not_enforced")})
+
+
+def as_expected(box, case, expect):
     options = [word for key, value in case.get("run", {}).items() for word in (f"--{key}", value)]
     stdin = case["stdin"].encode() if "stdin" in case else None
     done = box.run(case.get("argv"), case["request"], options, input=stdin)
