@@ -95,23 +95,23 @@ static bool by_fork(const struct helper *h)
 }
 
 /* What the payload has started by then stays with whoever takes orphans: who kills a supervisor asks for it. */
-static void die_with(int supervisor)
+static int die_with(struct helper *h)
 {
-  sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
-  if (sys_call(SYS_getppid, 0, 0, 0, 0, 0, 0) != supervisor) {
+  h->what = WIRE_WHAT_SUPERVISE;
+  int result = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+  if (sys_call(SYS_getppid, 0, 0, 0, 0, 0, 0) != h->supervisor) {
     sys_exit(1);
   }
+  return result;
 }
 
 static int payload_main(void *argument)
 {
   struct helper *h = argument;
   h->payload = true;
-  if (h->supervisor) {
-    die_with(h->supervisor);
-  }
+  int result = h->supervisor ? die_with(h) : 0;
   h->clock_shift += by_fork(h) ? h->clock_offset : 0;
-  int result = helper_run_steps(h, wire_step_next(h->step), h->number + 1);
+  result = result < 0 ? result : helper_run_steps(h, wire_step_next(h->step), h->number + 1);
   status_die(h, h->step->code == WIRE_STEP_EXEC ? WIRE_STATUS_EXEC_FAILED : WIRE_STATUS_SETUP_FAILED, -result);
 }
 

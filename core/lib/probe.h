@@ -83,14 +83,15 @@ bool styro_calls_are_safe(struct styro_trial *trial);
 
 /* ---- the checks, by file ---- */
 
-styro_check_fn styro_check_default, styro_check_mode, styro_check_clocks, styro_check_subordinate, styro_check_level; /* probe_sandbox.c */
-styro_check_fn styro_check_helper, styro_check_memory_exec;                                        /* probe_helper.c */
-styro_check_fn styro_check_kernel, styro_check_clone3, styro_check_calls;                          /* probe_kernel.c */
-styro_check_fn styro_check_seccomp, styro_check_landlock;                                          /* probe_filters.c */
-styro_check_fn styro_check_apparmor, styro_check_selinux;                                          /* probe_label.c */
-styro_check_fn styro_check_space, styro_check_maps;                                                /* probe_spaces.c */
-styro_check_fn styro_check_mounts, styro_check_detached, styro_check_proc, styro_check_overlay;    /* probe_mounts.c */
-styro_check_fn styro_check_cgroup, styro_check_delegation;                                         /* probe_cgroup.c */
-styro_check_fn styro_check_id_tools, styro_check_pasta;                                            /* probe_tools.c */
+styro_check_fn styro_check_default, styro_check_mode, styro_check_clocks, styro_check_subordinate,
+    styro_check_level;                                                                          /* probe_sandbox.c */
+styro_check_fn styro_check_helper, styro_check_memory_exec;                                     /* probe_helper.c */
+styro_check_fn styro_check_kernel, styro_check_clone3, styro_check_calls;                       /* probe_kernel.c */
+styro_check_fn styro_check_seccomp, styro_check_landlock;                                       /* probe_filters.c */
+styro_check_fn styro_check_apparmor, styro_check_selinux;                                       /* probe_label.c */
+styro_check_fn styro_check_space, styro_check_maps;                                             /* probe_spaces.c */
+styro_check_fn styro_check_mounts, styro_check_detached, styro_check_proc, styro_check_overlay; /* probe_mounts.c */
+styro_check_fn styro_check_cgroup, styro_check_delegation;                                      /* probe_cgroup.c */
+styro_check_fn styro_check_id_tools, styro_check_pasta;                                         /* probe_tools.c */
 
 #endif

@@ -72,6 +72,35 @@ def test_a_failing_call_ends_it(tmp_path, call, error, mode):
     assert done.stderr.startswith("styrolite: ")
 
 
+PROCESS = ["--set", "isolation=process"]
+# Of the supervisor, of its fence, of the payload's process, of what holds it.
+LEVEL_CALLS = ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "openat2", "clone3", "signalfd4", "capset", "seccomp",
+               "setsid", "personality", "chdir", "setresuid", "keyctl"]
+
+
+@pytest.mark.invariant("S22")
+@pytest.mark.parametrize("error", ["EPERM", "ENOMEM"])
+@pytest.mark.parametrize("call", LEVEL_CALLS)
+def test_a_failing_call_ends_it_at_the_level_process(tmp_path, call, error, mode):
+    """The first of each; and the second, which is often another process's."""
+    env = {"STYRO_SPAWN": mode, "PATH": "/usr/bin:/bin"}
+    for when in (1, 2):
+        done = strace(tmp_path, f"{call}:error={error}:when={when}", *PROCESS, "--", "echo", "ran", env=env)
+        ran = "INJECTED" not in (tmp_path / "trace").read_text()
+        assert when == 2 or not ran or (call == "setresuid" and not harness.AS_ROOT) or call == "clone3", call
+        assert (done.returncode, done.stdout) == ((0, "ran\n") if ran else (125, "")), (call, error, when, done)
+        assert ran or done.stderr.startswith("styrolite: ")
+
+
+@pytest.mark.invariant("S22")
+@pytest.mark.parametrize("what", ["PR_SET_DUMPABLE", "PR_SET_CHILD_SUBREAPER", "PR_SET_NO_NEW_PRIVS", "PR_SET_PDEATHSIG"])
+def test_a_supervisor_that_cannot_be_one(tmp_path, what, mode):
+    env = {"STYRO_SPAWN": mode, "PATH": "/usr/bin:/bin"}
+    n = nth_call(tmp_path, "prctl", what, *PROCESS, "--", "true")
+    done = strace(tmp_path, f"prctl:error=EINVAL:when={n}", *PROCESS, "--", "echo", "ran", env=env)
+    assert done.returncode == 125 and done.stdout == "" and done.stderr.startswith("styrolite: "), done
+
+
 def test_a_lost_pidfd_leaves_no_payload(tmp_path):
     env = {"STYRO_SPAWN": "helper", "PATH": "/usr/bin:/bin"}
     done = strace(tmp_path, "sendmsg:error=ETOOMANYREFS:when=1", "--no-init", "--", "echo", "ran", env=env)
@@ -101,6 +130,24 @@ def test_a_caller_killed_at_any_moment_leaves_nothing(tmp_path, call, mode):
     """At the clone, when the helper was started, and while it waits."""
     env = {"STYRO_SPAWN": mode, "PATH": "/usr/bin:/bin"}
     done = strace(tmp_path, f"{call}:signal=KILL:when=1", "--", "sleep", "1000", env=env)
+    assert done.returncode == -signal.SIGKILL and "+++ killed by SIGKILL +++" in (tmp_path / "trace").read_text()
+
+
+@pytest.mark.invariant("S23")
+@pytest.mark.parametrize("call", ["close_range", "landlock_restrict_self", "setsid", "dup3", "madvise"])
+def test_a_supervisor_killed_at_any_moment_leaves_nothing(tmp_path, call, mode):
+    """Its payload has started nobody yet."""
+    env = {"STYRO_SPAWN": mode, "PATH": "/usr/bin:/bin"}
+    done = strace(tmp_path, f"{call}:signal=KILL:when=1", "--outcome", tmp_path / "o", *PROCESS, "--", "sleep", "1000", env=env)
+    assert done.returncode == 125 and "+++ killed by SIGKILL +++" in (tmp_path / "trace").read_text(), done
+    assert json.loads((tmp_path / "o").read_text())["reason"] == "lost"
+
+
+@pytest.mark.invariant("S23")
+@pytest.mark.parametrize("call", CALLER)
+def test_a_caller_killed_at_any_moment_leaves_nothing_at_the_level_process(tmp_path, call, mode):
+    env = {"STYRO_SPAWN": mode, "PATH": "/usr/bin:/bin"}
+    done = strace(tmp_path, f"{call}:signal=KILL:when=1", *PROCESS, "--", "sleep", "1000", env=env)
     assert done.returncode == -signal.SIGKILL and "+++ killed by SIGKILL +++" in (tmp_path / "trace").read_text()
 
 
