@@ -81,6 +81,11 @@ static _Noreturn void parent_side(struct helper *h, const struct wire_step_map_i
   sys_exit(0);
 }
 
+int clone_copy(struct wire_clone_args *args)
+{
+  return (int)sys_clone3(args);
+}
+
 int helper_clone(struct helper *h)
 {
   int result = drop_groups(h);
@@ -105,7 +110,7 @@ int helper_clone(struct helper *h)
   h->what = WIRE_WHAT_FORK;
   result = (int)sys_call(SYS_pipe2, sys_arg(wake), O_CLOEXEC, 0, 0, 0, 0);
   if (result >= 0) {
-    result = (int)sys_clone3(&args);
+    result = clone_copy(&args);
   }
   if (result > 0) {
     parent_side(h, ids, result, pidfd, wake);

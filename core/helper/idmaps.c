@@ -52,7 +52,7 @@ static int make_namespace(struct helper *h, const struct wire_step_idmap *body)
   if (result < 0) {
     return result;
   }
-  int pid = (int)sys_clone3(&args);
+  int pid = clone_copy(&args);
   if (pid == 0) {
     hold_namespace(gate);
   }

@@ -126,7 +126,7 @@ static int run_tool(struct helper *h, const char *tool, const char *map, int pid
   if (result < 0) {
     return result;
   }
-  result = (int)sys_clone3(&args);
+  result = clone_copy(&args);
   if (result == 0) {
     tool_main(tool, argv, words[1]);
   }

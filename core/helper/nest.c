@@ -159,7 +159,7 @@ static int start_maker(struct helper *h, uint64_t flags, const int ends[2], int 
   args.flags = CLONE_FILES_ | WIRE_CLONE_PIDFD;
   args.pidfd = (uint64_t)(uintptr_t)&made;
   args.exit_signal = SIGCHLD;
-  int pid = (int)sys_clone3(&args);
+  int pid = clone_copy(&args);
   if (pid == 0) {
     maker_main(h, flags, ends[1]);
   }

@@ -190,9 +190,9 @@ static int compile_effective(const struct styro_effective *effective, styro_plan
 {
   styro_plan *plan = NULL, *fallback = NULL;
   int result = compile_level(effective, styro_level_first(&effective->fields), &plan, err);
-  if (result == 0 && effective->fields.isolation.n > 1) {
+  if (plan && effective->fields.isolation.n > 1) {
     result = compile_level(effective, STYRO_LEVEL_PROCESS, &fallback, err);
-    result = result ? result : styro_plan_join(plan, fallback, err);
+    result = fallback ? styro_plan_join(plan, fallback, err) : result;
   }
   if (result != 0) {
     styro_plan_free(plan);

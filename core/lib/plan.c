@@ -117,9 +117,9 @@ int styro_plan_from_bytes(const styro_allocator *alloc, const void *bytes, size_
     return fail_length(len, err);
   }
   int code = take_bytes(&chosen, bytes, first, &plan, err);
-  if (code == 0 && rest != 0) {
+  if (plan && rest != 0) {
     code = take_bytes(&chosen, (const char *)bytes + first, rest, &fallback, err);
-    code = code ? code : styro_plan_join(plan, fallback, err);
+    code = fallback ? styro_plan_join(plan, fallback, err) : code;
   }
   if (code != 0) {
     styro_plan_free(plan);

@@ -9,12 +9,12 @@
 #include "plan.h"
 #include "plan_order.h"
 
-enum body_member { MEMBER_TEXT, MEMBER_BYTES, MEMBER_LIST, MEMBER_LIMIT };
+enum body_member { MEMBER_TEXT, MEMBER_BYTES, MEMBER_LIST, MEMBER_MOST };
 
 struct member {
-  uint16_t at;
-  uint16_t kind;
-  uint32_t limit; /* MEMBER_LIMIT: a u32 must be below */
+  uint8_t at;
+  uint8_t kind;
+  uint16_t most; /* MEMBER_MOST: what a u32 may be */
 };
 
 /* What each step's body holds: its size, where its texts and lists stand, how often it may appear. */
@@ -24,11 +24,12 @@ struct shape {
   uint16_t source_at; /* offset of the wire_source */
   uint16_t target_at;
   uint8_t most; /* how many there may be; 0: any number */
-  struct member members[6];
   uint8_t members_n;
+  struct member members[6];
 };
 
 #define AT(type, member) (uint16_t) offsetof(struct type, member)
+#define IN(type, member) (uint8_t) offsetof(struct type, member) /* no step has 256 bytes */
 #define PLAIN(once_)                                        \
   {                                                         \
     .size = sizeof(struct wire_step_plain), .most = (once_) \
@@ -41,54 +42,54 @@ struct shape {
 static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RUN] = {.size = sizeof(struct wire_step_run),
                        .most = 1,
-                       .members = {{AT(wire_step_run, argv), MEMBER_LIST, 0},
-                                   {AT(wire_step_run, env), MEMBER_LIST, 0},
-                                   {AT(wire_step_run, inherit_env), MEMBER_LIST, 0},
-                                   {AT(wire_step_run, cwd), MEMBER_TEXT, 0},
-                                   {AT(wire_step_run, preserve_fds), MEMBER_LIST, 0},
-                                   {AT(wire_step_run, output_keep), MEMBER_LIMIT, WIRE_KEEP_BOTH + 1}},
+                       .members = {{IN(wire_step_run, argv), MEMBER_LIST, 0},
+                                   {IN(wire_step_run, env), MEMBER_LIST, 0},
+                                   {IN(wire_step_run, inherit_env), MEMBER_LIST, 0},
+                                   {IN(wire_step_run, cwd), MEMBER_TEXT, 0},
+                                   {IN(wire_step_run, preserve_fds), MEMBER_LIST, 0},
+                                   {IN(wire_step_run, output_keep), MEMBER_MOST, WIRE_KEEP_BOTH}},
                        .members_n = 6},
     [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .most = 1},
     [WIRE_STEP_NOTE] = {.size = sizeof(struct wire_step_note),
-                        .members = {{AT(wire_step_note, field), MEMBER_TEXT, 0},
-                                    {AT(wire_step_note, why), MEMBER_TEXT, 0},
-                                    {AT(wire_step_note, protection), MEMBER_LIMIT, 64}},
+                        .members = {{IN(wire_step_note, field), MEMBER_TEXT, 0},
+                                    {IN(wire_step_note, why), MEMBER_TEXT, 0},
+                                    {IN(wire_step_note, protection), MEMBER_MOST, 63}},
                         .members_n = 3},
     [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .most = 1},
     [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
                            .most = 1,
-                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_LIMIT, WIRE_MAP_CALLER + 1},
-                                       {AT(wire_step_map_ids, gid_map), MEMBER_LIMIT, WIRE_MAP_CALLER + 1},
-                                       {AT(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
-                                       {AT(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
-                                       {AT(wire_step_map_ids, groups), MEMBER_LIMIT, WIRE_GROUPS_KEEP + 1},
-                                       {AT(wire_step_map_ids, setgroups), MEMBER_LIMIT, WIRE_SETGROUPS_DENY + 1}},
+                           .members = {{IN(wire_step_map_ids, uid_map), MEMBER_MOST, WIRE_MAP_CALLER},
+                                       {IN(wire_step_map_ids, gid_map), MEMBER_MOST, WIRE_MAP_CALLER},
+                                       {IN(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
+                                       {IN(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
+                                       {IN(wire_step_map_ids, groups), MEMBER_MOST, WIRE_GROUPS_KEEP},
+                                       {IN(wire_step_map_ids, setgroups), MEMBER_MOST, WIRE_SETGROUPS_DENY}},
                            .members_n = 6},
     [WIRE_STEP_IDMAP] = {.size = sizeof(struct wire_step_idmap),
                          .most = WIRE_IDMAPS_MAX,
-                         .members = {{AT(wire_step_idmap, uid_ranges), MEMBER_TEXT, 0},
-                                     {AT(wire_step_idmap, gid_ranges), MEMBER_TEXT, 0}},
+                         .members = {{IN(wire_step_idmap, uid_ranges), MEMBER_TEXT, 0},
+                                     {IN(wire_step_idmap, gid_ranges), MEMBER_TEXT, 0}},
                          .members_n = 2},
     [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
                             .most = 1,
-                            .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0},
-                                        {AT(wire_step_hostname, domain), MEMBER_TEXT, 0}},
+                            .members = {{IN(wire_step_hostname, name), MEMBER_TEXT, 0},
+                                        {IN(wire_step_hostname, domain), MEMBER_TEXT, 0}},
                             .members_n = 2},
     [WIRE_STEP_LOOPBACK] = PLAIN(1),
     [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity),
                             .most = 1,
-                            .members = {{AT(wire_step_identity, groups), MEMBER_TEXT, 0}},
+                            .members = {{IN(wire_step_identity, groups), MEMBER_TEXT, 0}},
                             .members_n = 1},
     [WIRE_STEP_ROOT] = {.size = sizeof(struct wire_step_root),
                         .most = 1,
                         .source_at = AT(wire_step_root, source),
-                        .members = {{AT(wire_step_root, kind), MEMBER_LIMIT, WIRE_ROOT_OVERLAY + 1}},
+                        .members = {{IN(wire_step_root, kind), MEMBER_MOST, WIRE_ROOT_OVERLAY}},
                         .members_n = 1},
     [WIRE_STEP_LAYER] = {.size = sizeof(struct wire_step_layer),
                          .flags = WIRE_HAS_SOURCE,
                          .source_at = AT(wire_step_layer, source),
-                         .members = {{AT(wire_step_layer, kind), MEMBER_LIMIT, WIRE_LAYER_WORK + 1}},
+                         .members = {{IN(wire_step_layer, kind), MEMBER_MOST, WIRE_LAYER_WORK}},
                          .members_n = 1},
     [WIRE_STEP_DIR] = {.size = sizeof(struct wire_step_dir),
                        .flags = WIRE_HAS_TARGET,
@@ -100,7 +101,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FILE] = {.size = sizeof(struct wire_step_file),
                         .flags = WIRE_HAS_TARGET,
                         .target_at = AT(wire_step_file, target),
-                        .members = {{AT(wire_step_file, data), MEMBER_BYTES, 0}},
+                        .members = {{IN(wire_step_file, data), MEMBER_BYTES, 0}},
                         .members_n = 1},
     [WIRE_STEP_BIND] = {.size = sizeof(struct wire_step_bind),
                         .flags = WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
@@ -119,7 +120,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_PROC] = {.size = sizeof(struct wire_step_proc),
                         .flags = WIRE_HAS_TARGET,
                         .target_at = AT(wire_step_proc, target),
-                        .members = {{AT(wire_step_proc, hidepid), MEMBER_LIMIT, WIRE_HIDEPID_PTRACEABLE + 1}},
+                        .members = {{IN(wire_step_proc, hidepid), MEMBER_MOST, WIRE_HIDEPID_PTRACEABLE}},
                         .members_n = 1},
     [WIRE_STEP_READ_ONLY] = PLACE,
     [WIRE_STEP_MASK] = PLACE,
@@ -130,8 +131,8 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_ENTER] = PLAIN(1),
     [WIRE_STEP_LABEL] = {.size = sizeof(struct wire_step_label),
                          .most = WIRE_LSM_COUNT,
-                         .members = {{AT(wire_step_label, lsm), MEMBER_LIMIT, WIRE_LSM_COUNT},
-                                     {AT(wire_step_label, label), MEMBER_TEXT, 0}},
+                         .members = {{IN(wire_step_label, lsm), MEMBER_MOST, WIRE_LSM_COUNT - 1},
+                                     {IN(wire_step_label, label), MEMBER_TEXT, 0}},
                          .members_n = 2},
     [WIRE_STEP_INIT] = PLAIN(1),
     [WIRE_STEP_SESSION] = PLAIN(1),
@@ -139,7 +140,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .most = 1},
     [WIRE_STEP_NICE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_RLIMIT] = {.size = sizeof(struct wire_step_rlimit),
-                          .members = {{AT(wire_step_rlimit, resource), MEMBER_LIMIT, 16}},
+                          .members = {{IN(wire_step_rlimit, resource), MEMBER_MOST, 15}},
                           .members_n = 1},
     [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .most = 1},
     [WIRE_STEP_ACCESS] = {.size = sizeof(struct wire_step_access),
@@ -147,20 +148,20 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                           .target_at = AT(wire_step_access, target)},
     [WIRE_STEP_WORKDIR] = PLAIN(1),
     [WIRE_STEP_SECCOMP] = {.size = sizeof(struct wire_step_seccomp),
-                           .members = {{AT(wire_step_seccomp, words), MEMBER_TEXT, 0}},
+                           .members = {{IN(wire_step_seccomp, words), MEMBER_TEXT, 0}},
                            .members_n = 1},
     [WIRE_STEP_EXEC] = PLAIN(1),
     [WIRE_STEP_SEAL] = PLACE,
     [WIRE_STEP_GROUP] = PLAIN(1),
     [WIRE_STEP_JOIN] = {.size = sizeof(struct wire_step_join),
                         .source_at = AT(wire_step_join, source),
-                        .members = {{AT(wire_step_join, space), MEMBER_LIMIT, WIRE_SPACE_COUNT}},
+                        .members = {{IN(wire_step_join, space), MEMBER_MOST, WIRE_SPACE_COUNT - 1}},
                         .members_n = 1},
     [WIRE_STEP_CLOCKS] = {.size = sizeof(struct wire_step_clocks), .most = 1},
     [WIRE_STEP_SYMLINK] = {.size = sizeof(struct wire_step_symlink),
                            .flags = WIRE_HAS_TARGET,
                            .target_at = AT(wire_step_symlink, target),
-                           .members = {{AT(wire_step_symlink, text), MEMBER_TEXT, 0}},
+                           .members = {{IN(wire_step_symlink, text), MEMBER_TEXT, 0}},
                            .members_n = 1},
     [WIRE_STEP_OVERLAY] = {.size = sizeof(struct wire_step_overlay),
                            .flags = WIRE_HAS_TARGET,
@@ -168,21 +169,21 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FS] = {.size = sizeof(struct wire_step_fs),
                       .flags = WIRE_HAS_TARGET,
                       .target_at = AT(wire_step_fs, target),
-                      .members = {{AT(wire_step_fs, kind), MEMBER_LIMIT, WIRE_FS_COUNT}},
+                      .members = {{IN(wire_step_fs, kind), MEMBER_MOST, WIRE_FS_COUNT - 1}},
                       .members_n = 1},
     [WIRE_STEP_REMOUNT] = {.size = sizeof(struct wire_step_remount),
                            .flags = WIRE_HAS_TARGET,
                            .target_at = AT(wire_step_remount, target)},
     [WIRE_STEP_LANDLOCK_PART] = {.size = sizeof(struct wire_step_landlock_part),
                                  .most = 4,
-                                 .members = {{AT(wire_step_landlock_part, part), MEMBER_LIMIT,
-                                              WIRE_LANDLOCK_PART_COUNT}},
+                                 .members = {{IN(wire_step_landlock_part, part), MEMBER_MOST,
+                                              WIRE_LANDLOCK_PART_COUNT - 1}},
                                  .members_n = 1},
     [WIRE_STEP_LANDLOCK_PLACE] = {.size = sizeof(struct wire_step_landlock_place),
                                   .flags = WIRE_HAS_TARGET,
                                   .target_at = AT(wire_step_landlock_place, target)},
     [WIRE_STEP_LANDLOCK_PORT] = {.size = sizeof(struct wire_step_landlock_port),
-                                 .members = {{AT(wire_step_landlock_port, port), MEMBER_LIMIT, 65536}},
+                                 .members = {{IN(wire_step_landlock_port, port), MEMBER_MOST, 65535}},
                                  .members_n = 1},
     [WIRE_STEP_LANDLOCK] = PLAIN(1),
     [WIRE_STEP_LANDLOCK_QUEUES] = PLAIN(1),
@@ -260,7 +261,7 @@ unsigned wire_step_references(const struct wire_step *step, struct wire_referenc
   }
   for (unsigned i = 0; i < shape->members_n; i++) {
     const struct member *member = &shape->members[i];
-    if (member->kind != MEMBER_LIMIT) {
+    if (member->kind != MEMBER_MOST) {
       out[n++] = (struct wire_reference){.at = member->at, .list = member->kind == MEMBER_LIST};
     }
   }
@@ -333,7 +334,7 @@ static int check_member(const struct wire_plan *plan, const struct wire_step *st
   case MEMBER_TEXT: return check_text(plan, value);
   case MEMBER_BYTES: return check_bytes(plan, value);
   case MEMBER_LIST: return value ? check_list(plan, value) : WIRE_FAULT_NONE;
-  default: return value < member->limit ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
+  default: return value <= member->most ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
   }
 }
 
