@@ -482,6 +482,7 @@ static int become_supervisor(struct helper *h, struct supervision *s)
 {
   h->what = WIRE_WHAT_SUPERVISE;
   s->host = true;
+  h->run->verdict.stamps[WIRE_STAMP_TREE] = clocks_now(h); /* there is none to make */
   h->supervisor = (int)sys_getpid();
   int result = sys_prctl(PR_SET_CHILD_SUBREAPER, 1, 0);
   result = result < 0 ? result : sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0);

@@ -301,6 +301,7 @@ def test_usage_is_that_of_all(box):
     outcome = box.run([*PYTHON, "import os\nif os.fork(): os.wait()\nx = bytearray(64 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1"],
                       process()).outcome
     assert outcome["usage"]["max_rss"] > 64 << 20 and outcome["usage"]["wall"] > 0
+    assert all(phase is not None for phase in outcome["usage"]["setup"].values()), outcome["usage"]
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
