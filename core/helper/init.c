@@ -19,9 +19,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "../wire/maps.h"
 #include "helper.h"
 
 #define PAYLOAD_STACK 16384
+#define REAPED_AT_ONCE 64
 #define STACK_DEPTH 65536 /* released below the current page; the kernel's initial stack mapping is twice that */
 #define FD_LEFT WIRE_FD_FIRST_FREE /* init's number for the pipe that ends when the payload's process left */
 #define FD_CHILDREN (FD_LEFT + 1)
@@ -46,6 +48,7 @@ struct supervision {
   int64_t ended;        /* the caller's CLOCK_MONOTONIC at the payload's end */
   int64_t shift;        /* of a joined time namespace against the caller's */
   bool warned;          /* SIGTERM went out */
+  bool more;            /* there are children to be reaped */
   bool alone;           /* the channel's other end is gone, and this sandbox goes on without it */
   bool host;            /* no PID 1: nothing ends with it but what it kills */
   bool fenced;          /* its signals reach nobody but the sandbox's processes */
@@ -209,12 +212,16 @@ static void kill_all(const struct supervision *s)
   }
 }
 
+/* Behind the fence once is enough, and each look at "all" is one at every process of the host. */
 static void kill_and_reap(const struct supervision *s)
 {
   int ignored;
-  do {
-    kill_all(s);
-  } while (sys_call(SYS_wait4, -1, sys_arg(&ignored), 0, 0, 0, 0) > 0);
+  kill_all(s);
+  while (sys_call(SYS_wait4, -1, sys_arg(&ignored), 0, 0, 0, 0) > 0) {
+    if (!s->fenced) {
+      kill_all(s);
+    }
+  }
 }
 
 /* With PID 1 the kernel ends every process of the namespace. */
@@ -347,18 +354,21 @@ static _Noreturn void finish(struct supervision *s, int status)
   sys_exit(0);
 }
 
+/* Some at a time: who starts processes faster than they are reaped does not keep init from its deadline. */
 static void reap(struct supervision *s)
 {
   int status = 0;
-  for (;;) {
+  s->more = false;
+  for (int n = 0; n < REAPED_AT_ONCE; n++) {
     long pid = sys_call(SYS_wait4, -1, sys_arg(&status), WNOHANG, 0, 0, 0);
-    if (pid == s->payload) {
+    if (pid == s->payload && !WIFSTOPPED(status)) { /* a payload may make this process its tracer (ptrace(2)) */
       finish(s, status);
     }
     if (pid <= 0) {
       return;
     }
   }
+  s->more = true;
 }
 
 static void drain_signals(int fd)
@@ -419,11 +429,11 @@ static void choose(const struct supervision *s, bool caller, struct pollfd fds[W
 static bool wait_for(const struct supervision *s, struct pollfd fds[WATCHED])
 {
   int64_t left = s->deadline ? s->deadline - sys_now() : 0;
-  const int64_t limit[2] = {left / 1000000000, left % 1000000000};
+  const int64_t limit[2] = {s->more ? 0 : left / 1000000000, s->more ? 0 : left % 1000000000};
   if (s->deadline && left <= 0) {
     return false;
   }
-  return sys_call(SYS_ppoll, sys_arg(fds), WATCHED, s->deadline ? sys_arg(limit) : 0, 0, 8, 0) > 0;
+  return sys_call(SYS_ppoll, sys_arg(fds), WATCHED, s->deadline || s->more ? sys_arg(limit) : 0, 0, 8, 0) > 0;
 }
 
 static _Noreturn void watch(struct supervision *s, bool caller)
@@ -438,6 +448,7 @@ static _Noreturn void watch(struct supervision *s, bool caller)
       if (s->deadline && sys_now() >= s->deadline) {
         expire(s);
       }
+      reap(s);
       continue;
     }
     if (fds[CALLER].revents) {
@@ -477,6 +488,15 @@ static int leave_session(struct helper *h, const struct wire_step *step)
   return number < h->plan->steps_n ? step_session(h, step) : 0;
 }
 
+/* Numbers of another pid namespace, whose proc this is, would be other processes' here. */
+static int open_children(const struct helper *h)
+{
+  char own[24] = "", seen[24] = "";
+  wire_decimal(own, (uint64_t)h->supervisor);
+  sys_call(SYS_readlinkat, AT_FDCWD, sys_arg("/proc/self"), sys_arg(seen), sizeof seen - 1, 0, 0);
+  return strcmp(own, seen) ? -EINVAL : sys_openat(AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0);
+}
+
 /* Where no pid namespace holds them together, the payload's processes are kept by three things that it cannot undo. */
 static int become_supervisor(struct helper *h, struct supervision *s)
 {
@@ -489,7 +509,7 @@ static int become_supervisor(struct helper *h, struct supervision *s)
   result = result < 0 ? result : landlock_fence(h);
   s->fenced = result > 0;
   if (result == 0) {
-    result = s->children = sys_openat(AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0);
+    result = s->children = open_children(h);
   }
   return result;
 }

@@ -31,7 +31,7 @@ static uint64_t *rights_of(struct helper *h, uint32_t part)
 
 static uint64_t known_of(int version, uint32_t part)
 {
-  const struct wire_landlock_ruleset *knows = &wire_landlock_abi(version)->knows;
+  const struct wire_landlock_known *knows = &wire_landlock_abi(version)->knows;
   return part == WIRE_LANDLOCK_PATHS ? knows->fs : part == WIRE_LANDLOCK_PORTS ? knows->network : knows->scoped;
 }
 
@@ -106,8 +106,8 @@ int step_landlock_place(struct helper *h, const struct wire_step *step)
     return 0;
   }
   h->what = WIRE_WHAT_TARGET;
-  int place =
-      sys_openat2(AT_FDCWD, wire_str(h->plan, body->target.path), O_PATH | O_CLOEXEC, WIRE_RESOLVE_NO_MAGICLINKS);
+  uint64_t how = WIRE_RESOLVE_NO_MAGICLINKS | (body->direct ? WIRE_RESOLVE_NO_SYMLINKS : 0);
+  int place = sys_openat2(AT_FDCWD, wire_str(h->plan, body->target.path), O_PATH | O_CLOEXEC, how);
   if (place < 0) {
     return out_of_reach(place) && !body->required ? 0 : place;
   }
@@ -197,7 +197,9 @@ int landlock_fence(struct helper *h)
   if (ruleset < 0) {
     return ruleset;
   }
-  int result = (int)sys_call(SYS_NR_landlock_restrict_self, ruleset, 0, 0, 0, 0, 0);
+  /* who it does not reach is nothing for the host's audit log */
+  long quiet = wire_landlock_abi(version)->restrict_flags ? WIRE_LL_LOG_SAME_EXEC_OFF : 0;
+  int result = (int)sys_call(SYS_NR_landlock_restrict_self, ruleset, quiet, 0, 0, 0, 0);
   sys_close(ruleset);
   return result < 0 ? result : 1;
 }

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,16 +53,34 @@ int step_workdir(struct helper *h, const struct wire_step *step)
   return result;
 }
 
-int step_seccomp(struct helper *h, const struct wire_step *step)
+static int load_filter(struct helper *h, const struct wire_step_seccomp *body, const void *filter)
 {
-  const struct wire_step_seccomp *body = (const void *)step;
   struct {
     unsigned short len;
     const void *filter;
-  } program = {(unsigned short)body->n, (const char *)h->plan + body->filter};
+  } program = {(unsigned short)body->n, filter};
   init_await(h);
   return (int)sys_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER_, body->log ? SECCOMP_FILTER_FLAG_LOG_ : 0,
                        sys_arg(&program), 0, 0, 0);
+}
+
+/* Only who starts it knows the supervisor's pid. Apart, because the copy is large. */
+static __attribute__((noinline)) int load_naming(struct helper *h, const struct wire_step_seccomp *body)
+{
+  struct sock_filter own[WIRE_NAMING_FILTER_MAX];
+  memcpy(own, (const char *)h->plan + body->filter, body->n * sizeof *own);
+  for (uint32_t i = 0; i < body->n; i++) {
+    if (own[i].k == WIRE_SUPERVISOR || own[i].k == WIRE_SUPERVISOR_GROUP) {
+      own[i].k = (uint32_t)(own[i].k == WIRE_SUPERVISOR ? h->supervisor : -h->supervisor);
+    }
+  }
+  return load_filter(h, body, own);
+}
+
+int step_seccomp(struct helper *h, const struct wire_step *step)
+{
+  const struct wire_step_seccomp *body = (const void *)step;
+  return body->names_supervisor ? load_naming(h, body) : load_filter(h, body, (const char *)h->plan + body->filter);
 }
 
 /* Offsets of the run block become pointers in place; the vector's last word stays 0. */

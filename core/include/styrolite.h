@@ -425,13 +425,16 @@ int styro_wait_any(styro_process *const *processes, size_t n, int wait_ms, styro
 /* One descriptor that polls readable whenever styro_process_step() has work; it belongs to the process. */
 int styro_process_fd(const styro_process *process);
 
-/* pidfd and pid (in the caller's pid namespace) of the sandbox's first process; they belong to the process. */
+/*
+ * pidfd and pid (in the caller's pid namespace) of the sandbox's first process; they belong to the process. To end a sandbox use
+ * styro_process_kill(): at the level `process` who kills the first process by itself frees what the payload started.
+ */
 int styro_process_pidfd(const styro_process *process);
 pid_t styro_process_pid(const styro_process *process);
 
 /*
  * Sends a signal to the payload. By an init SIGINT goes to the payload's process group, as a terminal sends it.
- * SIGKILL kills the whole tree, by the pidfd; the outcome is then `canceled`. After the end it does nothing and returns 0.
+ * SIGKILL kills the whole tree: by the pidfd, at the level `process` by a word to the supervisor; the outcome is then `canceled`. After the end it does nothing and returns 0.
  */
 int styro_process_kill(styro_process *process, int sig, styro_error *err);
 

@@ -55,6 +55,7 @@ void styro_compile_calls(struct styro_compile *c, const struct styro_call_rule *
   memset(&body, 0, sizeof body);
   body.n = (uint32_t)styro_filter_emit(specs, ARCHS, program);
   body.filter = styro_builder_filter(&c->builder, program, body.n);
+  body.names_supervisor = c->fields->level == STYRO_LEVEL_PROCESS;
   body.words = styro_builder_text(&c->builder, words);
   styro_builder_step(&c->builder, WIRE_STEP_SECCOMP, 0, field, STYRO_FATAL, &body, sizeof body);
 }

@@ -18,29 +18,38 @@
  */
 #define CHANGES (WIRE_LL_ALL & ~(WIRE_LL_READ | WIRE_LL_TRUNCATE))
 
+/* At the level `process` nothing may be without its paths, whatever `best_effort` says. */
+static int forgiven(const struct styro_compile *c, uint32_t part)
+{
+  bool alone = c->fields->level == STYRO_LEVEL_PROCESS && part == WIRE_LANDLOCK_PATHS;
+  return alone ? STYRO_FATAL : styro_compile_best_effort(c, STYRO_LANDLOCK_PATHS + (int)part);
+}
+
 static void add_part(struct styro_compile *c, uint32_t part, uint64_t access, unsigned flags, const char *field)
 {
   struct wire_step_landlock_part body;
   memset(&body, 0, sizeof body);
   body.part = part;
   body.access = access;
-  styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PART, (uint16_t)flags, field,
-                     styro_compile_best_effort(c, STYRO_LANDLOCK_PATHS + (int)part), &body, sizeof body);
+  styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PART, (uint16_t)flags, field, forgiven(c, part), &body,
+                     sizeof body);
 }
 
-static void add_rule(struct styro_compile *c, const char *path, uint64_t access, bool required, const char *field)
+static void add_rule(struct styro_compile *c, const char *path, uint64_t access, const struct styro_path_rule *rule)
 {
   struct wire_step_landlock_place body;
   memset(&body, 0, sizeof body);
   body.target.path = styro_builder_text(&c->builder, path);
   body.access = access;
-  body.required = required;
-  styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PLACE, WIRE_HAS_TARGET, field, STYRO_FATAL, &body, sizeof body);
+  body.required = rule && !rule->optional;
+  body.direct = rule && styro_level_denies(c->fields, "");
+  styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PLACE, WIRE_HAS_TARGET, rule ? "/paths" : FIELD "/paths",
+                     STYRO_FATAL, &body, sizeof body);
 }
 
 static void add_place(struct styro_compile *c, const char *path, uint64_t access)
 {
-  add_rule(c, path, access, false, FIELD "/paths");
+  add_rule(c, path, access, NULL);
 }
 
 /* ---- paths ------------------------------------------------------------------------------------------------------- */
@@ -134,7 +143,10 @@ static void add_places(struct styro_compile *c)
   }
 }
 
-/* Where Landlock alone holds, each place that can be seen is a rule, and one that was asked for must be there. */
+/*
+ * Where Landlock alone holds, each place that can be seen is a rule, and one that was asked for must be there. A link on the way
+ * to it would lead to a place that another word of the request may deny: where one does, there may be none.
+ */
 static void add_level(struct styro_compile *c)
 {
   bool uses;
@@ -147,7 +159,7 @@ static void add_level(struct styro_compile *c)
   for (size_t i = 0; i < c->fields->rules_n; i++) {
     const struct styro_path_rule *rule = &c->fields->rules[i];
     if (styro_rule_opens(rule)) {
-      add_rule(c, rule->path, rule->access == STYRO_ACCESS_RW ? WIRE_LL_ALL : WIRE_LL_READ, !rule->optional, "/paths");
+      add_rule(c, rule->path, rule->access == STYRO_ACCESS_RW ? WIRE_LL_ALL : WIRE_LL_READ, rule);
     }
   }
 }
@@ -174,16 +186,14 @@ static uint64_t scopes_of(const struct styro_list *names)
   return scopes;
 }
 
-/* At the level `process` nothing else keeps signals inside, nor sockets where the network is the host's. */
+/* At the level `process` nothing else keeps signals inside, whatever else is asked for; its filter refuses sockets. */
 static void add_scopes(struct styro_compile *c)
 {
   const struct styro_fields *fields = c->fields;
-  bool asked = styro_effective_is_set(c->effective, FIELD "/scopes");
-  if (fields->level == STYRO_LEVEL_PROCESS && !asked) {
-    add_part(c, WIRE_LANDLOCK_SCOPES,
-             WIRE_LL_SIGNALS | (fields->network == STYRO_NETWORK_NONE ? WIRE_LL_ABSTRACT_UNIX : 0), WIRE_DEFAULTED,
-             FIELD "/scopes");
-  } else if (fields->landlock_scopes.n) {
+  if (fields->level == STYRO_LEVEL_PROCESS) {
+    add_part(c, WIRE_LANDLOCK_SCOPES, WIRE_LL_SIGNALS | WIRE_LL_ABSTRACT_UNIX, WIRE_DEFAULTED, FIELD "/scopes");
+  }
+  if (fields->landlock_scopes.n) {
     add_part(c, WIRE_LANDLOCK_SCOPES, scopes_of(&fields->landlock_scopes), 0, FIELD "/scopes");
   }
 }

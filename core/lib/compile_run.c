@@ -115,7 +115,9 @@ int styro_compile_run(struct styro_compile *c)
   body.output_kill = fields->output_on_limit == STYRO_ON_LIMIT_KILL;
   body.output_asked = fields->output_asked;
   body.argv = fields->command.n ? styro_builder_list(&c->builder, fields->command.items, fields->command.n) : 0;
-  body.cwd = styro_builder_text(&c->builder, fields->cwd ? fields->cwd : STYRO_HOME);
+  body.cwd = styro_builder_text(&c->builder, fields->cwd                            ? fields->cwd
+                                             : fields->level == STYRO_LEVEL_PROCESS ? "/"
+                                                                                    : STYRO_HOME);
   int result = compile_inherited(c, &body.inherit_env);
   if (result == 0) {
     result = compile_env(c, &body.env);
@@ -209,8 +211,7 @@ static const struct {
     {STYRO_DEVICE_ALLOWLIST, true, "a device below a place that is named can be opened as its mode allows"},
     {STYRO_CAPABILITIES, true,
      "the bounding set stays where the caller may not empty it, and no_new_privs lets nothing come of it"},
-    {STYRO_TREE_KILL, true,
-     "who kills the supervisor, which no payload can, frees all but the payload's first process"},
+    {STYRO_TREE_KILL, true, "who kills the supervisor, which no payload can, frees what the payload started"},
     {STYRO_MASKED_PATHS, false, "/proc is the host's"},
     {STYRO_PROCESS_VIEW, false, "/proc is the host's"},
     {STYRO_HOSTNAME, false, "there is no UTS namespace"},
@@ -224,13 +225,17 @@ static uint64_t promised_at_level(const struct styro_fields *fields, bool own_ip
   uint64_t mask =
       promised(fields) | BIT(STYRO_PROCESS_SIGNALS) | BIT(STYRO_LANDLOCK_SCOPES) | BIT(STYRO_NESTED_USER_NAMESPACES);
   mask |= own_ipc ? BIT(STYRO_IPC_ISOLATION) : 0;
-  return own_network ? mask : mask & ~(BIT(STYRO_NETWORK_ISOLATION) | BIT(STYRO_ABSTRACT_SOCKETS));
+  mask |= BIT(STYRO_ABSTRACT_SOCKETS); /* no socket of the kind can be made */
+  return own_network ? mask : mask & ~BIT(STYRO_NETWORK_ISOLATION);
 }
 
 static void note_level(struct styro_compile *c)
 {
   c->enforced = promised_at_level(c->fields, c->effective->fields.namespaces[STYRO_NS_IPC] != STYRO_NS_HOST);
   for (size_t i = 0; i < sizeof level_process / sizeof level_process[0]; i++) {
+    if (level_process[i].protection == STYRO_PRIVATE_TMP && !(c->enforced & BIT(STYRO_PRIVATE_TMP))) {
+      continue; /* a rule of `paths` shows the host's */
+    }
     add_note(c, level_process[i].protection, level_process[i].approximated, "/isolation", level_process[i].why);
   }
 }

@@ -400,12 +400,16 @@ static void json_member(struct styro_buffer *out, const char *key, const char *v
 }
 
 /* What lies below another source is that one's. */
-static void json_source(struct styro_buffer *out, const styro_plan *plan, const struct wire_source *source)
+static void json_source(struct styro_buffer *out, const styro_plan *plan, const struct wire_step *step)
 {
+  const struct wire_source *source = wire_step_named(step);
   if (source && wire_source_fd(source) >= 0) {
     styro_buffer_format(out, ",\"descriptor\":%d", wire_source_fd(source));
   } else if (source && source->base == 0) {
     json_member(out, "source", wire_str(plan->block, source->path));
+  } else if (step->code == WIRE_STEP_LANDLOCK_PLACE &&
+             ((const struct wire_step_landlock_place *)(const void *)step)->required) {
+    json_member(out, "source", wire_str(plan->block, wire_step_target(step)->path)); /* the host's own path */
   }
 }
 
@@ -422,7 +426,7 @@ static void json_step(struct styro_buffer *out, const styro_plan *plan, const st
   json_member(out, "stage", styro_stage_name(styro_step_stage(step)));
   json_member(out, "field", field);
   json_member(out, "object", object);
-  json_source(out, plan, wire_step_named(step));
+  json_source(out, plan, step);
   styro_buffer_format(out, ",\"optional\":%s", step->flags & (WIRE_OPTIONAL | WIRE_DEFAULTED) ? "true" : "false");
   json_member(out, "details", more);
   json_member(out, "does", row->does);

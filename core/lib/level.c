@@ -5,6 +5,7 @@
 
 #include "base.h"
 #include "listed.h"
+#include "plan_format.h"
 
 static const char *const names[] = {[STYRO_LEVEL_CONTAINER] = "container", [STYRO_LEVEL_PROCESS] = "process"};
 
@@ -67,23 +68,33 @@ size_t styro_level_places(void)
   return styro_base_n + DEVICES_N + 1;
 }
 
-static const char *place_at(const struct styro_fields *fields, size_t n)
+/* Those of merged-usr and the time zone's link lead there: what denies it denies them. */
+#define LINKS_LEAD_TO "/usr"
+
+bool styro_level_denies(const struct styro_fields *fields, const char *path)
 {
-  if (n >= styro_base_n) {
-    n -= styro_base_n;
-    return n < DEVICES_N ? devices[n] : "/proc";
+  for (size_t i = 0; i < fields->rules_n; i++) {
+    if (fields->rules[i].access == STYRO_ACCESS_DENY && (!path[0] || styro_contains(fields->rules[i].path, path))) {
+      return true;
+    }
   }
+  return false;
+}
+
+static const char *base_place(const struct styro_fields *fields, const struct styro_base_entry *entry)
+{
+  bool link = entry->step == WIRE_STEP_LINK && styro_level_denies(fields, LINKS_LEAD_TO);
   bool absent = fields->root_kind != STYRO_ROOT_SYSTEM ||
-                (styro_base[n].when == STYRO_BASE_WITH_NETWORK && fields->network == STYRO_NETWORK_NONE);
-  return absent ? NULL : styro_base[n].path;
+                (entry->when == STYRO_BASE_WITH_NETWORK && fields->network == STYRO_NETWORK_NONE);
+  return absent || link ? NULL : entry->path;
 }
 
 const char *styro_level_place(const struct styro_fields *fields, size_t n, bool *uses)
 {
-  const char *place = place_at(fields, n);
-  *uses = n >= styro_base_n && n - styro_base_n < DEVICES_N;
-  for (size_t i = 0; place != NULL && i < fields->rules_n; i++) {
-    place = styro_contains(fields->rules[i].path, place) ? NULL : place;
-  }
-  return place;
+  size_t rest = n - styro_base_n;
+  const char *place = n < styro_base_n   ? base_place(fields, &styro_base[n])
+                      : rest < DEVICES_N ? devices[rest]
+                                         : "/proc";
+  *uses = n >= styro_base_n && rest < DEVICES_N;
+  return place && styro_level_denies(fields, place) ? NULL : place;
 }

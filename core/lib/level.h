@@ -15,8 +15,11 @@ void styro_level_apply(struct styro_fields *fields, int level);
 bool styro_rule_opens(const struct styro_path_rule *rule);
 const struct styro_path_rule *styro_rule_around(const struct styro_fields *fields, const struct styro_path_rule *rule);
 
+/* Is the path that of a `deny`, or within it? "": is there any at all? */
+bool styro_level_denies(const struct styro_fields *fields, const char *path);
+
 /*
- * The n-th of the places that the payload of the level `process` finds as they are on the host, where no rule is around it:
+ * The n-th of the places that the payload of the level `process` finds as they are on the host, where nothing denies it:
  * the system base, what every process has in /dev, and /proc. NULL: this one is not shown. *uses: may it be written?
  */
 const char *styro_level_place(const struct styro_fields *fields, size_t n, bool *uses);

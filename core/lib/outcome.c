@@ -64,7 +64,9 @@ static void judge_lost(const struct styro_facts *facts, styro_outcome *out)
   } else if (facts->init) {
     styro_fail(&out->error, STYRO_EIO, STYRO_STAGE_SUPERVISE, 0,
                "the sandbox's init %s before it reported how the payload ended", ended);
-    styro_error_hint(&out->error, "the tree is dead; it may have been killed from outside, or for memory");
+    styro_error_hint(&out->error, "%sit may have been killed from outside, or for memory",
+                     styro_plan_is_process(facts->plan) ? "what the payload started may live on; "
+                                                        : "the tree is dead; ");
   } else {
     styro_fail(&out->error, STYRO_EIO, STYRO_STAGE_SUPERVISE, 0,
                "the payload ended, but its status was discarded: the caller ignores SIGCHLD or waits for every child");
@@ -136,7 +138,7 @@ static uint64_t bit(int protection)
 
 uint64_t styro_outcome_unscoped(const struct styro_facts *facts)
 {
-  bool unscoped = styro_plan_is_process(facts->plan) && facts->absent & bit(STYRO_LANDLOCK_SCOPES);
+  bool unscoped = styro_plan_is_process(facts->plan) && (facts->absent | facts->skipped) & bit(STYRO_LANDLOCK_SCOPES);
   return unscoped ? bit(STYRO_PROCESS_SIGNALS) : 0;
 }
 

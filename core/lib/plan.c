@@ -60,9 +60,17 @@ static uint32_t stored_crc(const void *block)
   return ((const struct wire_plan *)block)->crc32c;
 }
 
+bool styro_plan_is_process(const styro_plan *plan)
+{
+  return ((const struct wire_plan *)plan->block)->flags & WIRE_PLAN_PROCESS;
+}
+
 int styro_plan_join(styro_plan *plan, styro_plan *fallback, styro_error *err)
 {
   plan->fallback = fallback;
+  if (styro_plan_is_process(plan) || !styro_plan_is_process(fallback)) {
+    return styro_fail(err, STYRO_EPARSE, STYRO_STAGE_COMPILE, 0, "the plan's second part is of no weaker level");
+  }
   plan->joined = styro_alloc(&plan->alloc, plan->len + fallback->len);
   if (!plan->joined) {
     return styro_fail_memory(err, STYRO_STAGE_COMPILE);
@@ -153,11 +161,6 @@ int styro_plan_bytes(const styro_plan *plan, const void **out, size_t *len, styr
   *len = plan->joined ? plan->len + plan->fallback->len : plan->len;
   *out = plan->joined ? plan->joined : plan->block;
   return 0;
-}
-
-bool styro_plan_is_process(const styro_plan *plan)
-{
-  return ((const struct wire_plan *)plan->block)->flags & WIRE_PLAN_PROCESS;
 }
 
 const struct wire_step *styro_plan_step(const styro_plan *plan, uint32_t number)

@@ -9,6 +9,7 @@
 #include "spawn_mode.h"
 
 #define BY_THE_RULE (-1)
+#define LIMIT_MS 30000
 
 /* STYRO_ENOMEM is an error; all else that goes wrong is what was asked for. */
 static int run_request(const struct styro_probing *probing, const char *json, int mode, struct styro_ran *ran,
@@ -21,7 +22,7 @@ static int run_request(const struct styro_probing *probing, const char *json, in
   if (code == 0 && mode != BY_THE_RULE) {
     runner->forced_mode = mode;
   }
-  code = code ? code : styro_sandbox_try(runner, json, ran, &why);
+  code = code ? code : styro_sandbox_try(runner, json, LIMIT_MS, true, ran, &why);
   styro_runner_free(runner);
   if (code != 0) {
     ran->error = why;

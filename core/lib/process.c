@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #include "fd.h"
 
 #define SIGNAL_MAX 64
-#define SUPERVISOR_MS 5000
+#define SUPERVISOR_SECONDS 5
 
 int64_t styro_now(void)
 {
@@ -74,6 +75,22 @@ static int send_to_init(struct styro_process *process, int sig, styro_error *err
                     "signal %d could not be sent to the sandbox's init: %s", sig, strerror(errno));
 }
 
+/* One that does not answer is killed as any first process: the timer of the deadline says when. */
+static void remind(struct styro_process *process)
+{
+  const struct itimerspec after = {.it_value = {.tv_sec = SUPERVISOR_SECONDS}};
+  if (process->reminded) {
+    return;
+  }
+  if (process->timer < 0) {
+    process->timer = styro_fd_lift(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (process->timer >= 0 && styro_process_watch(process, process->timer, STYRO_SOURCE_TIMER, NULL)) {
+      styro_fd_close(&process->timer);
+    }
+  }
+  process->reminded = process->timer >= 0 && timerfd_settime(process->timer, 0, &after, NULL) == 0;
+}
+
 /*
  * A killed first process takes its pid namespace along. Where there is none its supervisor does it, at a word; it may have been
  * stopped from inside where Landlock has no scopes.
@@ -84,7 +101,9 @@ static bool supervisor_was_told(struct styro_process *process)
     return false;
   }
   styro_pidfd_signal(process->pidfd, SIGCONT);
-  return send_to_init(process, SIGKILL, NULL) == STYRO_OK;
+  send_to_init(process, SIGKILL, NULL); /* a full channel holds what is as good: it reads on, or is killed in the end */
+  remind(process);
+  return true;
 }
 
 void styro_process_stop(struct styro_process *process, enum styro_stop why)
@@ -192,7 +211,7 @@ static void end_tree(struct styro_process *process)
   while (process->pidfd >= 0 && !process->dead) {
     styro_process_stop(process, STYRO_STOP_CALLER);
     bool told = styro_plan_is_process(process->facts.plan) && !process->forced;
-    process->forced = !styro_pidfd_wait(process->pidfd, told ? SUPERVISOR_MS : -1);
+    process->forced = !styro_pidfd_wait(process->pidfd, told ? SUPERVISOR_SECONDS * 1000 : -1);
     process->dead = styro_pidfd_reap(process->pidfd, &process->facts.exit);
   }
 }

@@ -79,7 +79,10 @@ static void take_failure(struct styro_facts *facts, uint32_t type, uint32_t step
   facts->component[sizeof facts->component - 1] = 0;
 }
 
-/* Init's word: it keeps the deadline, and no timer of ours is needed any more. */
+/*
+ * Init's word: it keeps the deadline, and no timer of ours is needed any more. A supervisor could be stopped, by who may signal
+ * it, and no kernel would end what it keeps.
+ */
 static void take_running(struct styro_process *process, const struct wire_running *record)
 {
   struct styro_facts *facts = &process->facts;
@@ -87,7 +90,9 @@ static void take_running(struct styro_process *process, const struct wire_runnin
   facts->skipped = record->skipped;
   facts->absent = record->absent;
   facts->running = true;
-  styro_process_close(process, &process->timer);
+  if (!styro_plan_is_process(facts->plan)) {
+    styro_process_close(process, &process->timer);
+  }
 }
 
 static void take_ended(struct styro_facts *facts, const struct wire_ended *record)

@@ -162,6 +162,7 @@ static int make_timer(struct styro_process *process, const struct styro_order *o
     return STYRO_OK;
   }
   int64_t at = process->facts.spawned + order->timeout + (order->init ? INIT_FIRST : 0);
+  at += styro_plan_is_process(order->plan) ? order->grace : 0; /* which its supervisor gives */
   const struct itimerspec when = {.it_value = {.tv_sec = at / SECOND, .tv_nsec = at % SECOND}};
   process->timer = styro_fd_lift(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (process->timer < 0 || timerfd_settime(process->timer, TFD_TIMER_ABSTIME, &when, NULL) < 0) {

@@ -13,7 +13,6 @@
 #define BUDGET ((size_t)1 << 20) /* bytes a stream and round, so that a flood never keeps a round from returning */
 #define MS INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
-#define SUPERVISOR_SECONDS 2 /* for a supervisor that is held up in the set-up: then it is killed itself */
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
@@ -67,15 +66,11 @@ static void pass_deadline(struct styro_process *process)
     timerfd_settime(process->timer, 0, &after, NULL);
     return;
   }
-  process->forced = process->reminded;
+  process->forced = process->reminded; /* a supervisor was told, and has had its time */
   styro_process_stop(process, STYRO_STOP_WALL);
-  if (styro_plan_is_process(process->facts.plan) && !process->reminded) {
-    const struct itimerspec after = {.it_value = {.tv_sec = SUPERVISOR_SECONDS}};
-    process->reminded = true;
-    timerfd_settime(process->timer, 0, &after, NULL);
-    return;
+  if (process->forced || !process->reminded) {
+    styro_process_close(process, &process->timer);
   }
-  styro_process_close(process, &process->timer);
 }
 
 /* ---- end --------------------------------------------------------------------------------------------------------- */

@@ -15,7 +15,11 @@ struct styro_ran {
   styro_error error;
 };
 
-/* Runs the request with the command `true`. Negative: what kept it from being tried, or from being started at all. */
-int styro_sandbox_try(styro_runner *runner, const char *json, struct styro_ran *ran, styro_error *err);
+/*
+ * Runs the request with the command `true`, for at most so many milliseconds. careful: nothing is started where that alone would end
+ * the caller, which takes some forks of it to find out. Negative: what kept it from being tried, or from being started at all.
+ */
+int styro_sandbox_try(styro_runner *runner, const char *json, int wait_ms, bool careful, struct styro_ran *ran,
+                      styro_error *err);
 
 #endif

@@ -87,11 +87,10 @@ static bool space_of_container(const struct styro_effective *e, struct styro_fin
       return true;
     }
   }
-  if (process(e) && e->fields.joins[STYRO_NS_UTS] != NULL) {
-    name_word(found, "/namespaces/uts/join");
-    return true;
-  }
-  return false;
+  bool written =
+      styro_effective_is_set(e, "/namespaces/uts/mode") && e->fields.namespaces[STYRO_NS_UTS] != STYRO_NS_HOST;
+  name_word(found, e->fields.joins[STYRO_NS_UTS] != NULL ? "/namespaces/uts/join" : "/namespaces/uts");
+  return process(e) && (written || e->fields.joins[STYRO_NS_UTS] != NULL);
 }
 
 /* ---- what the level consists of ---- */

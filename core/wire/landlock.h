@@ -34,6 +34,7 @@
 #define WIRE_LL_ABSTRACT_UNIX (1ull << 0)
 #define WIRE_LL_SIGNALS (1ull << 1)
 
+#define WIRE_LL_LOG_SAME_EXEC_OFF (1u << 0)
 /* LANDLOCK_RESTRICT_SELF_*: what the payload's own domains refuse is nothing for the host's audit log. */
 #define WIRE_LL_LOG_SUBDOMAINS_OFF (1u << 2)
 
@@ -70,9 +71,13 @@ enum wire_landlock_part {
 
 /* One version of the interface with all that it knows, and the kernel that first had it. */
 struct wire_landlock_abi {
-  struct wire_landlock_ruleset knows;
-  uint32_t restrict_flags; /* that we set */
-  const char *kernel;
+  struct wire_landlock_known {
+    uint32_t fs;
+    uint16_t network;
+    uint16_t scoped;
+  } knows;
+  uint16_t restrict_flags; /* that we set */
+  char kernel[6];
 };
 
 /* The row of a version: 1 is the first; later than the last are the last; 0 and below are none (NULL). */

@@ -488,7 +488,14 @@ struct wire_step_seccomp {
   uint32_t n;
   uint32_t log;   /* 1: SECCOMP_FILTER_FLAG_LOG */
   uint32_t words; /* text: which profile it is and how it was changed, for people */
+  uint32_t
+      names_supervisor; /* 1: compares with the two numbers below, in whose place the helper puts what they stand for */
+  uint32_t reserved;
 };
+
+#define WIRE_SUPERVISOR 0x7ff0da7au       /* its pid */
+#define WIRE_SUPERVISOR_GROUP 0x7ff0da7bu /* minus its pid */
+#define WIRE_NAMING_FILTER_MAX 1024       /* instructions of such a filter */
 
 /* Flagged WIRE_DEFAULTED where nobody asked for it: a kernel without it is then no error, and it is not promised. */
 struct wire_step_landlock_part {
@@ -503,7 +510,7 @@ struct wire_step_landlock_place {
   struct wire_target target;
   uint64_t access;
   uint32_t required; /* 1: it must be there, and within the payload's reach */
-  uint32_t reserved;
+  uint32_t direct;   /* 1: no link may stand on the way to it */
 };
 
 struct wire_step_landlock_port {

@@ -19,17 +19,16 @@ struct member {
 
 /* What each step's body holds: its size, where its texts and lists stand, how often it may appear. */
 struct shape {
-  uint16_t size;
-  uint16_t flags;     /* WIRE_HAS_SOURCE, WIRE_HAS_TARGET that the code implies */
-  uint16_t source_at; /* offset of the wire_source */
-  uint16_t target_at;
+  uint8_t size;
+  uint8_t flags;     /* WIRE_HAS_SOURCE, WIRE_HAS_TARGET that the code implies */
+  uint8_t source_at; /* offset of the wire_source */
+  uint8_t target_at;
   uint8_t most; /* how many there may be; 0: any number */
   uint8_t members_n;
   struct member members[6];
 };
 
-#define AT(type, member) (uint16_t) offsetof(struct type, member)
-#define IN(type, member) (uint8_t) offsetof(struct type, member) /* no step has 256 bytes */
+#define AT(type, member) (uint8_t) offsetof(struct type, member) /* no step has 256 bytes */
 #define PLAIN(once_)                                        \
   {                                                         \
     .size = sizeof(struct wire_step_plain), .most = (once_) \
@@ -42,54 +41,54 @@ struct shape {
 static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RUN] = {.size = sizeof(struct wire_step_run),
                        .most = 1,
-                       .members = {{IN(wire_step_run, argv), MEMBER_LIST, 0},
-                                   {IN(wire_step_run, env), MEMBER_LIST, 0},
-                                   {IN(wire_step_run, inherit_env), MEMBER_LIST, 0},
-                                   {IN(wire_step_run, cwd), MEMBER_TEXT, 0},
-                                   {IN(wire_step_run, preserve_fds), MEMBER_LIST, 0},
-                                   {IN(wire_step_run, output_keep), MEMBER_MOST, WIRE_KEEP_BOTH}},
+                       .members = {{AT(wire_step_run, argv), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, env), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, inherit_env), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, cwd), MEMBER_TEXT, 0},
+                                   {AT(wire_step_run, preserve_fds), MEMBER_LIST, 0},
+                                   {AT(wire_step_run, output_keep), MEMBER_MOST, WIRE_KEEP_BOTH}},
                        .members_n = 6},
     [WIRE_STEP_PROMISES] = {.size = sizeof(struct wire_step_promises), .most = 1},
     [WIRE_STEP_NOTE] = {.size = sizeof(struct wire_step_note),
-                        .members = {{IN(wire_step_note, field), MEMBER_TEXT, 0},
-                                    {IN(wire_step_note, why), MEMBER_TEXT, 0},
-                                    {IN(wire_step_note, protection), MEMBER_MOST, 63}},
+                        .members = {{AT(wire_step_note, field), MEMBER_TEXT, 0},
+                                    {AT(wire_step_note, why), MEMBER_TEXT, 0},
+                                    {AT(wire_step_note, protection), MEMBER_MOST, 63}},
                         .members_n = 3},
     [WIRE_STEP_NAMESPACES] = {.size = sizeof(struct wire_step_namespaces), .most = 1},
     [WIRE_STEP_MAP_IDS] = {.size = sizeof(struct wire_step_map_ids),
                            .most = 1,
-                           .members = {{IN(wire_step_map_ids, uid_map), MEMBER_MOST, WIRE_MAP_CALLER},
-                                       {IN(wire_step_map_ids, gid_map), MEMBER_MOST, WIRE_MAP_CALLER},
-                                       {IN(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
-                                       {IN(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
-                                       {IN(wire_step_map_ids, groups), MEMBER_MOST, WIRE_GROUPS_KEEP},
-                                       {IN(wire_step_map_ids, setgroups), MEMBER_MOST, WIRE_SETGROUPS_DENY}},
+                           .members = {{AT(wire_step_map_ids, uid_map), MEMBER_MOST, WIRE_MAP_CALLER},
+                                       {AT(wire_step_map_ids, gid_map), MEMBER_MOST, WIRE_MAP_CALLER},
+                                       {AT(wire_step_map_ids, uid_ranges), MEMBER_TEXT, 0},
+                                       {AT(wire_step_map_ids, gid_ranges), MEMBER_TEXT, 0},
+                                       {AT(wire_step_map_ids, groups), MEMBER_MOST, WIRE_GROUPS_KEEP},
+                                       {AT(wire_step_map_ids, setgroups), MEMBER_MOST, WIRE_SETGROUPS_DENY}},
                            .members_n = 6},
     [WIRE_STEP_IDMAP] = {.size = sizeof(struct wire_step_idmap),
                          .most = WIRE_IDMAPS_MAX,
-                         .members = {{IN(wire_step_idmap, uid_ranges), MEMBER_TEXT, 0},
-                                     {IN(wire_step_idmap, gid_ranges), MEMBER_TEXT, 0}},
+                         .members = {{AT(wire_step_idmap, uid_ranges), MEMBER_TEXT, 0},
+                                     {AT(wire_step_idmap, gid_ranges), MEMBER_TEXT, 0}},
                          .members_n = 2},
     [WIRE_STEP_HOSTNAME] = {.size = sizeof(struct wire_step_hostname),
                             .most = 1,
-                            .members = {{IN(wire_step_hostname, name), MEMBER_TEXT, 0},
-                                        {IN(wire_step_hostname, domain), MEMBER_TEXT, 0}},
+                            .members = {{AT(wire_step_hostname, name), MEMBER_TEXT, 0},
+                                        {AT(wire_step_hostname, domain), MEMBER_TEXT, 0}},
                             .members_n = 2},
     [WIRE_STEP_LOOPBACK] = PLAIN(1),
     [WIRE_STEP_OOM_SCORE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_IDENTITY] = {.size = sizeof(struct wire_step_identity),
                             .most = 1,
-                            .members = {{IN(wire_step_identity, groups), MEMBER_TEXT, 0}},
+                            .members = {{AT(wire_step_identity, groups), MEMBER_TEXT, 0}},
                             .members_n = 1},
     [WIRE_STEP_ROOT] = {.size = sizeof(struct wire_step_root),
                         .most = 1,
                         .source_at = AT(wire_step_root, source),
-                        .members = {{IN(wire_step_root, kind), MEMBER_MOST, WIRE_ROOT_OVERLAY}},
+                        .members = {{AT(wire_step_root, kind), MEMBER_MOST, WIRE_ROOT_OVERLAY}},
                         .members_n = 1},
     [WIRE_STEP_LAYER] = {.size = sizeof(struct wire_step_layer),
                          .flags = WIRE_HAS_SOURCE,
                          .source_at = AT(wire_step_layer, source),
-                         .members = {{IN(wire_step_layer, kind), MEMBER_MOST, WIRE_LAYER_WORK}},
+                         .members = {{AT(wire_step_layer, kind), MEMBER_MOST, WIRE_LAYER_WORK}},
                          .members_n = 1},
     [WIRE_STEP_DIR] = {.size = sizeof(struct wire_step_dir),
                        .flags = WIRE_HAS_TARGET,
@@ -101,7 +100,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FILE] = {.size = sizeof(struct wire_step_file),
                         .flags = WIRE_HAS_TARGET,
                         .target_at = AT(wire_step_file, target),
-                        .members = {{IN(wire_step_file, data), MEMBER_BYTES, 0}},
+                        .members = {{AT(wire_step_file, data), MEMBER_BYTES, 0}},
                         .members_n = 1},
     [WIRE_STEP_BIND] = {.size = sizeof(struct wire_step_bind),
                         .flags = WIRE_HAS_SOURCE | WIRE_HAS_TARGET,
@@ -120,7 +119,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_PROC] = {.size = sizeof(struct wire_step_proc),
                         .flags = WIRE_HAS_TARGET,
                         .target_at = AT(wire_step_proc, target),
-                        .members = {{IN(wire_step_proc, hidepid), MEMBER_MOST, WIRE_HIDEPID_PTRACEABLE}},
+                        .members = {{AT(wire_step_proc, hidepid), MEMBER_MOST, WIRE_HIDEPID_PTRACEABLE}},
                         .members_n = 1},
     [WIRE_STEP_READ_ONLY] = PLACE,
     [WIRE_STEP_MASK] = PLACE,
@@ -131,8 +130,8 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_ENTER] = PLAIN(1),
     [WIRE_STEP_LABEL] = {.size = sizeof(struct wire_step_label),
                          .most = WIRE_LSM_COUNT,
-                         .members = {{IN(wire_step_label, lsm), MEMBER_MOST, WIRE_LSM_COUNT - 1},
-                                     {IN(wire_step_label, label), MEMBER_TEXT, 0}},
+                         .members = {{AT(wire_step_label, lsm), MEMBER_MOST, WIRE_LSM_COUNT - 1},
+                                     {AT(wire_step_label, label), MEMBER_TEXT, 0}},
                          .members_n = 2},
     [WIRE_STEP_INIT] = PLAIN(1),
     [WIRE_STEP_SESSION] = PLAIN(1),
@@ -140,7 +139,7 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_RESET] = {.size = sizeof(struct wire_step_reset), .most = 1},
     [WIRE_STEP_NICE] = {.size = sizeof(struct wire_step_number), .most = 1},
     [WIRE_STEP_RLIMIT] = {.size = sizeof(struct wire_step_rlimit),
-                          .members = {{IN(wire_step_rlimit, resource), MEMBER_MOST, 15}},
+                          .members = {{AT(wire_step_rlimit, resource), MEMBER_MOST, 15}},
                           .members_n = 1},
     [WIRE_STEP_CAPABILITIES] = {.size = sizeof(struct wire_step_capabilities), .most = 1},
     [WIRE_STEP_ACCESS] = {.size = sizeof(struct wire_step_access),
@@ -148,20 +147,20 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
                           .target_at = AT(wire_step_access, target)},
     [WIRE_STEP_WORKDIR] = PLAIN(1),
     [WIRE_STEP_SECCOMP] = {.size = sizeof(struct wire_step_seccomp),
-                           .members = {{IN(wire_step_seccomp, words), MEMBER_TEXT, 0}},
+                           .members = {{AT(wire_step_seccomp, words), MEMBER_TEXT, 0}},
                            .members_n = 1},
     [WIRE_STEP_EXEC] = PLAIN(1),
     [WIRE_STEP_SEAL] = PLACE,
     [WIRE_STEP_GROUP] = PLAIN(1),
     [WIRE_STEP_JOIN] = {.size = sizeof(struct wire_step_join),
                         .source_at = AT(wire_step_join, source),
-                        .members = {{IN(wire_step_join, space), MEMBER_MOST, WIRE_SPACE_COUNT - 1}},
+                        .members = {{AT(wire_step_join, space), MEMBER_MOST, WIRE_SPACE_COUNT - 1}},
                         .members_n = 1},
     [WIRE_STEP_CLOCKS] = {.size = sizeof(struct wire_step_clocks), .most = 1},
     [WIRE_STEP_SYMLINK] = {.size = sizeof(struct wire_step_symlink),
                            .flags = WIRE_HAS_TARGET,
                            .target_at = AT(wire_step_symlink, target),
-                           .members = {{IN(wire_step_symlink, text), MEMBER_TEXT, 0}},
+                           .members = {{AT(wire_step_symlink, text), MEMBER_TEXT, 0}},
                            .members_n = 1},
     [WIRE_STEP_OVERLAY] = {.size = sizeof(struct wire_step_overlay),
                            .flags = WIRE_HAS_TARGET,
@@ -169,21 +168,21 @@ static const struct shape shapes[WIRE_STEP_COUNT] = {
     [WIRE_STEP_FS] = {.size = sizeof(struct wire_step_fs),
                       .flags = WIRE_HAS_TARGET,
                       .target_at = AT(wire_step_fs, target),
-                      .members = {{IN(wire_step_fs, kind), MEMBER_MOST, WIRE_FS_COUNT - 1}},
+                      .members = {{AT(wire_step_fs, kind), MEMBER_MOST, WIRE_FS_COUNT - 1}},
                       .members_n = 1},
     [WIRE_STEP_REMOUNT] = {.size = sizeof(struct wire_step_remount),
                            .flags = WIRE_HAS_TARGET,
                            .target_at = AT(wire_step_remount, target)},
     [WIRE_STEP_LANDLOCK_PART] = {.size = sizeof(struct wire_step_landlock_part),
-                                 .most = 4,
-                                 .members = {{IN(wire_step_landlock_part, part), MEMBER_MOST,
+                                 .most = 5,
+                                 .members = {{AT(wire_step_landlock_part, part), MEMBER_MOST,
                                               WIRE_LANDLOCK_PART_COUNT - 1}},
                                  .members_n = 1},
     [WIRE_STEP_LANDLOCK_PLACE] = {.size = sizeof(struct wire_step_landlock_place),
                                   .flags = WIRE_HAS_TARGET,
                                   .target_at = AT(wire_step_landlock_place, target)},
     [WIRE_STEP_LANDLOCK_PORT] = {.size = sizeof(struct wire_step_landlock_port),
-                                 .members = {{IN(wire_step_landlock_port, port), MEMBER_MOST, 65535}},
+                                 .members = {{AT(wire_step_landlock_port, port), MEMBER_MOST, 65535}},
                                  .members_n = 1},
     [WIRE_STEP_LANDLOCK] = PLAIN(1),
     [WIRE_STEP_LANDLOCK_QUEUES] = PLAIN(1),
@@ -408,7 +407,7 @@ static int check_places(const struct wire_plan *plan, const struct wire_step *st
 static int check_filter(const struct wire_plan *plan, const struct wire_step *step)
 {
   const struct wire_step_seccomp *seccomp = (const struct wire_step_seccomp *)step;
-  if (seccomp->n == 0 || seccomp->n > 4096) {
+  if (seccomp->n == 0 || seccomp->n > (seccomp->names_supervisor ? WIRE_NAMING_FILTER_MAX : 4096u)) {
     return WIRE_FAULT_VALUE;
   }
   if (seccomp->filter % 8) {
@@ -418,6 +417,17 @@ static int check_filter(const struct wire_plan *plan, const struct wire_step *st
                  seccomp->n <= (plan->total - seccomp->filter) / 8
              ? WIRE_FAULT_NONE
              : WIRE_FAULT_BOUNDS;
+}
+
+/* A plan of the level `process` makes no namespace and maps no id, and no other one leaves both out. */
+static int check_level(const struct wire_plan *plan, const struct wire_step *step)
+{
+  bool process = plan->flags & WIRE_PLAN_PROCESS;
+  const struct wire_step_map_ids *ids = (const struct wire_step_map_ids *)step;
+  bool fits = step->code != WIRE_STEP_MAP_IDS ||
+              ((ids->uid_map == WIRE_MAP_CALLER) == process && (ids->gid_map == WIRE_MAP_CALLER) == process);
+  uint64_t made = step->code == WIRE_STEP_NAMESPACES ? ((const struct wire_step_namespaces *)step)->clone_flags : 0;
+  return fits && !(process && made) ? WIRE_FAULT_NONE : WIRE_FAULT_VALUE;
 }
 
 static int check_step_flags(const struct wire_step *step, const struct shape *shape)
@@ -468,6 +478,9 @@ static int check_step(const struct wire_plan *plan, const struct wire_step *step
   }
   for (unsigned i = 0; !fault && i < shape->members_n; i++) {
     fault = check_member(plan, step, &shape->members[i]);
+  }
+  if (!fault) {
+    fault = check_level(plan, step);
   }
   if (!fault && step->code == WIRE_STEP_SECCOMP) {
     fault = check_filter(plan, step);

@@ -311,32 +311,60 @@ static inline bool sys_clone_knows(const struct wire_clone_args *args)
   return !(args->flags & 0xff) && args->cgroup == 0;
 }
 
-/* The words of clone(2) after the stack: the pidfd's place, and two that the architectures have in another order. */
-#if defined(__x86_64__)
-#define SYS_CLONE_WORDS(args) (long)(args)->pidfd, (long)(args)->child_tid, 0
-#else
-#define SYS_CLONE_WORDS(args) (long)(args)->pidfd, 0, (long)(args)->child_tid
-#endif
+/*
+ * Where a filter answers ENOSYS for clone3(2), whose arguments it cannot read, the older call is meant to be used; EPERM as well
+ * where no namespace is asked for, which the kernel never refuses so.
+ */
+static inline bool sys_clone_hidden(long result, const struct wire_clone_args *args)
+{
+  return (result == -ENOSYS || (result == -EPERM && !(args->flags & WIRE_CLONE_SPACES))) && sys_clone_knows(args);
+}
 
-/* Where a filter answers ENOSYS for clone3(2), whose arguments it cannot read, the older call is meant to be used. */
+/* The words of a call, as both take them: clone(2) has the last two in another order on each architecture. */
+struct sys_clone_words {
+  long number, a, b, c, d, e;
+};
+
+static inline struct sys_clone_words sys_clone_words(const struct wire_clone_args *args, bool older)
+{
+  long child = (long)args->child_tid;
+#if defined(__x86_64__)
+  const long fourth = child, fifth = 0;
+#else
+  const long fourth = 0, fifth = child;
+#endif
+  if (!older) {
+    return (struct sys_clone_words){SYS_NR_clone3, sys_arg(args), sizeof *args, 0, 0, 0};
+  }
+  return (struct sys_clone_words){SYS_clone,
+                                  (long)(args->flags | args->exit_signal),
+                                  args->stack ? (long)(args->stack + args->stack_size) : 0,
+                                  (long)args->pidfd,
+                                  fourth,
+                                  fifth};
+}
+
 static inline long sys_clone3_call(struct wire_clone_args *args, int (*entry)(void *), void *argument)
 {
-  long pid = sys_clone_at(SYS_NR_clone3, sys_arg(args), sizeof *args, 0, 0, 0, entry, argument);
-  if (pid == -ENOSYS && sys_clone_knows(args)) {
-    pid = sys_clone_at(SYS_clone, (long)(args->flags | args->exit_signal), (long)(args->stack + args->stack_size),
-                       SYS_CLONE_WORDS(args), entry, argument);
+  for (bool older = false;; older = true) {
+    struct sys_clone_words w = sys_clone_words(args, older);
+    long pid = sys_clone_at(w.number, w.a, w.b, w.c, w.d, w.e, entry, argument);
+    if (older || !sys_clone_hidden(pid, args)) {
+      return pid;
+    }
   }
-  return pid;
 }
 
 /* The same on a copy of this stack, as fork(2): 0 in the child. */
 static inline long sys_clone3(struct wire_clone_args *args)
 {
-  long pid = sys_call(SYS_NR_clone3, sys_arg(args), sizeof *args, 0, 0, 0, 0);
-  if (pid == -ENOSYS && sys_clone_knows(args)) {
-    pid = sys_call(SYS_clone, (long)(args->flags | args->exit_signal), 0, SYS_CLONE_WORDS(args), 0);
+  for (bool older = false;; older = true) {
+    struct sys_clone_words w = sys_clone_words(args, older);
+    long pid = sys_call(w.number, w.a, w.b, w.c, w.d, w.e, 0);
+    if (older || !sys_clone_hidden(pid, args)) {
+      return pid;
+    }
   }
-  return pid;
 }
 
 #endif

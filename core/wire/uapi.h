@@ -21,6 +21,10 @@
 #define WIRE_CLONE_NEWPID 0x20000000ull
 #define WIRE_CLONE_NEWNET 0x40000000ull
 
+#define WIRE_CLONE_SPACES                                                                                 \
+  (WIRE_CLONE_NEWTIME | WIRE_CLONE_NEWNS | WIRE_CLONE_NEWCGROUP | WIRE_CLONE_NEWUTS | WIRE_CLONE_NEWIPC | \
+   WIRE_CLONE_NEWUSER | WIRE_CLONE_NEWPID | WIRE_CLONE_NEWNET)
+
 struct wire_clone_args { /* CLONE_ARGS_SIZE_VER2 */
   uint64_t flags;
   uint64_t pidfd;
@@ -37,6 +41,7 @@ struct wire_clone_args { /* CLONE_ARGS_SIZE_VER2 */
 
 /* openat2(2) */
 #define WIRE_RESOLVE_NO_MAGICLINKS 0x02ull
+#define WIRE_RESOLVE_NO_SYMLINKS 0x04ull
 #define WIRE_RESOLVE_IN_ROOT 0x10ull
 struct wire_open_how {
   uint64_t flags;

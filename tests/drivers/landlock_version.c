@@ -48,7 +48,7 @@ static int listen_to_calls(void)
 static int knows(int version, const struct seccomp_notif *asked)
 {
   struct wire_landlock_ruleset wanted = {0};
-  const struct wire_landlock_ruleset *known = &wire_landlock_abi(version)->knows;
+  const struct wire_landlock_known *known = &wire_landlock_abi(version)->knows;
   struct iovec here = {&wanted, sizeof wanted};
   struct iovec there = {(void *)(uintptr_t)asked->data.args[0], sizeof wanted};
   if (process_vm_readv((pid_t)asked->pid, &here, 1, &there, 1, 0) < 0 && geteuid() == 0) {

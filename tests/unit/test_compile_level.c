@@ -1,6 +1,7 @@
 /* What requests compile to at the level `process`, what its own filter decides, and plans that have a second choice. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <stdlib.h>
@@ -95,11 +96,13 @@ START_TEST(scopes_by_default)
   part = (const void *)wire_step_next(outline_step(plan, WIRE_STEP_LANDLOCK_PART));
   ck_assert_uint_eq(part->access, WIRE_LL_SIGNALS | WIRE_LL_ABSTRACT_UNIX);
   ck_assert(part->head.flags & WIRE_DEFAULTED);
-  make(LEVEL ", \"network\": \"host\"");
-  part = (const void *)wire_step_next(outline_step(plan, WIRE_STEP_LANDLOCK_PART));
-  ck_assert_uint_eq(part->access, WIRE_LL_SIGNALS);
+  make(LEVEL ", \"security\": {\"landlock\": {\"scopes\": []}}, \"best_effort\": [\"landlock\"]");
+  part = outline_step(plan, WIRE_STEP_LANDLOCK_PART);
+  ck_assert_msg(part->head.best_effort == 0, "without its paths it would be no sandbox");
+  part = (const void *)wire_step_next(&part->head);
+  ck_assert_uint_eq(part->access, WIRE_LL_SIGNALS | WIRE_LL_ABSTRACT_UNIX);
   make(LEVEL ", \"security\": {\"landlock\": {\"scopes\": [\"signals\"]}}");
-  part = (const void *)wire_step_next(outline_step(plan, WIRE_STEP_LANDLOCK_PART));
+  part = (const void *)wire_step_next(wire_step_next(outline_step(plan, WIRE_STEP_LANDLOCK_PART)));
   ck_assert(part->access == WIRE_LL_SIGNALS && !(part->head.flags & WIRE_DEFAULTED));
 }
 END_TEST
@@ -133,6 +136,28 @@ static const struct {
     {"prlimit64", {1234, 7, 0}, REFUSED(EPERM)},
     {"setpriority", {0, 0, 5}, LET},
     {"setpriority", {0, 1234, 5}, REFUSED(EPERM)},
+    {"setpriority", {2, 0, 5}, REFUSED(EPERM)}, /* all of the user's */
+    {"ioprio_set", {3, 0, 0}, REFUSED(EPERM)},
+    {"ioprio_set", {1, 0, 0}, LET},
+    {"open", {0, O_RDONLY | O_CLOEXEC, 0}, LET},
+    {"open", {0, O_WRONLY | O_CREAT | O_TRUNC, 0}, LET},
+    {"open", {0, O_ACCMODE | O_TRUNC, 0}, REFUSED(EACCES)},
+    {"openat", {0, 0, O_ACCMODE | UPPER}, REFUSED(EACCES)},
+    {"openat", {0, 0, O_RDONLY | O_TRUNC}, REFUSED(EACCES)},
+    {"openat", {0, 0, O_RDWR}, LET},
+    {"openat2", {0, 0, 0}, REFUSED(ENOSYS)},
+    {"kill", {WIRE_SUPERVISOR, 9, 0}, REFUSED(EPERM)},
+    {"kill", {WIRE_SUPERVISOR_GROUP, 9, 0}, REFUSED(EPERM)},
+    {"kill", {UINT64_MAX, 9, 0}, REFUSED(EPERM)},
+    {"kill", {1234, 9, 0}, LET},
+    {"tgkill", {1234, WIRE_SUPERVISOR, 9}, REFUSED(EPERM)},
+    {"tgkill", {1234, 1235, 9}, LET},
+    {"rt_sigqueueinfo", {WIRE_SUPERVISOR, 9, 0}, REFUSED(EPERM)},
+    {"pidfd_open", {WIRE_SUPERVISOR, 0, 0}, REFUSED(EPERM)},
+    {"pidfd_send_signal", {0, 0, 0}, REFUSED(ENOSYS)},
+    {"fcntl", {0, 10, 9}, REFUSED(EPERM)},
+    {"fcntl", {0, F_SETFL, 0}, LET},
+    {"bind", {0, 0, 0}, REFUSED(EACCES)},
     {"sched_setscheduler", {1234, 0, 0}, REFUSED(EPERM)},
     {"ioprio_set", {1, 1234, 0}, REFUSED(EPERM)},
     {"truncate", {0, 0, 0}, REFUSED(EACCES)},
@@ -142,6 +167,8 @@ static const struct {
     {"unshare", {CLONE_FILES, 0, 0}, LET},
     {"clone3", {0, 0, 0}, REFUSED(ENOSYS)},
     {"setns", {3, 0, 0}, REFUSED(EPERM)},
+    {"keyctl", {0, 0, 0}, REFUSED(EPERM)},
+    {"request_key", {0, 0, 0}, REFUSED(EPERM)},
     {"openat", {0, 0, 0}, LET},
     {"socketcall", {1, 0, 0}, REFUSED(ENOSYS)},
     {"ipc", {21, 0, 0}, REFUSED(ENOSYS)},
@@ -165,6 +192,20 @@ static void decide(uint32_t arch)
     }
   }
 }
+
+/* The helper puts the supervisor's pid in, and has room for so many instructions. */
+START_TEST(it_names_the_supervisor)
+{
+  make(LEVEL);
+  const struct wire_step_seccomp *body = outline_step(plan, WIRE_STEP_SECCOMP);
+  ck_assert(body->names_supervisor && body->n <= WIRE_NAMING_FILTER_MAX);
+  body = (const void *)wire_step_next(&body->head);
+  ck_assert(!body->names_supervisor);
+  make("");
+  body = outline_step(plan, WIRE_STEP_SECCOMP);
+  ck_assert(!body->names_supervisor);
+}
+END_TEST
 
 START_TEST(what_the_filter_decides)
 {
@@ -195,10 +236,16 @@ START_TEST(what_is_left_to_the_host_by_name_is_let)
 {
   make(LEVEL ", \"network\": \"host\"");
   ck_assert_uint_eq(of_zeroes("socket"), LET);
+  ck_assert_uint_eq(of_zeroes("bind"), LET);
+  ck_assert_uint_eq(
+      decision((const uint64_t[3]){AF_UNIX, SOCK_STREAM, 0}, HERE, (uint32_t)styro_syscall_number("socket", HERE)),
+      REFUSED(EAFNOSUPPORT));
   ck_assert_uint_eq(of_zeroes("shmget"), REFUSED(ENOSYS));
   make(LEVEL ", \"namespaces\": {\"ipc\": \"host\"}");
   ck_assert_uint_eq(of_zeroes("socket"), REFUSED(EAFNOSUPPORT));
   ck_assert_uint_eq(of_zeroes("shmget"), LET);
+  make(LEVEL ", \"security\": {\"keyring\": \"inherit\"}");
+  ck_assert_uint_eq(of_zeroes("keyctl"), LET);
 }
 END_TEST
 
@@ -281,6 +328,7 @@ int main(void)
   const TTest *const tests[] = {nothing_is_made_for_it,
                                 places,
                                 scopes_by_default,
+                                it_names_the_supervisor,
                                 what_the_filter_decides,
                                 what_is_left_to_the_host_by_name_is_let,
                                 bytes_hold_both,

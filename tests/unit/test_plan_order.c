@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sample_plan.h"
+#include "wire/uapi.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -48,11 +49,24 @@ static void swap(int a, int b)
   codes[at] = (uint8_t)b;
 }
 
+/* What a plan of the level `process` has to say of namespaces and ids. */
+static void *block_of(uint32_t flags, size_t *len)
+{
+  void *block = sample_block_of(codes, n, flags, len);
+  bool ids = memchr(codes, WIRE_STEP_MAP_IDS, n) != NULL, spaces = memchr(codes, WIRE_STEP_NAMESPACES, n) != NULL;
+  if (flags & WIRE_PLAN_PROCESS && ids && spaces) {
+    struct wire_step_map_ids *map = sample_step(block, WIRE_STEP_MAP_IDS);
+    map->uid_map = map->gid_map = WIRE_MAP_CALLER;
+    ((struct wire_step_namespaces *)sample_step(block, WIRE_STEP_NAMESPACES))->clone_flags = 0;
+  }
+  return block;
+}
+
 static void expect_flags(uint32_t flags, int fault, size_t number)
 {
   size_t len;
   uint32_t step = 12345;
-  void *block = sample_block_of(codes, n, flags, &len);
+  void *block = block_of(flags, &len);
   int found = sample_check(block, len, &step);
   free(block);
   ck_assert_msg(found == fault && step == number, "step %u holds %s; expected step %zu with %s", step,
@@ -269,7 +283,7 @@ static bool is_refused(void)
 {
   size_t len;
   uint32_t step;
-  void *block = sample_block_of(codes, n, ALONE, &len);
+  void *block = block_of(ALONE, &len);
   int found = sample_check(block, len, &step);
   free(block);
   return found != WIRE_FAULT_NONE;
@@ -288,6 +302,31 @@ START_TEST(without_namespaces_nothing_is_done_to_the_host)
       ck_assert_msg(is_refused(), "a step of code %d", code);
     }
   }
+}
+END_TEST
+
+START_TEST(the_level_and_what_it_makes_go_together)
+{
+  setup_alone();
+  size_t len;
+  uint32_t step;
+  for (int which = 0; which < 4; which++) {
+    void *block = block_of(ALONE, &len);
+    struct wire_step_map_ids *map = sample_step(block, WIRE_STEP_MAP_IDS);
+    uint32_t *const changed[] = {&map->uid_map, &map->gid_map};
+    if (which < 2) {
+      *changed[which] = WIRE_MAP_DEFAULT;
+    } else if (which == 2) {
+      ((struct wire_step_namespaces *)sample_step(block, WIRE_STEP_NAMESPACES))->clone_flags = WIRE_CLONE_NEWNS;
+    }
+    ck_assert_int_eq(sample_check(block, len, &step), which < 3 ? WIRE_FAULT_VALUE : WIRE_FAULT_NONE);
+    free(block);
+  }
+  setup();
+  void *block = sample_block_of(codes, n, WIRE_PLAN_INIT, &len);
+  ((struct wire_step_map_ids *)sample_step(block, WIRE_STEP_MAP_IDS))->uid_map = WIRE_MAP_CALLER;
+  ck_assert_int_eq(sample_check(block, len, &step), WIRE_FAULT_VALUE);
+  free(block);
 }
 END_TEST
 
@@ -322,6 +361,7 @@ int main(void)
   tcase_add_test(cases, too_many_sources);
   tcase_add_test(cases, too_many_idmaps);
   tcase_add_test(cases, without_namespaces_nothing_is_done_to_the_host);
+  tcase_add_test(cases, the_level_and_what_it_makes_go_together);
   tcase_add_test(cases, without_namespaces_landlock_and_a_supervisor_are_needed);
   suite_add_tcase(suite, cases);
   SRunner *runner = srunner_create(suite);

@@ -410,8 +410,8 @@ START_TEST(numbers_with_a_range)
   } rows[] = {
       {WIRE_STEP_RUN, OFFSET(wire_step_run, output_keep), WIRE_KEEP_BOTH},
       {WIRE_STEP_NOTE, OFFSET(wire_step_note, protection), 63},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_CALLER},
-      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_CALLER},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, uid_map), WIRE_MAP_JOIN},
+      {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, gid_map), WIRE_MAP_JOIN},
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, groups), WIRE_GROUPS_KEEP},
       {WIRE_STEP_MAP_IDS, OFFSET(wire_step_map_ids, setgroups), WIRE_SETGROUPS_DENY},
       {WIRE_STEP_JOIN, OFFSET(wire_step_join, space), WIRE_SPACE_COUNT - 1},
