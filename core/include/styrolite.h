@@ -175,7 +175,7 @@ typedef struct styro_request styro_request;
 int styro_request_new(const styro_allocator *alloc, styro_request **out, styro_error *err);
 
 /*
- * Reads a whole request from JSON text of len bytes (at most 1 MiB, 16 levels deep). Exact: unknown and duplicate keys
+ * Reads a whole request from JSON text of len bytes (at most 4 MiB, 16 levels deep). Exact: unknown and duplicate keys
  * are refused with their JSON pointer and the nearest known key. Files that `extends` names are not read before compile.
  */
 int styro_request_from_json(const styro_allocator *alloc, const char *text, size_t len, styro_request **out,
@@ -380,7 +380,7 @@ typedef struct styro_outcome {
   styro_error error; /* code STYRO_OK unless reason is setup_failed, exec_failed or lost */
   char message[512]; /* one plain sentence */
   char name[65];
-  char isolation[16]; /* "container" */
+  char isolation[16]; /* "container" or "process" */
   char spawn_mode[8]; /* "vfork" or "helper" */
   int init;           /* 1: an init supervised the payload */
   uint64_t enforced;  /* bits of enum styro_protection */
@@ -392,7 +392,9 @@ typedef struct styro_outcome {
 } styro_outcome;
 
 /*
- * Starts a plan and returns as soon as the new process exists, not when the payload runs: a failed set-up is an outcome.
+ * Starts a plan and returns as soon as the new process exists, not when the payload runs: a failed set-up is an outcome. Of a plan
+ * with two levels of isolation a runner's first start tries first whether this host has the first one, with a sandbox of its own,
+ * which takes as long as one does and at most five seconds.
  * run NULL: all defaults. Costs three descriptors, one more per captured or fed stream, and one with a timeout until init
  * says that the payload runs (without init: always). Memory comes from the runner's
  * allocator; the plan must outlive the process. Without any output limit 16 MiB of each captured stream are kept.

@@ -60,6 +60,25 @@ static int is_old_enough(struct styro_oci_fault *fault, const json_t *kernel, co
                          "the running kernel is not known when a request is compiled");
 }
 
+/* A condition that is no list would be none, and the entry everybody's. */
+static int check_list(struct styro_oci_fault *fault, const json_t *list, const char *at, const char *key)
+{
+  size_t i;
+  json_t *item;
+  styro_oci_point(fault, "%s/%s", at, key);
+  if (list != NULL && !json_is_array(list) && !json_is_null(list)) {
+    return styro_oci_expected(fault, "a list of texts", "write [\"first\", \"second\"]");
+  }
+  json_array_foreach(list, i, item)
+  {
+    if (!json_is_string(item)) {
+      styro_oci_point(fault, "%s/%s/%zu", at, key, i);
+      return styro_oci_expected(fault, "a text", "write [\"first\", \"second\"]");
+    }
+  }
+  return STYRO_OK;
+}
+
 static int check_condition(struct styro_oci_fault *fault, const json_t *object, const char *at)
 {
   static const char *const known[] = {"caps", "arches", "minKernel", NULL};
@@ -79,6 +98,8 @@ static int condition(struct styro_oci_fault *fault, const json_t *object, const 
   const json_t *kernel = json_object_get(object, "minKernel");
   bool all_caps = true;
   int result = check_condition(fault, object, at);
+  result = result == STYRO_OK ? check_list(fault, caps, at, "caps") : result;
+  result = result == STYRO_OK ? check_list(fault, arches, at, "arches") : result;
   result = result == STYRO_OK ? has_all_caps(fault, caps, at, capabilities, &all_caps) : result;
   if (result == STYRO_OK && kernel != NULL) {
     result = is_old_enough(fault, kernel, at);

@@ -25,7 +25,7 @@ const struct styro_check_row styro_checks[] = {
     {.name = "kernel", .group = "kernel", .required = true, .run = styro_check_kernel,
      .means = "the container level needs Linux 5.14 or later"},
     {.name = "clone3", .group = "kernel", .required = true, .run = styro_check_clone3,
-     .means = "no namespace can be made without this call"},
+     .means = "the default sandbox, which has a time namespace, cannot be made without this call"},
     {.name = "system_calls", .group = "kernel", .required = true, .run = styro_check_calls,
      .means = "a sandbox cannot be set up without these calls"},
     {.name = "seccomp", .group = "kernel", .required = true, .run = styro_check_seccomp,
