@@ -106,8 +106,8 @@ long procfs_read(struct helper *h, const char *name, char *text, size_t size);
 
 /* clone.c: helper mode. Returns 0 in the sandbox's first process; the caller's side does not return. */
 int helper_clone(struct helper *h);
-int clone_copy(
-    struct wire_clone_args *args); /* as fork(2): 0 in the child; one place for all of them, since it is large */
+/* As fork(2): 0 in the child. One place for all who do it, since two calls with all their words are large. */
+int clone_copy(struct wire_clone_args *args);
 
 /* maps.c: writes both maps of a process, pid 0: its own; by a program of the host where the run says so. */
 int maps_write(struct helper *h, const struct wire_step_map_ids *ids, int pid);

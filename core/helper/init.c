@@ -1,6 +1,7 @@
 /*
- * The sandbox's init: PID 1, or at the level `process` the subreaper of all that the payload starts; undumpable before the payload's process starts in its memory, and at once without any
- * capability and behind a filter of its own, while that process still sets itself up and before it may execute anything.
+ * The sandbox's init: PID 1, or at the level `process` the supervisor, a subreaper of all that the payload starts. Undumpable
+ * before the payload's process starts in its memory, and at once without any capability and behind a filter of its own, while
+ * that process still sets itself up and before it may execute anything.
  * It keeps the deadline and watches the caller's pidfd from the first moment on, reaps, and reports. Signals from inside
  * are never forwarded.
  */
@@ -97,7 +98,10 @@ static bool by_fork(const struct helper *h)
   return h->clocks && !(h->run->kernel & WIRE_KERNEL_TIME_VM);
 }
 
-/* What the payload has started by then stays with whoever takes orphans: who kills a supervisor asks for it. */
+/*
+ * For a supervisor that is killed while the payload is set up, and started nobody yet. The parent may be gone before the word
+ * for its end is given, so that is looked at after it.
+ */
 static int die_with(struct helper *h)
 {
   h->what = WIRE_WHAT_SUPERVISE;
@@ -184,7 +188,6 @@ static int drop_everything(void)
   return result < 0 ? result : load_own_filter();
 }
 
-/* Before it supervises, init can still say so itself; the helper's state is the payload's process's by now. */
 /* A pid that is a child's is nobody else's before it is reaped. The list is too long for one look at worst, not for all. */
 static void kill_children(const struct supervision *s)
 {
@@ -233,6 +236,7 @@ static _Noreturn void leave(const struct supervision *s, int code)
   sys_exit(code);
 }
 
+/* Before it supervises, init can still say so itself; the helper's state is the payload's process's by now. */
 static _Noreturn void fail_supervision(const struct supervision *s, int error)
 {
   struct wire_failed record;

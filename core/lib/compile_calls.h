@@ -5,10 +5,19 @@
 #ifndef STYRO_LIB_COMPILE_CALLS_H
 #define STYRO_LIB_COMPILE_CALLS_H
 
+#include <linux/seccomp.h>
+
 #include "compile.h"
 #include "filter_emit.h"
 
 #define STYRO_CALLS_MAX 64
+
+/* The answer of a kernel that refuses, and a comparison of a number of 32 bits with one. */
+#define STYRO_ANSWER(number) (SECCOMP_RET_ERRNO | (number))
+#define STYRO_CALL_EQUALS(argument, number, answer)                                                \
+  {                                                                                                \
+    .index = (argument), .op = STYRO_FILTER_EQ, .low = true, .value = (number), .action = (answer) \
+  }
 
 /* Of a call without tests the action alone speaks. */
 struct styro_call_rule {

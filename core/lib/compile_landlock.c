@@ -42,7 +42,7 @@ static void add_rule(struct styro_compile *c, const char *path, uint64_t access,
   body.target.path = styro_builder_text(&c->builder, path);
   body.access = access;
   body.required = rule && !rule->optional;
-  body.direct = rule && styro_level_denies(c->fields, "");
+  body.direct = rule && styro_level_denies(c->fields, NULL);
   styro_builder_step(&c->builder, WIRE_STEP_LANDLOCK_PLACE, WIRE_HAS_TARGET, rule ? "/paths" : FIELD "/paths",
                      STYRO_FATAL, &body, sizeof body);
 }

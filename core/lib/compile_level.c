@@ -6,19 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "compile_calls.h"
 
-#define ANSWER(number) (SECCOMP_RET_ERRNO | (number))
+#define ANSWER STYRO_ANSWER
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define IS(argument, number, answer)                                                               \
-  {                                                                                                \
-    .index = (argument), .op = STYRO_FILTER_EQ, .low = true, .value = (number), .action = (answer) \
-  }
+#define IS STYRO_CALL_EQUALS
 #define KIND_MASK 0xf      /* of a socket's type; the rest are flags */
 #define F_SETSIG_ 10       /* fcntl(2) */
 #define IO_PRIORITY_USER 3 /* ioprio_set(2) */

@@ -4,11 +4,10 @@
  * them does, so that programs take the ordinary way.
  */
 #include <errno.h>
-#include <linux/seccomp.h>
 
 #include "compile_calls.h"
 
-#define ANSWER(number) (SECCOMP_RET_ERRNO | (number))
+#define ANSWER STYRO_ANSWER
 #define FAMILY_SMC 43
 #define PROTOCOL_SMC 256
 #define PROTOCOL_MPTCP 262
@@ -16,10 +15,7 @@
 #define OPTION_ULP 31 /* makes an SMC socket of a TCP one */
 #define FAST_OPEN 0x20000000
 
-#define EQUALS(argument, number, answer)                                                           \
-  {                                                                                                \
-    .index = (argument), .op = STYRO_FILTER_EQ, .low = true, .value = (number), .action = (answer) \
-  }
+#define EQUALS STYRO_CALL_EQUALS
 #define OPENS(argument)                                                                                 \
   {                                                                                                     \
     .index = (argument), .op = STYRO_FILTER_MASKED, .low = true, .mask = FAST_OPEN, .value = FAST_OPEN, \

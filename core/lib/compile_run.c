@@ -115,9 +115,8 @@ int styro_compile_run(struct styro_compile *c)
   body.output_kill = fields->output_on_limit == STYRO_ON_LIMIT_KILL;
   body.output_asked = fields->output_asked;
   body.argv = fields->command.n ? styro_builder_list(&c->builder, fields->command.items, fields->command.n) : 0;
-  body.cwd = styro_builder_text(&c->builder, fields->cwd                            ? fields->cwd
-                                             : fields->level == STYRO_LEVEL_PROCESS ? "/"
-                                                                                    : STYRO_HOME);
+  const char *usual = fields->level == STYRO_LEVEL_PROCESS ? "/" : STYRO_HOME;
+  body.cwd = styro_builder_text(&c->builder, fields->cwd ? fields->cwd : usual);
   int result = compile_inherited(c, &body.inherit_env);
   if (result == 0) {
     result = compile_env(c, &body.env);

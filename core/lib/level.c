@@ -74,7 +74,7 @@ size_t styro_level_places(void)
 bool styro_level_denies(const struct styro_fields *fields, const char *path)
 {
   for (size_t i = 0; i < fields->rules_n; i++) {
-    if (fields->rules[i].access == STYRO_ACCESS_DENY && (!path[0] || styro_contains(fields->rules[i].path, path))) {
+    if (fields->rules[i].access == STYRO_ACCESS_DENY && (path == NULL || styro_contains(fields->rules[i].path, path))) {
       return true;
     }
   }

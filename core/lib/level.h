@@ -15,7 +15,7 @@ void styro_level_apply(struct styro_fields *fields, int level);
 bool styro_rule_opens(const struct styro_path_rule *rule);
 const struct styro_path_rule *styro_rule_around(const struct styro_fields *fields, const struct styro_path_rule *rule);
 
-/* Is the path that of a `deny`, or within it? "": is there any at all? */
+/* Is the path that of a `deny`, or within it? NULL: is there any at all? */
 bool styro_level_denies(const struct styro_fields *fields, const char *path);
 
 /*

@@ -57,8 +57,8 @@ static bool is_in_order(const struct wire_plan *plan, const uint32_t position[WI
 }
 
 /*
- * What must stand before what: nothing is mounted before the root, nothing resolved on the host after the identity
- * switch, and INIT stands exactly where WIRE_PLAN_INIT says.
+ * What must stand before what: nothing is mounted before the root, no source resolved on the host after the identity switch (the
+ * places of Landlock are what the payload's own ids reach), and INIT stands exactly where WIRE_PLAN_INIT says.
  */
 int wire_plan_order(const struct wire_plan *plan, const uint32_t position[WIRE_STEP_COUNT])
 {

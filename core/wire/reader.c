@@ -1,6 +1,6 @@
 /*
- * The checked reader of plans (that of run blocks is run_reader.c), shared by library and helper. Every offset that a later accessor follows is
- * checked here once; it allocates nothing and trusts nothing but its own length.
+ * The checked reader of plans (that of run blocks is run_reader.c, their order plan_order.c's), shared by library and helper.
+ * Every offset that a later accessor follows is checked here once; it allocates nothing and trusts nothing but its own length.
  */
 #include <stdbool.h>
 #include <stddef.h>
